@@ -1,0 +1,104 @@
+"""Recordings of words, wherever they come from: clips of one second with word, speaker and split."""
+
+import functools
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekws.audio import Preparation
+
+__all__ = ["SPLITS", "Clip", "Corpus", "Noise", "Preparation", "Split", "load"]
+
+SPLITS = ("training", "validation", "testing")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One recording of one word."""
+
+    name: str  # relative path, such as "zero/004ae714_nohash_0.wav"
+    word: str
+    speaker: str
+    split: str  # one of SPLITS
+
+
+@dataclass(frozen=True)
+class Noise:
+    """A recording without words, of any length."""
+
+    name: str
+    samples: np.ndarray  # int16 (samples,), 16 kHz
+
+
+@dataclass(frozen=True)
+class Split:
+    """The clips of one split."""
+
+    clips: tuple[Clip, ...]
+    samples: np.ndarray  # int16 (clips, 16000), a read-only view of the memory map
+    labels: np.ndarray  # int64 (clips,), index into the corpus's words
+
+
+@dataclass(frozen=True, eq=False)
+class Corpus:
+    """Clips of `words`, in the order of SPLITS, then words, then names; no speaker is in two splits."""
+
+    words: tuple[str, ...]  # the label order
+    clips: tuple[Clip, ...]
+    samples: np.ndarray  # int16 (clips, 16000), read-only memory map
+    noise: tuple[Noise, ...]
+    preparation: Preparation
+    source: str  # one line for people
+    licence: str  # for the model card
+    fingerprint: str  # SHA-256 over words, clips, splits, samples and noise
+
+    def split(self, name: str) -> Split:
+        """The clips of the split `name`, one of SPLITS."""
+        start, stop = self._bounds[name]
+        clips = self.clips[start:stop]
+        label = {word: index for index, word in enumerate(self.words)}
+        labels = np.array([label[clip.word] for clip in clips], np.int64)
+        return Split(clips, self.samples[start:stop], labels)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """{split: {word: number of clips}}, with every split and every word."""
+        found = Counter((clip.split, clip.word) for clip in self.clips)
+        return {split: {word: found[split, word] for word in self.words} for split in SPLITS}
+
+    @functools.cached_property
+    def _bounds(self) -> dict[str, tuple[int, int]]:
+        """Where each split begins and ends; splits lie one after the other."""
+        bounds, start = {}, 0
+        for split in SPLITS:
+            stop = start + sum(clip.split == split for clip in self.clips)
+            bounds[split] = (start, stop)
+            start = stop
+        return bounds
+
+
+def load(
+    source: str,
+    words: Sequence[str],
+    *,
+    seed: int = 0,
+    clips_per_word: int = 0,
+    validation_percent: float = 10,
+    testing_percent: float = 10,
+    cache: Path | None = None,
+    progress: bool = True,
+) -> Corpus:
+    """Prepare a corpus, or open it where it was prepared before with the same settings from the same files.
+
+    source: "espeak" (spoken by eSpeak NG), "speech_commands_v0.01" or "speech_commands_v0.02" (downloaded), or the path
+    of a folder laid out as Speech Commands is: WORD/*.wav.
+    words: the words to tell apart, in label order.
+    seed: draws the training clips kept by clips_per_word, and the voices of eSpeak.
+    clips_per_word: the most training clips of a word; 0 keeps all (eSpeak: its default number).
+    validation_percent, testing_percent: speakers in each split, where the folder brings no lists of its own.
+    cache: where prepared clips are kept; None: `edgekws.files.cache_folder()`.
+    Raises UserError for whatever is wrong with the source, the words or the recordings.
+    """
+    raise NotImplementedError

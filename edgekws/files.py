@@ -1,0 +1,117 @@
+"""Files that are whole or not there: atomic writes, check sums, the cache folder."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from edgekws.errors import UserError
+
+_STALE_SECONDS = 24 * 3600
+_PARTIAL = ".partial-"
+
+
+def cache_folder() -> Path:
+    """Where prepared corpora and downloads are kept: $EDGEKWS_CACHE, else `edgekws` in the platform's user cache."""
+    if chosen := os.environ.get("EDGEKWS_CACHE"):
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "edgekws"
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def writing(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Turn what a user can mend while `path` is written (full disk, no permission) into a UserError naming it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(f"the disk is full: {path} could not be written; free some space and try again") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise UserError(f"no permission to write {path}; choose another place or mend its permissions") from error
+        raise
+
+
+def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> None:
+    """Write `data` (text as UTF-8) so that `path` holds either the old content or all of the new, even after kill -9."""
+    path = Path(path)
+    content = data.encode() if isinstance(data, str) else data
+    with writing(path):
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}{_PARTIAL}")
+        try:
+            with open(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o666 & ~_umask())
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def atomic_folder(dest: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary folder beside `dest` that becomes `dest` when the block ends well, and is removed when it does not.
+
+    Raises FileExistsError at the end where a non-empty `dest` has appeared: it is never overwritten.
+    """
+    dest = Path(dest)
+    with writing(dest):
+        dest.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(dest)
+        folder = Path(tempfile.mkdtemp(dir=dest.parent, prefix=f".{dest.name}{_PARTIAL}"))
+        try:
+            yield folder
+            os.chmod(folder, 0o777 & ~_umask())
+            try:
+                os.rename(folder, dest)
+            except OSError as error:
+                if dest.exists():
+                    raise FileExistsError(errno.EEXIST, "already there", str(dest)) from error
+                raise
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    _sync_folder(dest.parent)
+
+
+def _remove_stale(dest: Path) -> None:
+    """Remove what killed processes left of earlier tries at `dest`; younger folders may still be written to."""
+    for left in dest.parent.glob(f".{dest.name}{_PARTIAL}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+                shutil.rmtree(left)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename last through a power cut, where the platform can (Windows cannot open folders)."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
