@@ -39,19 +39,12 @@ def read(path: str | Path) -> tuple[np.ndarray, Preparation]:
     """
     import soundfile
 
-    path = Path(path)
     try:
-        with open(path, "rb") as handle, soundfile.SoundFile(handle) as file:
+        with soundfile.SoundFile(path) as file:
             rate, frames, log = file.samplerate, file.frames, file.extra_info
             samples = file.read(dtype="float32", always_2d=True)  # (frames, channels)
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; expected a recording") from None
-    except PermissionError:
-        raise UserError(f"no permission to read {path}") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder; expected a recording") from None
-    except (soundfile.SoundFileError, TypeError, ValueError) as error:
-        raise UserError(f"{path} cannot be read: {_why_unreadable(path, error)}") from None
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(_why_unreadable(path, error)) from None
     if len(samples) < frames or _cut_off(log):
         raise UserError(f"{path} is truncated: it ends before its header says; copy it again or remove it")
     if not len(samples):
@@ -107,8 +100,14 @@ def _cut_off(log: str) -> bool:
     return "without an End-Of-Stream flag" in log
 
 
-def _why_unreadable(path: Path, error: Exception) -> str:
-    if path.stat().st_size == 0:
-        return "the file is empty"
-    reason = str(error).removeprefix("Error opening ").rsplit(": ", 1)[-1].rstrip(".")
-    return f"{reason}; expected WAV, FLAC, Ogg, MP3 or AIFF, whole"
+def _why_unreadable(path: str | Path, error: Exception) -> str:
+    try:
+        with open(path, "rb") as handle:
+            if not handle.read(1):
+                return f"{path} is an empty file; record it again or remove it"
+    except FileNotFoundError:
+        return f"{path} does not exist; expected a recording"
+    except OSError as denied:
+        return f"{path} cannot be opened: {denied.strerror}"
+    reason = str(error).rsplit(": ", 1)[-1].rstrip(".")
+    return f"{path} is not a whole recording ({reason}); expected WAV, FLAC, Ogg, MP3 or AIFF"

@@ -2,11 +2,12 @@
 
 import contextlib
 import errno
+import glob
 import hashlib
 import os
+import secrets
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,6 @@ from pathlib import Path
 from edgekws.errors import UserError
 
 _STALE_SECONDS = 24 * 3600
-_PARTIAL = ".partial-"
 
 
 def cache_folder() -> Path:
@@ -50,61 +50,56 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> None:
-    """Write `data` (text as UTF-8) so that `path` holds either the old content or all of the new, even after kill -9."""
+    """Write `data` (text as UTF-8) so that `path` holds the old content or all of the new, even after kill -9.
+
+    One process at a time may write to a path.
+    """
     path = Path(path)
-    content = data.encode() if isinstance(data, str) else data
+    partial = path.with_name(f".{path.name}.partial")
     with writing(path):
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}{_PARTIAL}")
         try:
-            with open(handle, "wb") as file:
-                file.write(content)
+            with open(partial, "wb") as file:
+                file.write(data.encode() if isinstance(data, str) else data)
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(name, 0o666 & ~_umask())
-            os.replace(name, path)
+            os.replace(partial, path)
         except BaseException:
-            Path(name).unlink(missing_ok=True)
+            partial.unlink(missing_ok=True)
             raise
-    _sync_folder(path.parent)
+        _sync_folder(path.parent)
 
 
 @contextlib.contextmanager
 def atomic_folder(dest: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary folder beside `dest` that becomes `dest` when the block ends well, and is removed when it does not.
 
-    Raises FileExistsError at the end where a non-empty `dest` has appeared: it is never overwritten.
+    Raises FileExistsError at the end where a `dest` with content has appeared: it is never overwritten.
     """
     dest = Path(dest)
     with writing(dest):
         dest.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(dest)
-        folder = Path(tempfile.mkdtemp(dir=dest.parent, prefix=f".{dest.name}{_PARTIAL}"))
+        folder = dest.with_name(f".{dest.name}.partial-{secrets.token_hex(4)}")
+        folder.mkdir()
         try:
             yield folder
-            os.chmod(folder, 0o777 & ~_umask())
             try:
                 os.rename(folder, dest)
             except OSError as error:
                 if dest.exists():
                     raise FileExistsError(errno.EEXIST, "already there", str(dest)) from error
                 raise
+            _sync_folder(dest.parent)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
-    _sync_folder(dest.parent)
 
 
 def _remove_stale(dest: Path) -> None:
     """Remove what killed processes left of earlier tries at `dest`; younger folders may still be written to."""
-    for left in dest.parent.glob(f".{dest.name}{_PARTIAL}*"):
+    for left in dest.parent.glob(f".{glob.escape(dest.name)}.partial-*"):
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > _STALE_SECONDS:
                 shutil.rmtree(left)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _sync_folder(folder: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.audio import Preparation
+from edgekws.errors import UserError
+from edgekws.files import cache_folder
 
 __all__ = ["SPLITS", "Clip", "Corpus", "Noise", "Preparation", "Split", "load"]
 
@@ -101,4 +103,30 @@ def load(
     cache: where prepared clips are kept; None: `edgekws.files.cache_folder()`.
     Raises UserError for whatever is wrong with the source, the words or the recordings.
     """
-    raise NotImplementedError
+    from edgekws.corpus import folder, store
+
+    _check_words(words)
+    if clips_per_word < 0:
+        raise UserError(f"clips_per_word is {clips_per_word}; expected 0 (all) or more")
+    if min(validation_percent, testing_percent) <= 0 or validation_percent + testing_percent >= 100:
+        raise UserError(
+            f"validation_percent is {validation_percent:g} and testing_percent {testing_percent:g}; "
+            "expected both above 0 and less than 100 together"
+        )
+    plan = folder.plan(
+        Path(source),
+        words,
+        seed=seed,
+        clips_per_word=clips_per_word,
+        validation_percent=validation_percent,
+        testing_percent=testing_percent,
+    )
+    return store.prepare(plan, cache or cache_folder(), progress=progress)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    if isinstance(words, str) or len(words) < 2 or len(set(words)) < len(words):
+        raise UserError(f"expected a list of at least two different words, got {words!r}")
+    for word in words:
+        if not word or word != word.strip() or word.startswith((".", "_")) or "/" in word or "\\" in word:
+            raise UserError(f"{word!r} cannot be a word: it names the folder of its recordings")

@@ -1,0 +1,101 @@
+"""Prepared corpora on disk: written once, whole, then opened as a memory map."""
+
+import contextlib
+import hashlib
+import json
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from edgekws.audio import CLIP_SAMPLES
+from edgekws.corpus import Clip, Corpus, Noise, Preparation
+from edgekws.files import atomic_folder, sha256
+
+_FORMAT = 1  # goes up whenever prepared clips would come out differently
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A corpus before any sample is made: which clips there will be, and how to get them."""
+
+    words: tuple[str, ...]
+    clips: tuple[Clip, ...]  # in the order of Corpus.clips
+    recordings: Callable[[], Iterable[tuple[np.ndarray, Preparation]]]  # of each clip: int16 (16000,), what was done
+    noise: Callable[[], Iterable[Noise]]
+    preparation: Preparation  # what the plan itself passed over
+    source: str
+    licence: str
+    settings: object  # all that the samples depend on besides the clips; JSON
+
+    def key(self) -> str:
+        """Name of the prepared corpus: the same for the same clips made in the same way."""
+        content = [_FORMAT, self.words, [astuple(clip) for clip in self.clips], self.settings]
+        return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
+
+
+def prepare(plan: Plan, cache: Path, *, progress: bool = True) -> Corpus:
+    """Open the corpus of `plan` from `cache`, after making it there if it is not, or not readable."""
+    folder = cache / "corpora" / plan.key()
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return _open(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    with contextlib.suppress(FileExistsError), atomic_folder(folder) as partial:  # another process may be quicker
+        _write(plan, partial, progress)
+    return _open(folder)
+
+
+def _write(plan: Plan, folder: Path, progress: bool) -> None:
+    digest = hashlib.sha256(json.dumps([plan.words, [astuple(clip) for clip in plan.clips]]).encode())
+    total = plan.preparation
+    shape = (len(plan.clips), CLIP_SAMPLES)
+    recordings = tqdm(plan.recordings(), "preparing clips", len(plan.clips), disable=not progress, unit="clip")
+    with open(folder / "samples.npy", "wb") as file:  # written in order: a full disk is an error, not a bus error
+        header = {"descr": "<i2", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for samples, done in recordings:
+            content = samples.astype("<i2", copy=False).tobytes()
+            file.write(content)
+            digest.update(content)
+            total += done
+    noise = tuple(plan.noise())
+    np.save(folder / "noise.npy", np.concatenate([np.zeros(0, np.int16), *(n.samples for n in noise)]).astype("<i2"))
+    digest.update(json.dumps([n.name for n in noise]).encode() + sha256(folder / "noise.npy").encode())
+    content = {
+        "words": plan.words,
+        "clips": [astuple(clip) for clip in plan.clips],
+        "noise": [(n.name, len(n.samples)) for n in noise],
+        "preparation": asdict(total),
+        "source": plan.source,
+        "licence": plan.licence,
+        "fingerprint": digest.hexdigest(),
+    }
+    (folder / "corpus.json").write_text(json.dumps(content))
+
+
+def _open(folder: Path) -> Corpus:
+    """The corpus in `folder`; raises OSError, ValueError, KeyError or TypeError where it is not there or damaged."""
+    content = json.loads((folder / "corpus.json").read_text())
+    clips = tuple(Clip(*row) for row in content["clips"])
+    samples = np.load(folder / "samples.npy", mmap_mode="r")
+    if samples.shape != (len(clips), CLIP_SAMPLES):
+        raise ValueError(f"{folder} does not hold the clips it lists")
+    noise_samples = np.load(folder / "noise.npy", mmap_mode="r")
+    ends = np.cumsum([length for _, length in content["noise"]], dtype=int)
+    noise = tuple(
+        Noise(name, noise_samples[end - length : end])
+        for (name, length), end in zip(content["noise"], ends, strict=True)
+    )
+    return Corpus(
+        words=tuple(content["words"]),
+        clips=clips,
+        samples=samples,
+        noise=noise,
+        preparation=Preparation(**content["preparation"]),
+        source=content["source"],
+        licence=content["licence"],
+        fingerprint=content["fingerprint"],
+    )
