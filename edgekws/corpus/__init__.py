@@ -1,5 +1,6 @@
 """Recordings of words, wherever they come from: clips of one second with word, speaker and split."""
 
+import difflib
 import functools
 from collections import Counter
 from collections.abc import Sequence
@@ -42,6 +43,26 @@ class Split:
     clips: tuple[Clip, ...]
     samples: np.ndarray  # int16 (clips, 16000), a read-only view of the memory map
     labels: np.ndarray  # int64 (clips,), index into the corpus's words
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which clips a corpus takes, and into which split they go."""
+
+    seed: int = 0
+    clips_per_word: int = 0  # for training; 0: all (eSpeak: its default)
+    validation_percent: float = 10  # of the speakers
+    testing_percent: float = 10
+
+    def __post_init__(self) -> None:
+        if self.clips_per_word < 0:
+            raise UserError(f"clips_per_word is {self.clips_per_word}; expected 0 (all) or more")
+        shares = (self.validation_percent, self.testing_percent)
+        if min(shares) <= 0 or sum(shares) >= 100:
+            raise UserError(
+                f"validation_percent is {shares[0]:g} and testing_percent {shares[1]:g}; "
+                "expected both above 0 and less than 100 together"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,25 +124,32 @@ def load(
     cache: where prepared clips are kept; None: `edgekws.files.cache_folder()`.
     Raises UserError for whatever is wrong with the source, the words or the recordings.
     """
-    from edgekws.corpus import folder, store
+    from edgekws.corpus import download, espeak, folder, store
 
     _check_words(words)
-    if clips_per_word < 0:
-        raise UserError(f"clips_per_word is {clips_per_word}; expected 0 (all) or more")
-    if min(validation_percent, testing_percent) <= 0 or validation_percent + testing_percent >= 100:
-        raise UserError(
-            f"validation_percent is {validation_percent:g} and testing_percent {testing_percent:g}; "
-            "expected both above 0 and less than 100 together"
-        )
-    plan = folder.plan(
-        Path(source),
-        words,
-        seed=seed,
-        clips_per_word=clips_per_word,
-        validation_percent=validation_percent,
-        testing_percent=testing_percent,
-    )
-    return store.prepare(plan, cache or cache_folder(), progress=progress)
+    selection = Selection(seed, clips_per_word, validation_percent, testing_percent)
+    cache = cache or cache_folder()
+    if source == "espeak":
+        plan = espeak.plan(words, selection)
+    elif source in download.ARCHIVES:
+        archive = download.ARCHIVES[source]
+        unpacked = download.fetch(archive, cache / source, progress=progress)
+        plan = folder.plan(unpacked, words, selection, source=archive.title, licence=archive.licence)
+    else:
+        plan = folder.plan(_folder(source), words, selection)
+    return store.prepare(plan, cache, progress=progress)
+
+
+def _folder(source: str) -> Path:
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path
+    from edgekws.corpus import download
+
+    named = ("espeak", *download.ARCHIVES)
+    near = difflib.get_close_matches(source, named, 1)
+    hint = f"did you mean {near[0]}?" if near else f"expected a folder of recordings, or one of {', '.join(named)}"
+    raise UserError(f"there is no folder {path}; {hint}")
 
 
 def _check_words(words: Sequence[str]) -> None:

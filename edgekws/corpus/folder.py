@@ -16,7 +16,7 @@ import numpy as np
 
 from edgekws import audio
 from edgekws.audio import Preparation
-from edgekws.corpus import SPLITS, Clip, Noise
+from edgekws.corpus import SPLITS, Clip, Noise, Selection
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError
 
@@ -40,31 +40,22 @@ class _Found:
     changed: int  # modification time, ns
 
 
-def plan(
-    folder: Path,
-    words: Sequence[str],
-    *,
-    seed: int = 0,
-    clips_per_word: int = 0,
-    validation_percent: float = 10,
-    testing_percent: float = 10,
-    source: str = "",
-    licence: str = "",
-) -> Plan:
-    """Find the clips of `words` in `folder`, give each its split, keep at most clips_per_word training clips a word.
+def plan(folder: Path, words: Sequence[str], selection: Selection, *, source: str = "", licence: str = "") -> Plan:
+    """Find the clips of `words` in `folder`, give each its split, and keep the training clips `selection` asks for.
 
     Splits: the folder's own lists where it has them, else `speaker_split`. `source` and `licence` describe the data
     where the caller knows more than the folder tells. Raises UserError for a folder that does not hold what is asked.
     """
-    folder = folder.expanduser()
     _check_folders(folder, words)
     found, not_audio = _find(folder, words)
     listed = _read_lists(folder)
     if listed is None:
-        splits = [speaker_split(file.speaker, validation_percent, testing_percent) for file in found]
+        splits = [
+            speaker_split(file.speaker, selection.validation_percent, selection.testing_percent) for file in found
+        ]
         remedy = (
             "record more speakers (a file is NAME_nohash_0.wav, or each name is a speaker of its own), or raise "
-            f"validation_percent (now {validation_percent:g}) or testing_percent (now {testing_percent:g})"
+            f"validation_percent (now {selection.validation_percent:g}) or testing_percent (now {selection.testing_percent:g})"
         )
     else:
         splits = [listed.get(file.name, "training") for file in found]
@@ -73,7 +64,7 @@ def plan(
     _check_speakers(clips)
     _check_every_split(clips, words, remedy)
     names = {file.name for file in found}
-    kept = _keep(clips, words, clips_per_word, seed)
+    kept = _keep(clips, words, selection)
     used = {clip.name for clip in kept}
     return Plan(
         words=tuple(words),
@@ -186,8 +177,9 @@ def _check_every_split(clips: Iterable[Clip], words: Sequence[str], remedy: str)
         raise UserError(f"every word needs clips in every split, but there are none of: {told}; {remedy}")
 
 
-def _keep(clips: Sequence[Clip], words: Sequence[str], clips_per_word: int, seed: int) -> tuple[Clip, ...]:
-    """The clips by split, word and name; at most clips_per_word training clips a word (0: all), drawn by `seed`."""
+def _keep(clips: Sequence[Clip], words: Sequence[str], selection: Selection) -> tuple[Clip, ...]:
+    """The clips by split, word and name, without the training clips beyond the selection's number, drawn by its seed."""
+    most = selection.clips_per_word
     groups: dict[tuple[str, str], list[Clip]] = defaultdict(list)
     for clip in clips:
         groups[clip.split, clip.word].append(clip)
@@ -195,8 +187,8 @@ def _keep(clips: Sequence[Clip], words: Sequence[str], clips_per_word: int, seed
     for split in SPLITS:
         for word in words:
             group = groups[split, word]
-            if split == "training" and 0 < clips_per_word < len(group):
-                drawn = set(random.Random(f"{seed} {word}").sample(range(len(group)), clips_per_word))
+            if split == "training" and 0 < most < len(group):
+                drawn = set(random.Random(f"{selection.seed} {word}").sample(range(len(group)), most))
                 group = [clip for index, clip in enumerate(group) if index in drawn]
             kept += group
     return tuple(kept)

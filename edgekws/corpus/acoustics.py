@@ -1,0 +1,86 @@
+"""Sounds made by arithmetic: noises without words, and what a room and a microphone do to a spoken word.
+
+All take and return float32 in [-1, 1] at 16 kHz; all that is random comes from the generator given.
+"""
+
+import numpy as np
+
+from edgekws.audio import SAMPLE_RATE
+
+_AUDIBLE = 0.01  # -40 dB under the peak: quieter beginnings and ends are silence
+_MARGIN = SAMPLE_RATE // 50  # 20 ms kept around a word
+_REVERBERATION = SAMPLE_RATE // 2
+
+
+def trim(samples: np.ndarray) -> np.ndarray:
+    """(n,) without the silence before and after the sound."""
+    loud = np.flatnonzero(np.abs(samples) > _AUDIBLE * np.abs(samples).max(initial=1e-9))
+    if not len(loud):
+        return samples
+    return samples[max(0, loud[0] - _MARGIN) : loud[-1] + _MARGIN]
+
+
+def coloured_noise(rng: np.random.Generator, length: int, exponent: float) -> np.ndarray:
+    """(length,) with power falling as 1 / f**exponent (0 white, 1 pink, 2 brown) from 20 Hz up; root mean square 1."""
+    frequency = np.fft.rfftfreq(length, 1 / SAMPLE_RATE).astype(np.float32)
+    spectrum = np.fft.rfft(rng.standard_normal(length, np.float32))
+    spectrum *= np.where(frequency < 20, 0, np.maximum(frequency, 20) ** np.float32(-exponent / 2))
+    noise = np.fft.irfft(spectrum, length)
+    return noise / np.sqrt(np.mean(noise**2))
+
+
+def hum(rng: np.random.Generator, length: int, mains: float) -> np.ndarray:
+    """(length,) of mains hum: 12 harmonics that fall off, swaying in loudness, over a little pink noise."""
+    time = np.arange(length) / SAMPLE_RATE
+    sway = 1 + 0.3 * np.sin(2 * np.pi * 0.2 * time + rng.uniform(0, 2 * np.pi))
+    tones = sum(
+        np.sin(2 * np.pi * mains * k * time + rng.uniform(0, 2 * np.pi)) * rng.uniform(0.5, 1) / k for k in range(1, 13)
+    )
+    return (sway * tones + 0.2 * coloured_noise(rng, length, 1)).astype(np.float32)
+
+
+def clicks(rng: np.random.Generator, length: int) -> np.ndarray:
+    """(length,) of clatter: some four short ringing knocks a second over quiet pink noise."""
+    sound = 0.02 * coloured_noise(rng, length, 1)
+    knock = np.arange(SAMPLE_RATE // 10)
+    for start in rng.integers(0, length - len(knock), size=4 * length // SAMPLE_RATE):
+        ring = np.sin(2 * np.pi * rng.uniform(300, 4000) * knock / SAMPLE_RATE)
+        sound[start : start + len(knock)] += rng.uniform(0.1, 1) * ring * np.exp(-knock / rng.uniform(50, 400))
+    return sound.astype(np.float32)
+
+
+def record(rng: np.random.Generator, word: np.ndarray, length: int) -> np.ndarray:
+    """A dry word (n,) as a recording (length,): in a room, through a microphone, at some level, place and noise.
+
+    The ranges follow the Speech Commands recordings: peaks of -26 to 0 dB of full scale, most of them near -2, words
+    anywhere in the second, 15 to 55 dB over the noise.
+    """
+    size = 1 << (len(word) + _REVERBERATION).bit_length()
+    transfer = np.fft.rfft(_room(rng), size) * _microphone(rng, size)
+    heard = np.fft.irfft(np.fft.rfft(word, size) * transfer, size)[: max(len(word), length)]
+    heard *= np.float32(10 ** (rng.triangular(-26, -2, 0) / 20)) / np.abs(heard).max(initial=1e-9)
+    loudness = np.sqrt(np.mean(heard[: len(word)] ** 2))
+    recording = coloured_noise(rng, length, rng.uniform(0, 2)) * (
+        loudness * np.float32(10 ** (-rng.uniform(15, 55) / 20))
+    )
+    if len(word) > length:
+        return recording + heard[(len(word) - length) // 2 :][:length]
+    start = int(rng.integers(0, length - len(word) + 1))
+    recording[start:] += heard[: length - start]
+    return recording
+
+
+def _room(rng: np.random.Generator) -> np.ndarray:
+    """Impulse response: the direct sound, then noise 6 to 30 dB under it that loses 60 dB in 0.1 to 0.5 s."""
+    time = np.arange(_REVERBERATION, dtype=np.float32) / SAMPLE_RATE
+    tail = rng.standard_normal(_REVERBERATION, np.float32) * np.exp(np.float32(-6.9 / rng.uniform(0.1, 0.5)) * time)
+    tail *= np.float32(10 ** (-rng.uniform(6, 30) / 20)) / np.sqrt(np.sum(tail**2))
+    tail[0] = 1
+    return tail
+
+
+def _microphone(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Gain at each frequency of an FFT of `size`: up to 4 dB an octave of tilt, little under 50 to 200 Hz."""
+    frequency = np.maximum(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 20).astype(np.float32)
+    tilt = np.clip(frequency / 1000, 0.1, 8) ** np.float32(rng.uniform(-4, 4) / 6.02)
+    return tilt / np.sqrt(1 + (np.float32(rng.uniform(50, 200)) / frequency) ** 4)

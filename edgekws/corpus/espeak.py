@@ -1,0 +1,204 @@
+"""Words spoken by eSpeak NG: a corpus without recordings, with voices kept apart as speakers are."""
+
+import importlib.metadata
+import json
+import math
+import random
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+import numpy as np
+import soxr
+
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation
+from edgekws.corpus import SPLITS, Clip, Noise, Selection, acoustics
+from edgekws.corpus.store import Plan
+from edgekws.errors import UserError
+
+CLIPS_PER_WORD = 300
+_SHARE = {"training": 1, "validation": 40 / 300, "testing": 60 / 300}  # clips of a split for each training clip
+_WORKER = Path(__file__).with_name("espeak_worker.py")
+_WORKER_RATE = 22_050
+
+# Plain en-gb takes no variant.
+_ACCENTS = "en en-029 en-gb-scotland en-gb-x-gbclan en-gb-x-gbcwmd en-gb-x-rp en-us en-us-nyc"
+# eSpeak's variants without its robots, whispers, echoes and monsters. Numbered ones are one family: much alike.
+_WOMEN = "Alicia Andrea Annie anika aunty belinda f1 f2 f3 f4 f5 grandma linda steph steph2 steph3"
+_MEN = (
+    "Alex Andy Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario Michael Mike Nguyen Reed RicishayMax "
+    "RicishayMax2 RicishayMax3 Storm adam antonio benjamin boris caleb croak david ed edward edward2 grandpa gustave "
+    "ian iven iven2 iven3 iven4 john kaukovalta klatt klatt2 klatt3 klatt4 klatt5 klatt6 m1 m2 m3 m4 m5 m6 m7 m8 "
+    "marcelo max michel miguel mike2 norbert pablo paul pedro quincy rob robert sandro shelby travis victor zac"
+)
+_NOT_A_FAMILY = re.compile(r"[fm]\d")  # f1 to f5 and m1 to m8 are people of their own
+_SENTENCES = (
+    "the train to the coast was late again this morning",
+    "she bought some bread and a jar of honey at the market",
+    "we could meet near the station after work on thursday",
+    "the old man told them a long story about the sea",
+    "please send me the papers before the end of the week",
+    "heavy rain is expected over most of the country tonight",
+    "they painted the kitchen green and the ceiling white",
+    "nobody knew where the music in the street came from",
+)
+_NOISE_SAMPLES = 30 * SAMPLE_RATE
+_TALKERS = 6  # voices speaking at once in babble
+_TALK = 12  # sentences each of them says: about 30 s
+
+
+@dataclass(frozen=True)
+class _Utterance:
+    """What the worker is asked to say, in the order of its protocol."""
+
+    text: str
+    voice: str
+    rate: int  # words a minute
+    pitch: int  # 0 to 100
+    pitch_range: int  # 0 to 100
+
+
+def plan(words: Sequence[str], selection: Selection) -> Plan:
+    """A corpus of `words`: for each 300 or clips_per_word training clips, 2/15 as many for validation, 1/5 for testing.
+
+    A voice is an accent and a variant of eSpeak's; each variant belongs to one split. Everything drawn comes from the
+    selection's seed; eSpeak itself never says a word twice alike.
+    """
+    seed, clips_per_word = selection.seed, selection.clips_per_word or CLIPS_PER_WORD
+    voices = {
+        split: [f"{accent}+{variant}" for variant in variants for accent in _ACCENTS.split()]
+        for split, variants in split_variants(selection).items()
+    }
+    clips: list[Clip] = []
+    utterances: list[_Utterance] = []
+    for split in SPLITS:
+        for word in words:
+            rng = random.Random(f"{seed} {split} {word}")
+            spoken = []
+            for index in range(math.ceil(clips_per_word * _SHARE[split])):
+                if index % len(voices[split]) == 0:
+                    order = rng.sample(voices[split], len(voices[split]))
+                voice = order[index % len(order)]
+                name = f"{word}/{voice}_nohash_{index // len(order)}.wav"
+                spoken.append((Clip(name, word, voice, split), _draw(rng, word + rng.choice(".?!,"), voice)))
+            spoken.sort(key=lambda pair: pair[0].name)
+            clips += [clip for clip, _ in spoken]
+            utterances += [utterance for _, utterance in spoken]
+    version = importlib.metadata.version("espeakng-loader")
+    return Plan(
+        words=tuple(words),
+        clips=tuple(clips),
+        recordings=lambda: _record_all(utterances, seed),
+        noise=lambda: _make_noise(words, voices["training"], seed),
+        preparation=Preparation(),
+        source=(
+            f"words spoken by eSpeak NG (espeakng-loader {version}), "
+            + ", ".join(f"{len(voices[split])} voices for {split}" for split in SPLITS)
+        ),
+        licence=f"Speech synthesized with eSpeak NG (GPL-3.0-or-later, espeakng-loader {version}); no recordings.",
+        settings=[seed, version, [astuple(utterance) for utterance in utterances]],
+    )
+
+
+def split_variants(selection: Selection) -> dict[str, list[str]]:
+    """{split: variants}: of women and of men whole families, drawn by the seed until a split has its share."""
+    shares = {"testing": selection.testing_percent, "validation": selection.validation_percent}
+    rng = random.Random(selection.seed)
+    splits: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for variants in (_WOMEN.split(), _MEN.split()):
+        families: dict[str, list[str]] = {}
+        for variant in variants:
+            name = variant if _NOT_A_FAMILY.fullmatch(variant) else variant.rstrip("0123456789").lower()
+            families.setdefault(name, []).append(variant)
+        left = rng.sample(sorted(families), len(families))
+        for split, percent in shares.items():
+            wanted = len(splits[split]) + percent / 100 * len(variants)
+            while left and len(splits[split]) < wanted:
+                splits[split] += families[left.pop()]
+        splits["training"] += [variant for family in left for variant in families[family]]
+    if not all(splits.values()):
+        raise UserError(
+            f"validation_percent {shares['validation']:g} and testing_percent {shares['testing']:g} "
+            "leave a split without voices; 10 and 10 do not"
+        )
+    return splits
+
+
+def _draw(rng: random.Random, text: str, voice: str) -> _Utterance:
+    return _Utterance(text, voice, rng.randint(110, 220), rng.randint(20, 80), rng.randint(20, 90))
+
+
+def _record_all(utterances: Sequence[_Utterance], seed: int) -> Iterator[tuple[np.ndarray, Preparation]]:
+    rng = np.random.default_rng(seed)
+    for word in _speak(utterances):
+        recording = acoustics.record(rng, word, CLIP_SAMPLES)
+        long = len(word) > CLIP_SAMPLES
+        done = Preparation(clips=1, resampled=1, padded=int(not long), cropped=int(long))
+        yield _to_int16(recording), done
+
+
+def _make_noise(words: Sequence[str], voices: Sequence[str], seed: int) -> Iterator[Noise]:
+    """Eight noises of 30 s; babble is by training voices, of sentences without any of `words`."""
+    rng = np.random.default_rng([seed, 1])
+    for name, exponent in (("white", 0), ("pink", 1), ("brown", 2)):
+        yield _noise(name, acoustics.coloured_noise(rng, _NOISE_SAMPLES, exponent))
+    for mains in (50, 60):
+        yield _noise(f"hum_{mains}_hz", acoustics.hum(rng, _NOISE_SAMPLES, mains))
+    yield _noise("clicks", acoustics.clicks(rng, _NOISE_SAMPLES))
+    sentences = [text for text in _SENTENCES if not set(text.split()) & {word.lower() for word in words}]
+    if not sentences:
+        return
+    draw = random.Random(f"{seed} babble")
+    for number in (1, 2):
+        talkers = draw.sample(voices, min(_TALKERS, len(voices)))
+        spoken = _speak([_draw(draw, draw.choice(sentences), voice) for voice in talkers for _ in range(_TALK)])
+        babble = np.zeros(_NOISE_SAMPLES, np.float32)
+        for _ in talkers:
+            speech = np.concatenate([next(spoken) for _ in range(_TALK)])[:_NOISE_SAMPLES]
+            babble[: len(speech)] += speech / np.abs(speech).max()
+        yield _noise(f"babble_{number}", babble)
+
+
+def _noise(name: str, sound: np.ndarray) -> Noise:
+    return Noise(f"_background_noise_/{name}.wav", _to_int16(sound * (0.5 / np.abs(sound).max())))
+
+
+def _to_int16(sound: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(sound * 32_768), -32_768, 32_767).astype(np.int16)
+
+
+def _speak(utterances: Iterable[_Utterance]) -> Iterator[np.ndarray]:
+    """Each utterance by the worker: float32 (samples,) in [-1, 1] at 16 kHz, without silence before and after."""
+    with tempfile.TemporaryFile("w+") as requests, tempfile.TemporaryFile("w+") as complaints:
+        json.dump([astuple(utterance) for utterance in utterances], requests)
+        requests.seek(0)
+        command = [sys.executable, "-P", str(_WORKER)]
+        with subprocess.Popen(command, stdin=requests, stdout=subprocess.PIPE, stderr=complaints) as worker:
+            try:
+                assert worker.stdout is not None
+                for utterance in utterances:
+                    header = worker.stdout.read(4)
+                    size = 2 * struct.unpack("<I", header)[0] if len(header) == 4 else -1
+                    spoken = worker.stdout.read(size) if size >= 0 else b""
+                    if len(spoken) != size:
+                        status = worker.wait()
+                        complaints.seek(0)
+                        raise UserError(_why_silent(utterance, status, complaints.read()))
+                    samples = np.frombuffer(spoken, "<i2").astype(np.float32) / 32_768
+                    yield acoustics.trim(soxr.resample(samples, _WORKER_RATE, SAMPLE_RATE, quality="HQ"))
+            finally:
+                worker.kill()
+
+
+def _why_silent(utterance: _Utterance, status: int, complaint: str) -> str:
+    if status == 3 and complaint.strip():
+        return f"eSpeak NG cannot speak: {complaint.strip().splitlines()[-1]}"
+    return (
+        f"eSpeak NG crashed (status {status}) while saying {utterance.text!r} as {utterance.voice}; "
+        "try again, or train on recordings: --data DIR"
+    )

@@ -1,0 +1,58 @@
+"""Speak with the eSpeak NG library; a program of its own, so that a crash in the library cannot take edgekws down.
+
+Standard input: a JSON list of [text, voice, rate in words a minute, pitch 0-100, range 0-100].
+Standard output: for each, its number of samples as little-endian uint32, then the samples as int16 at 22,050 Hz.
+Ends with status 3 and one line on standard error where the library cannot do it.
+"""
+
+import ctypes
+import json
+import struct
+import sys
+
+_SYNCHRONOUS, _DONT_EXIT, _UTF8 = 2, 0x8000, 1  # the constants of espeak-ng's speak_lib.h
+_RATE, _PITCH, _RANGE = 1, 3, 4
+_SAMPLE_RATE = 22_050
+_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+def main() -> None:
+    try:
+        import espeakng_loader
+
+        library = ctypes.CDLL(espeakng_loader.get_library_path())
+        data = espeakng_loader.get_data_path()
+    except (ImportError, OSError, RuntimeError) as error:
+        _give_up(f"its library cannot be loaded ({error}); try: pip install --force-reinstall espeakng-loader")
+    if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT) != _SAMPLE_RATE:
+        _give_up(f"it does not start with its data in {data}; try: pip install --force-reinstall espeakng-loader")
+    pieces: list[bytes] = []
+
+    @_CALLBACK
+    def collect(samples, count, _events):  # type: ignore[no-untyped-def]
+        if count > 0:
+            pieces.append(ctypes.string_at(samples, 2 * count))
+        return 0
+
+    library.espeak_SetSynthCallback(collect)
+    for text, voice, rate, pitch, pitch_range in json.load(sys.stdin):
+        if library.espeak_SetVoiceByName(voice.encode()):
+            _give_up(f"it has no voice {voice!r}")
+        for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, pitch_range)):
+            library.espeak_SetParameter(parameter, value, 0)
+        encoded = text.encode() + b"\0"
+        pieces.clear()
+        library.espeak_Synth(encoded, len(encoded), 0, 0, 0, _UTF8, None, None)
+        spoken = b"".join(pieces)
+        if not spoken:
+            _give_up(f"it says nothing for {text!r} in voice {voice!r}")
+        sys.stdout.buffer.write(struct.pack("<I", len(spoken) // 2) + spoken)
+
+
+def _give_up(reason: str) -> None:
+    print(reason, file=sys.stderr)
+    raise SystemExit(3)
+
+
+if __name__ == "__main__":
+    main()
