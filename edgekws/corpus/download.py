@@ -1,13 +1,14 @@
 """The official Speech Commands archives: downloaded with resume, checked, and unpacked without trusting them."""
 
 import contextlib
+import gzip
 import http.client
 import shutil
 import tarfile
+import time
 import urllib.error
 import urllib.request
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -17,8 +18,10 @@ from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, sha256, writing
 
 _CHUNK = 1 << 20
-_TIMEOUT_SECONDS = 30
-_TRIES = 5  # connections in a row that bring no byte
+_TIMEOUT_SECONDS = 30.0
+_PAUSE_SECONDS = 2.0
+_TRIES = 5  # connections in a row that bring nothing new
+_MOST_MEMBERS = 500_000
 
 
 @dataclass(frozen=True)
@@ -27,29 +30,196 @@ class Archive:
 
     url: str
     sha256: str
+    unpacked_bytes: int  # about; more than twice as much is refused
     title: str
     licence: str
-    most_members: int = 300_000
-    most_bytes: int = 8 << 30  # unpacked; v0.02 is 3.4 GB
 
 
-def _official(version: str, checksum: str) -> Archive:
+def _official(version: str, checksum: str, clips: int) -> Archive:
     return Archive(
         url=f"https://storage.googleapis.com/download.tensorflow.org/data/speech_commands_v{version}.tar.gz",
         sha256=checksum,
-        title=f"Google Speech Commands v{version}, its own lists split it",
+        unpacked_bytes=clips * 32_768,
+        title=f"Google Speech Commands v{version} (its own lists split it)",
         licence=(
-            f"Google Speech Commands v{version} (Pete Warden, arXiv:1804.03209), CC BY 4.0, "
-            "https://creativecommons.org/licenses/by/4.0/"
+            f"Google Speech Commands v{version} (Pete Warden, arXiv:1804.03209), "
+            "CC BY 4.0, https://creativecommons.org/licenses/by/4.0/"
         ),
     )
 
 
 ARCHIVES = {
-    "speech_commands_v0.01": _official("0.01", "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d"),
-    "speech_commands_v0.02": _official("0.02", "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58"),
+    f"speech_commands_v{version}": _official(version, checksum, clips)
+    for version, checksum, clips in (
+        ("0.01", "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d", 64_727),
+        ("0.02", "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58", 105_829),
+    )
 }
 
 
 def fetch(archive: Archive, dest: Path, *, progress: bool = True) -> Path:
-    raise NotImplementedError
+    """The folder `dest` with the archive's files; downloads and unpacks it unless it is there.
+
+    What a broken download leaves is kept beside `dest`, and the next call goes on from there. Raises UserError for an
+    unreachable server, a wrong SHA-256, too little room, and an archive that is damaged or holds anything but files and
+    folders of its own; then `dest` is not there.
+    """
+    if dest.is_dir():
+        return dest
+    part = dest.with_name(f"{dest.name}.tar.gz.part")
+    with writing(part):
+        dest.parent.mkdir(parents=True, exist_ok=True)
+    _download(archive, part, progress)
+    found = sha256(part)
+    if found != archive.sha256:
+        part.unlink()
+        raise UserError(
+            f"what came from {archive.url} is not the archive: SHA-256 is {found}, expected {archive.sha256}; "
+            "it was removed: try again, and if it stays so, download from another network"
+        )
+    with contextlib.suppress(FileExistsError), atomic_folder(dest) as folder:  # another process may be quicker
+        unpack(part, folder, most_bytes=2 * archive.unpacked_bytes, progress=progress)
+    part.unlink(missing_ok=True)
+    _tag_of(part).unlink(missing_ok=True)
+    return dest
+
+
+def unpack(archive: Path, folder: Path, *, most_bytes: int, progress: bool = True) -> None:
+    """Unpack a .tar.gz into `folder`: plain files and folders inside it, and nothing else of what tar can do.
+
+    Links, devices, absolute names, "..", duplicates, more than `most_bytes` and damage raise UserError. Owners, modes
+    and times are not taken over. tarfile's own filters let links through and come only with later patch releases.
+    """
+    total = 0
+    try:
+        with (
+            open(archive, "rb") as file,
+            tqdm(
+                desc="unpacking", total=archive.stat().st_size, unit="B", unit_scale=True, disable=not progress
+            ) as bar,
+            tarfile.open(fileobj=_BoundedGzip(fileobj=file, mode="rb")) as tar,
+        ):
+            for count, member in enumerate(tar):
+                bar.update(file.tell() - bar.n)
+                total += member.size
+                if total > most_bytes or count >= _MOST_MEMBERS:
+                    raise UserError(
+                        f"{archive} is not the expected archive: it is too large unpacked; nothing was kept"
+                    )
+                target = folder.joinpath(*_safe_parts(archive, member))
+                if member.isdir():
+                    target.mkdir(parents=True, exist_ok=True)
+                    continue
+                source = tar.extractfile(member)
+                assert source is not None  # _safe_parts lets only files and folders through
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with open(target, "xb") as out:
+                    shutil.copyfileobj(source, out)
+    except FileExistsError as error:
+        raise UserError(f"{archive} is damaged: {error.filename} is in it twice; remove it and try again") from None
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, NotADirectoryError, IsADirectoryError) as error:
+        raise UserError(f"{archive} is damaged ({error}); remove it and try again") from None
+
+
+class _BoundedGzip(gzip.GzipFile):
+    """Refuses the huge single reads by which a hostile header would fill the memory."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= 16 * _CHUNK:
+            raise tarfile.ReadError("a header is too large")
+        return super().read(size)
+
+
+def _safe_parts(archive: Path, member: tarfile.TarInfo) -> tuple[str, ...]:
+    """The names of the folders down to the member and its own; UserError for what may not be unpacked."""
+    name = PurePosixPath(member.name)
+    strange = name.is_absolute() or ".." in name.parts or any(c in member.name for c in "\\:\0")
+    if strange or not (member.isreg() or member.isdir()) or (member.isreg() and not name.parts):
+        kind = "name" if strange else "link, device or other special file"
+        raise UserError(
+            f"{archive} is not safe to unpack: it holds a forbidden {kind} {member.name!r}; nothing was kept"
+        )
+    return name.parts
+
+
+def _download(archive: Archive, part: Path, progress: bool) -> None:
+    """Fill `part` with the archive, over as many connections as it takes while each brings something new."""
+    best, fruitless = _size(part), 0
+    with tqdm(desc=archive.url.rsplit("/", 1)[-1], unit="B", unit_scale=True, disable=not progress) as bar:
+        while True:
+            try:
+                if _receive(archive, part, bar):
+                    return
+                problem = "the connection broke"
+            except urllib.error.HTTPError as error:
+                problem = f"the server answers {error.code} {error.reason}"
+                if error.code < 500 and error.code != 429:
+                    raise UserError(f"cannot download {archive.url}: {problem}") from None
+            except (OSError, http.client.HTTPException) as error:
+                problem = str(getattr(error, "reason", error)) or type(error).__name__
+            fruitless = fruitless + 1 if _size(part) <= best else 0
+            best = max(best, _size(part))
+            if fruitless >= _TRIES:
+                raise UserError(
+                    f"cannot download {archive.url}: {problem}; the {_size(part) / 1e6:.1f} MB that came are kept, and "
+                    "the same command goes on from there; or download and unpack it yourself and give the folder"
+                )
+            time.sleep(_PAUSE_SECONDS * fruitless)
+
+
+def _receive(archive: Archive, part: Path, bar: tqdm) -> bool:
+    """One connection's worth of the archive, appended to `part`; whether it is whole now.
+
+    Asks only for what is missing, if the file on the server is still the same (If-Range); starts anew where the server
+    sends everything all the same.
+    """
+    have, tag = _size(part), _tag_of(part)
+    request = urllib.request.Request(archive.url, headers={"User-Agent": "edgekws"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+        if tag.is_file():
+            request.add_header("If-Range", tag.read_text())
+    try:
+        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:
+            raise
+        if error.headers.get("Content-Range") == f"bytes */{have}":
+            return True
+        part.unlink()
+        return False
+    with response:
+        if response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+            have = 0
+        length = response.headers.get("Content-Length")
+        total = have + int(length) if length else None
+        _check_room(part.parent, (int(length) if length else 0) + archive.unpacked_bytes)
+        etag = response.headers.get("ETag", "")
+        if etag.startswith('"'):
+            atomic_write(tag, etag)
+        else:
+            tag.unlink(missing_ok=True)
+        bar.total = total
+        bar.update(have - bar.n)
+        with writing(part), open(part, "ab" if have else "wb") as file:
+            while chunk := response.read1(_CHUNK):
+                file.write(chunk)
+                bar.update(len(chunk))
+    return total is None or _size(part) == total
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise UserError(
+            f"{folder} has {free / 1e9:.1f} GB free, and {needed / 1e9:.1f} GB are needed; "
+            "free some, or set EDGEKWS_CACHE to a folder on a larger disk"
+        )
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _tag_of(part: Path) -> Path:
+    return part.with_name(f"{part.name}.etag")

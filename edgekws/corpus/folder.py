@@ -54,8 +54,9 @@ def plan(folder: Path, words: Sequence[str], selection: Selection, *, source: st
             speaker_split(file.speaker, selection.validation_percent, selection.testing_percent) for file in found
         ]
         remedy = (
-            "record more speakers (a file is NAME_nohash_0.wav, or each name is a speaker of its own), or raise "
-            f"validation_percent (now {selection.validation_percent:g}) or testing_percent (now {selection.testing_percent:g})"
+            "record more speakers (SPEAKER_nohash_0.wav; without _nohash_ each name is a speaker), or raise "
+            f"validation_percent (now {selection.validation_percent:g}) "
+            f"or testing_percent (now {selection.testing_percent:g})"
         )
     else:
         splits = [listed.get(file.name, "training") for file in found]
@@ -178,7 +179,7 @@ def _check_every_split(clips: Iterable[Clip], words: Sequence[str], remedy: str)
 
 
 def _keep(clips: Sequence[Clip], words: Sequence[str], selection: Selection) -> tuple[Clip, ...]:
-    """The clips by split, word and name, without the training clips beyond the selection's number, drawn by its seed."""
+    """The clips by split, word and name; training clips beyond the selection's number are left out by its seed."""
     most = selection.clips_per_word
     groups: dict[tuple[str, str], list[Clip]] = defaultdict(list)
     for clip in clips:

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, astuple, dataclass
@@ -13,8 +14,10 @@ from tqdm import tqdm
 
 from edgekws.audio import CLIP_SAMPLES
 from edgekws.corpus import Clip, Corpus, Noise, Preparation
-from edgekws.files import atomic_folder, sha256
+from edgekws.errors import UserError
+from edgekws.files import atomic_folder, atomic_write, sha256
 
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # whatever a missing or damaged file can raise
 _FORMAT = 1  # goes up whenever prepared clips would come out differently
 
 
@@ -40,12 +43,15 @@ class Plan:
 def prepare(plan: Plan, cache: Path, *, progress: bool = True) -> Corpus:
     """Open the corpus of `plan` from `cache`, after making it there if it is not, or not readable."""
     folder = cache / "corpora" / plan.key()
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+    with contextlib.suppress(*_UNREADABLE):
         return _open(folder)
     shutil.rmtree(folder, ignore_errors=True)
     with contextlib.suppress(FileExistsError), atomic_folder(folder) as partial:  # another process may be quicker
         _write(plan, partial, progress)
-    return _open(folder)
+    try:
+        return _open(folder)
+    except _UNREADABLE as error:
+        raise UserError(f"the prepared clips in {folder} cannot be read ({error}); remove that folder") from error
 
 
 def _write(plan: Plan, folder: Path, progress: bool) -> None:
@@ -61,6 +67,8 @@ def _write(plan: Plan, folder: Path, progress: bool) -> None:
             file.write(content)
             digest.update(content)
             total += done
+        file.flush()
+        os.fsync(file.fileno())
     noise = tuple(plan.noise())
     np.save(folder / "noise.npy", np.concatenate([np.zeros(0, np.int16), *(n.samples for n in noise)]).astype("<i2"))
     digest.update(json.dumps([n.name for n in noise]).encode() + sha256(folder / "noise.npy").encode())
@@ -73,11 +81,11 @@ def _write(plan: Plan, folder: Path, progress: bool) -> None:
         "licence": plan.licence,
         "fingerprint": digest.hexdigest(),
     }
-    (folder / "corpus.json").write_text(json.dumps(content))
+    atomic_write(folder / "corpus.json", json.dumps(content))
 
 
 def _open(folder: Path) -> Corpus:
-    """The corpus in `folder`; raises OSError, ValueError, KeyError or TypeError where it is not there or damaged."""
+    """The corpus in `folder`; raises one of _UNREADABLE where it is not there or damaged."""
     content = json.loads((folder / "corpus.json").read_text())
     clips = tuple(Clip(*row) for row in content["clips"])
     samples = np.load(folder / "samples.npy", mmap_mode="r")
