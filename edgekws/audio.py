@@ -92,12 +92,12 @@ def _cut_off(log: str) -> bool:
     """Whether libsndfile's log of the header shows a recording that was cut off.
 
     WAV and AIFF: a data chunk longer than the file, except for the largest sizes, which programs that write to a pipe
-    put there for want of the real one. Ogg: no last page.
+    put there for want of the real one. Ogg: the last page is missing or cut.
     """
     chunk = re.search(r"^ *(?:data|SSND) : (\d+) \(should be (\d+)\)", log, re.MULTILINE)
     if chunk and int(chunk[2]) < int(chunk[1]) < 0x7FFF0000:
         return True
-    return "without an End-Of-Stream flag" in log
+    return "Ogg: Junk after the last page" in log or "without an End-Of-Stream flag" in log
 
 
 def _why_unreadable(path: str | Path, error: Exception) -> str:
