@@ -1,0 +1,102 @@
+"""Scales and zero points → the integers that the C engine works with, exactly as TensorFlow Lite Micro derives them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from convert.graph import Convolution, Dense, Softmax
+from edgekws.errors import UserError
+
+INT32_MAX = 2**31 - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Scaling:
+    """What turns a layer's int32 sums into int8: (sum + bias) * multiplier / 2^31 * 2^shift + zero point, clamped."""
+
+    bias: np.ndarray  # int32 (channels,), the input's zero point folded in
+    multiplier: np.ndarray  # int32 (channels,) or (1,)
+    shift: np.ndarray  # int8, as many
+    zero_point: int
+    minimum: int
+
+    @property
+    def per_channel(self) -> bool:
+        return self.multiplier.size == self.bias.size
+
+
+def quantized_multiplier(real: float) -> tuple[int, int]:
+    """The int32 multiplier in [2^30, 2^31) and the shift with real = multiplier / 2^31 * 2^shift."""
+    fraction, shift = math.frexp(real)
+    multiplier = math.floor(fraction * 2**31 + 0.5)
+    if multiplier == 2**31:
+        multiplier, shift = 2**30, shift + 1
+    return (0, 0) if shift < -31 else (multiplier, shift)
+
+
+def scaling(layer: Convolution | Dense, name: str) -> Scaling:
+    """The integers of a layer's requantization.
+
+    Raises:
+        UserError: some sum of a convolution, or its left shift, could leave int32; shown from the actual weights.
+    """
+    weights = layer.weights.reshape(len(layer.weights), -1).astype(np.int64)
+    zero_point = layer.input.zero_point
+    bias = layer.bias - zero_point * weights.sum(axis=1)
+    scale_in, scale_out = np.float32(layer.input.scale), float(layer.output.scale)
+    if isinstance(layer, Dense) and layer.weight_scales.size == 1:
+        products = [float(scale_in * layer.weight_scales[0])]  # here TensorFlow Lite multiplies in float32
+    else:
+        products = [float(scale_in) * float(scale) for scale in layer.weight_scales]
+    multipliers, shifts = zip(*(quantized_multiplier(product / scale_out) for product in products), strict=True)
+    largest = np.abs(weights).sum(axis=1) * 128 + np.abs(bias)
+    left = np.maximum(np.array(shifts, np.int64), 0)
+    if isinstance(layer, Convolution) and bool(np.any(largest * 2**left > INT32_MAX)):
+        raise UserError(f"{name}: its sums may exceed 32 bits; the engine cannot run such weights or scales")
+    wrapped = bias.astype(np.uint32).view(np.int32)  # dense sums count modulo 2^32, as the peers' do
+    minimum = layer.output.zero_point if layer.relu else -128
+    multiplier, shift = np.array(multipliers, np.int32), np.array(shifts, np.int8)
+    return Scaling(wrapped, multiplier, shift, layer.output.zero_point, minimum)
+
+
+def exponentials(softmax: Softmax) -> np.ndarray:
+    """exp(-d * beta * scale) for d = 0, 1, ... as int32 of 31 fractional bits, up to the last that is not zero."""
+    multiplier, shift = quantized_multiplier(min(softmax.beta * softmax.input.scale * 2**26, 2.0**31 - 1))
+    if shift < 0:
+        raise UserError(f"softmax: an input scale of {softmax.input.scale} is too small for fixed point")
+    radius = math.floor(31 * 2.0**26 / 2.0**shift)  # beyond it, differences count as zero
+    table = [_exp(_high_multiply(-d << shift, multiplier)) if d <= radius else 0 for d in range(256)]
+    return np.trim_zeros(np.array(table, np.int32), "b")
+
+
+def _high_multiply(a: int, b: int) -> int:
+    return (a * b + 2**30) >> 31
+
+
+def _rounding_shift(x: int, exponent: int) -> int:
+    remainder = x & ((1 << exponent) - 1)
+    return (x >> exponent) + (remainder > ((1 << exponent) - 1 >> 1) + (x < 0))
+
+
+def _exp(x: int) -> int:
+    """gemmlowp's exp_on_negative_values: x <= 0 with 26 fractional bits → 31 fractional bits."""
+    if x == 0:
+        return INT32_MAX
+    quarter = 1 << 24
+    modulo = (x & (quarter - 1)) - quarter  # x = modulo - remainder, modulo in [-1/4, 0)
+    remainder = modulo - x
+    # A Taylor series around -1/8, 31 fractional bits.
+    t = (modulo << 5) + (1 << 28)
+    t2 = _high_multiply(t, t)
+    t3, t4 = _high_multiply(t2, t), _high_multiply(t2, t2)
+    series = _rounding_shift(_high_multiply(_rounding_shift(t4, 2) + t3, 715827883) + t2, 1)
+    result = 1895147668 + _high_multiply(1895147668, t + series)
+    # exp(-2^k) for k = -2 ... 4: one factor a bit of the remainder.
+    factors = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
+    for bit, factor in enumerate(factors, start=24):
+        if remainder >> bit & 1:
+            result = _high_multiply(result, factor)
+    return result

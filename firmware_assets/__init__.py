@@ -1,0 +1,1 @@
+"""What goes onto a device: the C engine, board skeletons, pretrained models."""

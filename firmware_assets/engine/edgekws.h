@@ -1,0 +1,82 @@
+/* edgekws: a keyword spotter in a few kilobytes of RAM.
+ *
+ *     static edgekws spotter;                          // all the memory there is: EDGEKWS_STATE_BYTES
+ *     edgekws_reset(&spotter);
+ *     for (;;) {
+ *         size_t n = microphone(buffer);               // int16, EDGEKWS_SAMPLE_RATE Hz, any number at a time
+ *         for (size_t i = 0; i < n;) {
+ *             i += edgekws_push(&spotter, buffer + i, n - i);
+ *             if (edgekws_ready(&spotter)) puts(edgekws_labels[edgekws_label(&spotter)]);
+ *         }
+ *     }
+ *
+ * The scores equal those of TensorFlow Lite Micro on the same window of samples, to the bit. Nothing is allocated,
+ * nothing is global: any number of spotters may run at once. How it works stands in edgekws.c.
+ */
+#ifndef EDGEKWS_H
+#define EDGEKWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "edgekws_model.h" /* generated: EDGEKWS_CLASSES, EDGEKWS_WINDOW, EDGEKWS_STATE_BYTES, ... */
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* One value of an activation. Always in the range of int8; wider where the kernels like it so. */
+#if EDGEKWS_VALUE_BITS == 16
+typedef int16_t edgekws_value;
+#else
+typedef int8_t edgekws_value;
+#endif
+
+typedef union {
+    int32_t words[EDGEKWS_SCRATCH_WORDS];
+    int16_t halves[EDGEKWS_SCRATCH_WORDS * 2];
+    int8_t bytes[EDGEKWS_SCRATCH_WORDS * 4];
+    edgekws_value values[EDGEKWS_SCRATCH_WORDS * 32 / EDGEKWS_VALUE_BITS];
+} edgekws_scratch;
+
+/* The state of one spotter. Its fields are the engine's own. */
+typedef struct {
+    uint32_t samples; /* of the window under way */
+    uint32_t ready;
+    struct {
+        uint32_t frames;  /* waiting in the stage's buffer */
+        uint32_t outputs; /* frames the stage has put out in this window */
+    } stages[EDGEKWS_STAGES];
+    int32_t sums[EDGEKWS_SUMS]; /* of the dense layer under way */
+    int8_t scores[(EDGEKWS_CLASSES + 3) / 4 * 4];
+    edgekws_scratch scratch; /* of the kernel under way */
+    union {
+        int32_t alignment;
+        edgekws_value values[EDGEKWS_BUFFER_VALUES];
+    } buffers; /* the last frames of every stage's input */
+} edgekws;
+
+/* Starts over: the next sample is the first of a window. */
+void edgekws_reset(edgekws *spotter);
+
+/* Takes samples up to the end of the window and returns how many it took. Push the rest after reading the scores;
+ * the first sample pushed then begins the next window. */
+size_t edgekws_push(edgekws *spotter, const int16_t *samples, size_t count);
+
+/* Whether the last push completed a window. */
+bool edgekws_ready(const edgekws *spotter);
+
+/* EDGEKWS_CLASSES scores of the last complete window: value / 256 + 0.5 is the probability of the word. */
+const int8_t *edgekws_scores(const edgekws *spotter);
+
+/* The index of the highest score (the first of equals) into edgekws_labels. */
+int edgekws_label(const edgekws *spotter);
+
+extern const char *const edgekws_labels[EDGEKWS_CLASSES];
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,118 @@
+"""Generated engines, compiled for this machine and driven through ctypes."""
+
+from __future__ import annotations
+
+import ctypes
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from convert import c_source
+from convert.c_plan import Plan
+from convert.graph import Graph
+
+WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic")
+DRIVER = r"""
+#include "edgekws_kernels.h"
+#include <string.h>
+static edgekws_value *traced;
+static size_t filled[EDGEKWS_STAGES], offset[EDGEKWS_STAGES];
+void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values);
+void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values)
+{
+    if (!traced) return;
+    memcpy(traced + offset[stage] + filled[stage], frames, values * sizeof *frames);
+    filled[stage] += values;
+}
+void trace_into(edgekws_value *memory);
+void trace_into(edgekws_value *memory)
+{
+    size_t at = 0;
+    traced = memory;
+    for (uint32_t i = 0; i < EDGEKWS_STAGES; i++) {
+        offset[i] = at;
+        filled[i] = 0;
+        at += (size_t)edgekws_stages[i].outputs * edgekws_stages[i].out_channels;
+    }
+}
+"""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A compiled engine: a library and the plan it was generated from."""
+
+    library: ctypes.CDLL
+    plan: Plan
+
+    def new(self) -> Spotter:
+        return Spotter(self)
+
+    def scores(self, samples: np.ndarray) -> np.ndarray:
+        """Of one window, pushed at once."""
+        spotter = self.new()
+        assert spotter.push(samples) == len(samples)
+        assert spotter.ready()
+        return spotter.scores()
+
+    def stage_outputs(self, samples: np.ndarray) -> list[np.ndarray]:
+        """What every stage put out for one window, (length, channels) each."""
+        shapes = [(planned.stage.out_length, planned.stage.out_channels) for planned in self.plan.stages]
+        dtype = np.dtype(f"int{self.plan.kernels.value_bits}")
+        memory = np.full(sum(n * c for n, c in shapes), 99, dtype)
+        self.library.trace_into(memory.ctypes.data_as(ctypes.c_void_p))
+        self.scores(samples)
+        self.library.trace_into(None)
+        ends = np.cumsum([n * c for n, c in shapes])
+        return [part.reshape(shape) for part, shape in zip(np.split(memory, ends[:-1]), shapes, strict=True)]
+
+
+class Spotter:
+    """One state struct, with guard bytes behind it."""
+
+    GUARD = 64
+
+    def __init__(self, engine: Engine) -> None:
+        self.library, self.classes = engine.library, engine.plan.classes
+        self.size = engine.plan.state_bytes
+        self.memory = np.full(self.size + self.GUARD, 0xA5, np.uint8)  # a state is usable whatever memory held before
+        self.pointer = self.memory.ctypes.data_as(ctypes.c_void_p)
+        self.library.edgekws_reset(self.pointer)
+
+    def push(self, samples: np.ndarray) -> int:
+        assert samples.dtype == np.int16
+        assert samples.flags.c_contiguous
+        taken = self.library.edgekws_push(self.pointer, samples.ctypes.data_as(ctypes.c_void_p), len(samples))
+        assert (self.memory[self.size :] == 0xA5).all(), "wrote past the end of the state"
+        return taken
+
+    def reset(self) -> None:
+        self.library.edgekws_reset(self.pointer)
+
+    def ready(self) -> bool:
+        return self.library.edgekws_ready(self.pointer)
+
+    def scores(self) -> np.ndarray:
+        return np.array(self.library.edgekws_scores(self.pointer)[: self.classes], np.int8)
+
+    def label(self) -> int:
+        return self.library.edgekws_label(self.pointer)
+
+
+def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str = "cc", **options: object) -> Engine:
+    """Generate, compile with warnings as errors, load."""
+    labels = [f"word{i}" for i in range(graph.output.size)]
+    plan = c_source.generate(graph, labels, folder, **options)
+    (folder / "driver.c").write_text(DRIVER)
+    library = folder / "engine.so"
+    sources = sorted(str(path) for path in folder.glob("*.c"))
+    command = [compiler, "-std=c99", "-O2", *WARNINGS, "-DEDGEKWS_TRACE", "-shared", "-fPIC", *flags, *sources]
+    subprocess.run([*command, "-o", str(library)], check=True, timeout=600)
+    loaded = ctypes.CDLL(str(library))
+    loaded.edgekws_push.restype = ctypes.c_size_t
+    loaded.edgekws_push.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+    loaded.edgekws_ready.restype = ctypes.c_bool
+    loaded.edgekws_scores.restype = ctypes.POINTER(ctypes.c_int8)
+    return Engine(loaded, plan)
