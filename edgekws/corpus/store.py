@@ -88,10 +88,10 @@ def _open(folder: Path) -> Corpus:
     """The corpus in `folder`; raises one of _UNREADABLE where it is not there or damaged."""
     content = json.loads((folder / "corpus.json").read_text())
     clips = tuple(Clip(*row) for row in content["clips"])
-    samples = np.load(folder / "samples.npy", mmap_mode="r")
+    samples = np.lib.format.open_memmap(folder / "samples.npy", mode="r")
     if samples.shape != (len(clips), CLIP_SAMPLES):
         raise ValueError(f"{folder} does not hold the clips it lists")
-    noise_samples = np.load(folder / "noise.npy", mmap_mode="r")
+    noise_samples = np.lib.format.open_memmap(folder / "noise.npy", mode="r")
     ends = np.cumsum([length for _, length in content["noise"]], dtype=int)
     noise = tuple(
         Noise(name, noise_samples[end - length : end])

@@ -105,7 +105,7 @@ def test_truncated_files(tmp_path, suffix, kept):
     soundfile.write(path, np.random.default_rng(0).uniform(-0.5, 0.5, 16_000), 16_000)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(UserError, match="truncated|not a whole recording") as error:
+    with pytest.raises(UserError, match=r"truncated|not a whole recording") as error:
         audio.read(path)
     assert str(path) in str(error.value)
 

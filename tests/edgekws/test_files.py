@@ -95,9 +95,13 @@ def test_atomic_folder_appears_whole(tmp_path):
 
 
 def test_atomic_folder_leaves_nothing_after_a_failure(tmp_path):
-    with pytest.raises(RuntimeError), files.atomic_folder(tmp_path / "dest") as folder:
-        (folder / "x").write_text("1")
-        raise RuntimeError
+    def fail():
+        with files.atomic_folder(tmp_path / "dest") as folder:
+            (folder / "x").write_text("1")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -108,12 +112,15 @@ def test_atomic_folder_on_a_full_disk(tmp_path):
 
 
 def test_atomic_folder_never_overwrites(tmp_path):
-    dest = tmp_path / "dest"
-    with pytest.raises(FileExistsError), files.atomic_folder(dest):
-        dest.mkdir()
-        (dest / "theirs").touch()
+    def be_too_late():
+        with files.atomic_folder(tmp_path / "dest"):
+            (tmp_path / "dest").mkdir()
+            (tmp_path / "dest" / "theirs").touch()
+
+    with pytest.raises(FileExistsError):
+        be_too_late()
     assert [p.name for p in tmp_path.iterdir()] == ["dest"]
-    assert [p.name for p in dest.iterdir()] == ["theirs"]
+    assert [p.name for p in (tmp_path / "dest").iterdir()] == ["theirs"]
 
 
 def test_atomic_folder_removes_only_old_leftovers_of_its_own(tmp_path):
