@@ -72,15 +72,14 @@ def fetch(archive: Archive, dest: Path, *, progress: bool = True) -> Path:
     _download(archive, part, progress)
     found = sha256(part)
     if found != archive.sha256:
-        part.unlink()
+        _remove(part)
         raise UserError(
             f"what came from {archive.url} is not the archive: SHA-256 is {found}, expected {archive.sha256}; "
             "it was removed: try again, and if it stays so, download from another network"
         )
     with contextlib.suppress(FileExistsError), atomic_folder(dest) as folder:  # another process may be quicker
         unpack(part, folder, most_bytes=2 * archive.unpacked_bytes, progress=progress)
-    part.unlink(missing_ok=True)
-    _tag_of(part).unlink(missing_ok=True)
+    _remove(part)
     return dest
 
 
@@ -94,18 +93,14 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int, progress: bool = Tru
     try:
         with (
             open(archive, "rb") as file,
-            tqdm(
-                desc="unpacking", total=archive.stat().st_size, unit="B", unit_scale=True, disable=not progress
-            ) as bar,
-            tarfile.open(fileobj=_BoundedGzip(fileobj=file, mode="rb")) as tar,
+            tqdm(desc="unpacking", total=_size(archive), unit="B", unit_scale=True, disable=not progress) as bar,
+            _BoundedGzip(fileobj=file, mode="rb") as stream,
+            tarfile.open(fileobj=stream) as tar,
         ):
             for count, member in enumerate(tar):
                 bar.update(file.tell() - bar.n)
                 total += member.size
-                if total > most_bytes or count >= _MOST_MEMBERS:
-                    raise UserError(
-                        f"{archive} is not the expected archive: it is too large unpacked; nothing was kept"
-                    )
+                _check_size(archive, total <= most_bytes and count < _MOST_MEMBERS)
                 target = folder.joinpath(*_safe_parts(archive, member))
                 if member.isdir():
                     target.mkdir(parents=True, exist_ok=True)
@@ -115,10 +110,18 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int, progress: bool = Tru
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with open(target, "xb") as out:
                     shutil.copyfileobj(source, out)
+            while rest := stream.read(_CHUNK):  # to the end, where gzip's checksum is
+                total += len(rest)
+                _check_size(archive, total <= most_bytes)
     except FileExistsError as error:
         raise UserError(f"{archive} is damaged: {error.filename} is in it twice; remove it and try again") from None
     except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, NotADirectoryError, IsADirectoryError) as error:
         raise UserError(f"{archive} is damaged ({error}); remove it and try again") from None
+
+
+def _check_size(archive: Path, fits: bool) -> None:
+    if not fits:
+        raise UserError(f"{archive} is not the expected archive: it is too large unpacked; nothing was kept")
 
 
 class _BoundedGzip(gzip.GzipFile):
@@ -133,7 +136,7 @@ class _BoundedGzip(gzip.GzipFile):
 def _safe_parts(archive: Path, member: tarfile.TarInfo) -> tuple[str, ...]:
     """The names of the folders down to the member and its own; UserError for what may not be unpacked."""
     name = PurePosixPath(member.name)
-    strange = name.is_absolute() or ".." in name.parts or any(c in member.name for c in "\\:\0")
+    strange = name.is_absolute() or ".." in name.parts or len(member.name) > 200 or set(member.name) & set("\\:\0")
     if strange or not (member.isreg() or member.isdir()) or (member.isreg() and not name.parts):
         kind = "name" if strange else "link, device or other special file"
         raise UserError(
@@ -184,9 +187,9 @@ def _receive(archive: Archive, part: Path, bar: tqdm) -> bool:
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
-        if error.headers.get("Content-Range") == f"bytes */{have}":
+        if have and error.headers.get("Content-Range") == f"bytes */{have}":
             return True
-        part.unlink()
+        _remove(part)
         return False
     with response:
         if response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
@@ -219,6 +222,11 @@ def _check_room(folder: Path, needed: int) -> None:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
+
+
+def _remove(part: Path) -> None:
+    part.unlink(missing_ok=True)
+    _tag_of(part).unlink(missing_ok=True)
 
 
 def _tag_of(part: Path) -> Path:

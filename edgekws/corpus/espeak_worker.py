@@ -44,7 +44,7 @@ def main() -> None:
         pieces.clear()
         library.espeak_Synth(encoded, len(encoded), 0, 0, 0, _UTF8, None, None)
         spoken = b"".join(pieces)
-        if not spoken:
+        if not any(spoken):
             _give_up(f"it says nothing for {text!r} in voice {voice!r}")
         sys.stdout.buffer.write(struct.pack("<I", len(spoken) // 2) + spoken)
 
