@@ -1,0 +1,115 @@
+/* Runs a generated engine on an emulated Cortex-M: reads windows of int16 samples from the file `samples`, writes the
+ * scores of each to the file `scores`, and at the end the bytes of stack that the engine used (uint32, little endian).
+ * Files are reached by semihosting. Nothing here counts as the engine: link.ld keeps it apart. */
+#include "edgekws.h"
+
+enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6, SYS_EXIT = 0x18, APPLICATION_EXIT = 0x20026 };
+enum { READ_BINARY = 1, WRITE_BINARY = 5 };
+enum { CHUNK = 250 }; /* samples */
+#define PAINT UINT32_C(0xA5A5A5A5)
+
+extern uint32_t stack_limit[], stack_top[];
+
+static edgekws spotter;
+static int16_t samples[CHUNK];
+
+static int32_t host(int32_t operation, const void *arguments)
+{
+    register int32_t r0 __asm__("r0") = operation;
+    register const void *r1 __asm__("r1") = arguments;
+    __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+    return r0;
+}
+
+static uint32_t open_file(const char *name, uint32_t length, uint32_t mode)
+{
+    const uint32_t arguments[3] = {(uint32_t)(uintptr_t)name, mode, length};
+    return (uint32_t)host(SYS_OPEN, arguments);
+}
+
+/* Returns the number of bytes that were not moved. */
+static uint32_t move(int32_t operation, uint32_t file, const void *bytes, uint32_t count)
+{
+    const uint32_t arguments[3] = {file, (uint32_t)(uintptr_t)bytes, count};
+    return (uint32_t)host(operation, arguments);
+}
+
+/* The instruction counter notices these being run: the first for the stage 0, and so on; the last for a whole window. */
+__attribute__((naked, noinline)) static void marks(void)
+{
+    __asm__ volatile(".rept 65\n bx lr\n .endr");
+}
+
+static void mark(uint32_t i)
+{
+    ((void (*)(void))((uintptr_t)marks + 2 * i))();
+}
+
+#ifdef EDGEKWS_TRACE
+void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values);
+void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values)
+{
+    (void)frames;
+    (void)values;
+    mark(stage);
+}
+#endif
+
+static uint32_t stack_used(uintptr_t from)
+{
+    const uint32_t *word = stack_limit;
+    while (*word == PAINT) word++;
+    return (uint32_t)(from - (uintptr_t)word);
+}
+
+static void run(void)
+{
+    uint32_t stack;
+    uint32_t *here;
+    __asm__ volatile("mov %0, sp" : "=r"(here));
+    for (volatile uint32_t *word = stack_limit; word < here; word++) *word = PAINT; /* no memset: it has a stack */
+
+    const uint32_t input = open_file("samples", 7, READ_BINARY), output = open_file("scores", 6, WRITE_BINARY);
+    edgekws_reset(&spotter);
+    for (;;) {
+        const uint32_t count = (sizeof samples - move(SYS_READ, input, samples, sizeof samples)) / sizeof *samples;
+        if (count == 0) break;
+        for (uint32_t taken = 0; taken < count;) {
+            taken += (uint32_t)edgekws_push(&spotter, samples + taken, count - taken);
+            if (!edgekws_ready(&spotter)) continue;
+            mark(64);
+            move(SYS_WRITE, output, edgekws_scores(&spotter), EDGEKWS_CLASSES);
+        }
+    }
+    stack = stack_used((uintptr_t)here);
+    move(SYS_WRITE, output, &stack, sizeof stack);
+    move(SYS_CLOSE, output, 0, 0);
+}
+
+static void finish(void)
+{
+    host(SYS_EXIT, (const void *)APPLICATION_EXIT);
+    for (;;) {
+    }
+}
+
+static void fault(void)
+{
+    finish(); /* without scores: the host sees that they are missing */
+}
+
+void reset_handler(void);
+void reset_handler(void)
+{
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20; /* lets the coprocessor run, Helium among it */
+    __asm__ volatile("dsb\n isb");
+#endif
+    run();
+    finish();
+}
+
+__attribute__((section(".vectors"), used)) static const void *const vectors[16] = {
+    stack_top, (const void *)reset_handler, (const void *)fault, (const void *)fault, (const void *)fault,
+    (const void *)fault, (const void *)fault, (const void *)fault,
+};
