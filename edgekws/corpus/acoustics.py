@@ -9,7 +9,7 @@ from edgekws.audio import SAMPLE_RATE
 
 _AUDIBLE = 0.01  # -40 dB under the peak: quieter beginnings and ends are silence
 _MARGIN = SAMPLE_RATE // 50  # 20 ms kept around a word
-_REVERBERATION = SAMPLE_RATE // 2
+_REVERBERATION = 2 * SAMPLE_RATE // 5
 
 
 def trim(samples: np.ndarray) -> np.ndarray:
@@ -52,16 +52,16 @@ def clicks(rng: np.random.Generator, length: int) -> np.ndarray:
 def record(rng: np.random.Generator, word: np.ndarray, length: int) -> np.ndarray:
     """A dry word (n,) as a recording (length,): in a room, through a microphone, at some level, place and noise.
 
-    The ranges follow the Speech Commands recordings: peaks of -26 to 0 dB of full scale, most of them near -2, words
-    anywhere in the second, 15 to 55 dB over the noise.
+    Peaks at -20 to 0 dB of full scale, most of them near -3, words anywhere in the second and 20 to 60 dB over the
+    noise: much as in Speech Commands, without its faintest and noisiest.
     """
     size = 1 << (len(word) + _REVERBERATION).bit_length()
     transfer = np.fft.rfft(_room(rng), size) * _microphone(rng, size)
     heard = np.fft.irfft(np.fft.rfft(word, size) * transfer, size)[: max(len(word), length)]
-    heard *= np.float32(10 ** (rng.triangular(-26, -2, 0) / 20)) / np.abs(heard).max(initial=1e-9)
+    heard *= np.float32(10 ** (rng.triangular(-20, -3, 0) / 20)) / np.abs(heard).max(initial=1e-9)
     loudness = np.sqrt(np.mean(heard[: len(word)] ** 2))
     recording = coloured_noise(rng, length, rng.uniform(0, 2)) * (
-        loudness * np.float32(10 ** (-rng.uniform(15, 55) / 20))
+        loudness * np.float32(10 ** (-rng.uniform(20, 60) / 20))
     )
     if len(word) > length:
         return recording + heard[(len(word) - length) // 2 :][:length]
@@ -71,16 +71,16 @@ def record(rng: np.random.Generator, word: np.ndarray, length: int) -> np.ndarra
 
 
 def _room(rng: np.random.Generator) -> np.ndarray:
-    """Impulse response: the direct sound, then noise 6 to 30 dB under it that loses 60 dB in 0.1 to 0.5 s."""
+    """Impulse response: the direct sound, then noise 10 to 30 dB under it that loses 60 dB in 0.1 to 0.4 s."""
     time = np.arange(_REVERBERATION, dtype=np.float32) / SAMPLE_RATE
-    tail = rng.standard_normal(_REVERBERATION, np.float32) * np.exp(np.float32(-6.9 / rng.uniform(0.1, 0.5)) * time)
-    tail *= np.float32(10 ** (-rng.uniform(6, 30) / 20)) / np.sqrt(np.sum(tail**2))
+    tail = rng.standard_normal(_REVERBERATION, np.float32) * np.exp(np.float32(-6.9 / rng.uniform(0.1, 0.4)) * time)
+    tail *= np.float32(10 ** (-rng.uniform(10, 30) / 20)) / np.sqrt(np.sum(tail**2))
     tail[0] = 1
     return tail
 
 
 def _microphone(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Gain at each frequency of an FFT of `size`: up to 4 dB an octave of tilt, little under 50 to 200 Hz."""
+    """Gain at each frequency of an FFT of `size`: up to 3 dB an octave of tilt, little under 50 to 200 Hz."""
     frequency = np.maximum(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 20).astype(np.float32)
-    tilt = np.clip(frequency / 1000, 0.1, 8) ** np.float32(rng.uniform(-4, 4) / 6.02)
+    tilt = np.clip(frequency / 1000, 0.1, 8) ** np.float32(rng.uniform(-3, 3) / 6.02)
     return tilt / np.sqrt(1 + (np.float32(rng.uniform(50, 200)) / frequency) ** 4)

@@ -4,7 +4,6 @@ import importlib.metadata
 import json
 import math
 import random
-import re
 import struct
 import subprocess
 import sys
@@ -28,15 +27,54 @@ _WORKER_RATE = 22_050
 
 # Plain en-gb takes no variant.
 _ACCENTS = "en en-029 en-gb-scotland en-gb-x-gbclan en-gb-x-gbcwmd en-gb-x-rp en-us en-us-nyc"
-# eSpeak's variants without its robots, whispers, echoes and monsters. Numbered ones are one family: much alike.
-_WOMEN = "Alicia Andrea Annie anika aunty belinda f1 f2 f3 f4 f5 grandma linda steph steph2 steph3"
-_MEN = (
-    "Alex Andy Denis Diogo Gene Gene2 Henrique Hugo Jacky Lee Marco Mario Michael Mike Nguyen Reed RicishayMax "
-    "RicishayMax2 RicishayMax3 Storm adam antonio benjamin boris caleb croak david ed edward edward2 grandpa gustave "
-    "ian iven iven2 iven3 iven4 john kaukovalta klatt klatt2 klatt3 klatt4 klatt5 klatt6 m1 m2 m3 m4 m5 m6 m7 m8 "
-    "marcelo max michel miguel mike2 norbert pablo paul pedro quincy rob robert sandro shelby travis victor zac"
-)
-_NOT_A_FAMILY = re.compile(r"[fm]\d")  # f1 to f5 and m1 to m8 are people of their own
+# eSpeak's variants that could be people: no robots, whispers or echoes, and the first three formants moved by much the
+# same factor (within 1.25), as a longer or shorter vocal tract does. A line is a family: voices too alike to be split.
+_WOMEN = """
+    Alicia
+    Andrea
+    Annie
+    anika
+    aunty
+    belinda
+    f1
+    f2 f5
+    f3
+    f4
+    linda
+    steph steph2 steph3
+"""
+_MEN = """
+    Alex
+    Denis
+    Diogo Henrique Hugo michel miguel
+    Gene Gene2
+    Mario
+    Mike
+    Nguyen m8
+    Storm
+    adam benjamin klatt6
+    antonio
+    croak grandpa john m6 m7 max
+    david
+    ed
+    edward edward2
+    ian
+    iven iven2 iven3 iven4
+    klatt klatt2 klatt3 klatt4 klatt5
+    m1
+    m2
+    m3
+    m4
+    mike2
+    pablo
+    paul
+    pedro
+    quincy
+    rob robert
+    sandro
+    victor
+    zac
+"""
 _SENTENCES = (
     "the train to the coast was late again this morning",
     "she bought some bread and a jar of honey at the market",
@@ -110,17 +148,14 @@ def split_variants(selection: Selection) -> dict[str, list[str]]:
     shares = {"testing": selection.testing_percent, "validation": selection.validation_percent}
     rng = random.Random(selection.seed)
     splits: dict[str, list[str]] = {split: [] for split in SPLITS}
-    for variants in (_WOMEN.split(), _MEN.split()):
-        families: dict[str, list[str]] = {}
-        for variant in variants:
-            name = variant if _NOT_A_FAMILY.fullmatch(variant) else variant.rstrip("0123456789").lower()
-            families.setdefault(name, []).append(variant)
-        left = rng.sample(sorted(families), len(families))
+    for families in (_WOMEN.strip().splitlines(), _MEN.strip().splitlines()):
+        variants = sum(len(family.split()) for family in families)
+        left = rng.sample(families, len(families))
         for split, percent in shares.items():
-            wanted = len(splits[split]) + percent / 100 * len(variants)
+            wanted = len(splits[split]) + percent / 100 * variants
             while left and len(splits[split]) < wanted:
-                splits[split] += families[left.pop()]
-        splits["training"] += [variant for family in left for variant in families[family]]
+                splits[split] += left.pop().split()
+        splits["training"] += " ".join(left).split()
     if not all(splits.values()):
         raise UserError(
             f"validation_percent {shares['validation']:g} and testing_percent {shares['testing']:g} "
@@ -130,7 +165,7 @@ def split_variants(selection: Selection) -> dict[str, list[str]]:
 
 
 def _draw(rng: random.Random, text: str, voice: str) -> _Utterance:
-    return _Utterance(text, voice, rng.randint(110, 220), rng.randint(20, 80), rng.randint(20, 90))
+    return _Utterance(text, voice, rng.randint(125, 200), rng.randint(25, 75), rng.randint(30, 80))
 
 
 def _record_all(utterances: Sequence[_Utterance], seed: int) -> Iterator[tuple[np.ndarray, Preparation]]:

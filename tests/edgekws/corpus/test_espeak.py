@@ -47,16 +47,13 @@ def test_no_variant_is_in_two_splits():
     for seed in range(20):
         splits = espeak.split_variants(Selection(seed=seed))
         variants = list(itertools.chain(*splits.values()))
-        assert len(variants) == len(set(variants)) > 80
+        assert len(variants) == len(set(variants)) == 67
         for split in ("validation", "testing"):
             women = [variant for variant in splits[split] if variant in espeak._WOMEN.split()]
             assert 0 < len(women) < len(splits[split])
-            assert 8 <= len(splits[split]) <= 16
-        families = {
-            split: {name.rstrip("0123456789").lower() for name in splits[split]} - {"f", "m"} for split in splits
-        }
-        for one, other in itertools.combinations(families.values(), 2):
-            assert not one & other
+            assert 7 <= len(splits[split]) <= 16
+        for family in (espeak._WOMEN.strip() + espeak._MEN.rstrip()).splitlines():
+            assert sum(not set(family.split()).isdisjoint(splits[split]) for split in splits) == 1
 
 
 def test_the_plan_keeps_speakers_apart_and_names_clips_by_them():
@@ -78,7 +75,7 @@ def test_the_plan_depends_on_the_seed_and_on_nothing_else():
 def test_more_clips_than_voices_repeat_voices():
     plan = espeak.plan(WORDS, Selection(clips_per_word=2000))
     voices = [clip.speaker for clip in plan.clips if clip.split == "training" and clip.word == "cat"]
-    assert len(voices) == 2000 > len(set(voices)) > 500
+    assert len(voices) == 2000 > len(set(voices)) > 350
     assert max(voices.count(voice) for voice in set(voices)) == -(-2000 // len(set(voices)))
 
 
