@@ -136,7 +136,10 @@ def load(
         unpacked = download.fetch(archive, cache / source, progress=progress)
         plan = folder.plan(unpacked, words, selection, source=archive.title, licence=archive.licence)
     else:
-        plan = folder.plan(_folder(source), words, selection)
+        try:
+            plan = folder.plan(_folder(source), words, selection)
+        except PermissionError as error:
+            raise UserError(f"no permission to read {error.filename}") from None
     return store.prepare(plan, cache, progress=progress)
 
 

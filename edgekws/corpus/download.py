@@ -90,16 +90,17 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int, progress: bool = Tru
     and times are not taken over. tarfile's own filters let links through and come only with later patch releases.
     """
     total = 0
+    silent = not progress or None  # None: shown on a terminal only
     try:
         with (
             open(archive, "rb") as file,
-            tqdm(desc="unpacking", total=_size(archive), unit="B", unit_scale=True, disable=not progress) as bar,
+            tqdm(desc="unpacking", total=_size(archive), unit="B", unit_scale=True, disable=silent) as bar,
             _BoundedGzip(fileobj=file, mode="rb") as stream,
             tarfile.open(fileobj=stream) as tar,
         ):
             for count, member in enumerate(tar):
                 bar.update(file.tell() - bar.n)
-                total += member.size
+                total = member.offset_data + member.size  # headers count too
                 _check_size(archive, total <= most_bytes and count < _MOST_MEMBERS)
                 target = folder.joinpath(*_safe_parts(archive, member))
                 if member.isdir():
@@ -148,7 +149,8 @@ def _safe_parts(archive: Path, member: tarfile.TarInfo) -> tuple[str, ...]:
 def _download(archive: Archive, part: Path, progress: bool) -> None:
     """Fill `part` with the archive, over as many connections as it takes while each brings something new."""
     best, fruitless = _size(part), 0
-    with tqdm(desc=archive.url.rsplit("/", 1)[-1], unit="B", unit_scale=True, disable=not progress) as bar:
+    silent = not progress or None  # None: shown on a terminal only
+    with tqdm(desc=archive.url.rsplit("/", 1)[-1], unit="B", unit_scale=True, disable=silent) as bar:
         while True:
             try:
                 if _receive(archive, part, bar):
@@ -203,7 +205,7 @@ def _receive(archive: Archive, part: Path, bar: tqdm) -> bool:
         else:
             tag.unlink(missing_ok=True)
         bar.total = total
-        bar.update(have - bar.n)
+        bar.n = bar.initial = bar.last_print_n = have  # the time left is of what this connection brings
         with writing(part), open(part, "ab" if have else "wb") as file:
             while chunk := response.read1(_CHUNK):
                 file.write(chunk)

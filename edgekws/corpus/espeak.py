@@ -127,7 +127,7 @@ def plan(words: Sequence[str], selection: Selection) -> Plan:
             spoken.sort(key=lambda pair: pair[0].name)
             clips += [clip for clip, _ in spoken]
             utterances += [utterance for _, utterance in spoken]
-    version = importlib.metadata.version("espeakng-loader")
+    version = _version()
     return Plan(
         words=tuple(words),
         clips=tuple(clips),
@@ -141,6 +141,13 @@ def plan(words: Sequence[str], selection: Selection) -> Plan:
         licence=f"Speech synthesized with eSpeak NG (GPL-3.0-or-later, espeakng-loader {version}); no recordings.",
         settings=[seed, version, [astuple(utterance) for utterance in utterances]],
     )
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("espeakng-loader")
+    except importlib.metadata.PackageNotFoundError:
+        raise UserError("eSpeak NG is not installed; try: pip install espeakng-loader") from None
 
 
 def split_variants(selection: Selection) -> dict[str, list[str]]:

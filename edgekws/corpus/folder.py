@@ -94,7 +94,7 @@ def speaker_split(speaker: str, validation_percent: float, testing_percent: floa
 
     A speaker stays where they are when other recordings come or go.
     """
-    number = int(hashlib.sha1(speaker.encode()).hexdigest(), 16) % (_MAX_CLIPS_PER_WORD + 1)
+    number = int(hashlib.sha1(os.fsencode(speaker)).hexdigest(), 16) % (_MAX_CLIPS_PER_WORD + 1)
     percent = number * (100.0 / _MAX_CLIPS_PER_WORD)
     if percent < validation_percent:
         return "validation"

@@ -58,7 +58,8 @@ def _write(plan: Plan, folder: Path, progress: bool) -> None:
     digest = hashlib.sha256(json.dumps([plan.words, [astuple(clip) for clip in plan.clips]]).encode())
     total = plan.preparation
     shape = (len(plan.clips), CLIP_SAMPLES)
-    recordings = tqdm(plan.recordings(), "preparing clips", len(plan.clips), disable=not progress, unit="clip")
+    silent = not progress or None  # None: shown on a terminal only
+    recordings = tqdm(plan.recordings(), "preparing clips", len(plan.clips), disable=silent, unit="clip")
     with open(folder / "samples.npy", "wb") as file:  # written in order: a full disk is an error, not a bus error
         header = {"descr": "<i2", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)

@@ -1,3 +1,4 @@
+import importlib.metadata
 import itertools
 import sys
 
@@ -148,6 +149,15 @@ def test_a_library_that_is_not_there(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(UserError, match=r"library cannot be loaded .*pip install --force-reinstall espeakng-loader"):
         list(espeak._speak([espeak._Utterance("cat", "en+m1", 170, 50, 50)]))
+
+
+def test_espeak_not_installed(monkeypatch):
+    def version(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    with pytest.raises(UserError, match="pip install espeakng-loader"):
+        espeak.plan(WORDS, Selection(clips_per_word=1))
 
 
 def test_rate_and_pitch_are_heard():

@@ -175,6 +175,14 @@ def test_a_file_instead_of_a_folder(tmp_path):
         folder.plan(tmp_path / "a.wav", WORDS, corpus.Selection())
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_without_permission(speech, tmp_path):
+    (speech / "no").chmod(0)
+    with pytest.raises(UserError, match="no permission to read"):
+        _load(speech, tmp_path)
+    (speech / "no").chmod(0o755)
+
+
 @pytest.mark.slow
 def test_real_recordings(tmp_path):
     if "EDGEKWS_SPEECH_COMMANDS" not in os.environ:
