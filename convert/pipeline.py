@@ -1,0 +1,116 @@
+"""The steps of a run: train, quantize, convert, check. Each takes up where the last left off and skips what is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from convert import parity
+from edgekws import catalogue, coding, corpus, metrics, workspace
+from edgekws.corpus import Corpus
+from edgekws.errors import UserError
+from edgekws.workspace import Run
+
+
+def load_corpus(run: Run) -> Corpus:
+    """The recordings of the run's recipe; a UserError where they are not those the run began with."""
+    data = run.recipe.data
+    loaded = corpus.load(
+        data.source,
+        data.words,
+        seed=run.recipe.seed,
+        clips_per_word=data.clips_per_word,
+        validation_percent=data.validation_percent,
+        testing_percent=data.testing_percent,
+    )
+    known = {noise.name for noise in loaded.noise}
+    if unknown := set(data.held_out_noise) - known:
+        raise UserError(f"data.held_out_noise: no noise {sorted(unknown)} in {loaded.source}; there are {sorted(known)}")
+    workspace.check_corpus(run, loaded)
+    return loaded
+
+
+def train(run: Run, clips: Corpus) -> None:
+    """Float training: ``float.keras`` and ``history.csv``."""
+    if run.float_model.exists() and run.record("train").exists():
+        return
+    from edgekws import float_training
+
+    float_training.train(run, clips)
+
+
+def quantize(run: Run, clips: Corpus) -> None:
+    """Calibration and quantization-aware training: ``fake_quant.npz`` with both sets of weights, ptq and qat."""
+    if run.quantized.exists() and run.record("quantize").exists():
+        return
+    _needs(run, run.float_model, "train")
+    from convert import qat_training
+
+    qat_training.quantize(run, clips)
+
+
+def convert(run: Run, clips: Corpus) -> None:
+    """``model_int8.tflite`` and ``labels.txt``: of ptq and qat, the better on the validation split (ties: qat)."""
+    if run.int8_model.exists() and run.record("convert").exists():
+        return
+    _needs(run, run.quantized, "quantize")
+    from convert import qat, qat_training, tflite
+    from edgekws.files import atomic_write
+
+    architecture = catalogue.find(run.recipe.model.architecture).architecture
+    split = clips.split("validation")
+    codes = coding.encode(split.samples, run.recipe.model.coding)
+    content: dict[str, bytes] = {}
+    accuracy: dict[str, metrics.Proportion] = {}
+    for kind, weights in qat_training.read_weights(run).items():
+        model = qat.fake_quant_model(architecture, classes=len(clips.words), dropout=run.recipe.model.dropout)
+        model.set_weights(weights)
+        content[kind] = tflite.convert(model, architecture.window)
+        scores = tflite.predict(content[kind], codes, kernels="xnnpack", title=f"validation of {kind}")
+        accuracy[kind] = metrics.accuracy(scores, split.labels)
+    kept = max(content, key=lambda kind: (accuracy[kind].value, kind == "qat"))
+    atomic_write(run.labels, "".join(f"{word}\n" for word in clips.words))
+    atomic_write(run.int8_model, content[kept])
+    figures = {kind: {"correct": a.correct, "total": a.total, "accuracy": a.value} for kind, a in accuracy.items()}
+    run.write_record("convert", {"kept": kept, "validation": figures})
+
+
+def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
+    """Score the testing split on every rung; with ``write`` also predictions.npz, the report and the manifest.
+
+    ``predictions.npz`` keeps labels (n,) and every rung's probabilities float32 (n, classes).
+    """
+    _needs(run, run.int8_model, "convert")
+    from convert import figures, qat, qat_training, tflite
+    from edgekws import float_training, report
+
+    recipe = run.recipe
+    architecture = catalogue.find(recipe.model.architecture).architecture
+    split = clips.split("testing")
+    codes = coding.encode(split.samples, recipe.model.coding)
+    inputs = (codes.astype(np.float32) / 128).reshape(len(codes), 1, -1, 1)
+    kept = run.read_record("convert")["kept"]
+    fake_quant = qat.fake_quant_model(architecture, classes=len(clips.words), dropout=recipe.model.dropout)
+    fake_quant.set_weights(qat_training.read_weights(run)[kept])
+    scores = {
+        "float": float_training.load(run.float_model).predict(inputs, batch_size=64, verbose=0),
+        "fake_quant": fake_quant.predict(inputs, batch_size=64, verbose=0),
+    }
+    for rung in ("int8", "xnnpack"):
+        kernels: tflite.Kernels = "reference" if rung == "int8" else "xnnpack"
+        scores[rung] = parity.probabilities(
+            tflite.predict(run.int8_model, codes, kernels=kernels, title=f"testing, {parity.TITLES[rung]}")
+        )
+    ladder = parity.climb(scores, split.labels, recipe.parity)
+    if write:
+        workspace.save_arrays(run.predictions, {"labels": split.labels} | scores)
+        facts = figures.collect(run, clips, ladder)
+        report.write(run, clips, facts)
+        workspace.write_manifest(run, {"versions": facts["versions"], "seed": recipe.seed, "data": facts["data"]})
+    return ladder
+
+
+def _needs(run: Run, path: Path, step: str) -> None:
+    if not path.exists():
+        raise UserError(f"{run.folder}: {path.name} is missing; run 'edgekws {step}' first, or 'edgekws run' for all steps")

@@ -1,0 +1,96 @@
+"""The quantize step of a run: calibrate, keep that as post-training quantization, then train with fake quantization."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from convert import qat
+from edgekws import catalogue, coding, float_training, network, training, workspace
+from edgekws.corpus import Corpus
+from edgekws.files import atomic_write
+from edgekws.workspace import Run
+
+
+def quantize(run: Run, clips: Corpus) -> None:
+    """Write ``fake_quant.npz`` (weights of both models), ``qat_history.csv`` and the record."""
+    import tf_keras
+
+    training.deterministic(run.recipe.seed)
+    tf_keras.utils.set_random_seed(run.recipe.seed)
+    recipe = run.recipe
+    architecture = catalogue.find(recipe.model.architecture).architecture
+    folded = network.folded_weights(float_training.load(run.float_model), architecture)
+    model = qat.fake_quant_model(architecture, classes=len(clips.words), dropout=recipe.model.dropout)
+    qat.calibrate(model, architecture, folded, _calibration_inputs(run, clips))
+    weights = {"ptq": model.get_weights()}
+    facts: dict[str, Any] = {"epochs": 0}
+    if recipe.quantization.epochs:
+        outcome = _train(tf_keras, run, clips, model)
+        weights["qat"] = outcome.best
+        atomic_write(run.folder / "qat_history.csv", training.history_csv(outcome.history))
+        facts = {
+            "epochs": len(outcome.history),
+            "best_epoch": outcome.best_epoch,
+            "clips_per_second": round(outcome.clips_per_second, 1),
+        }
+    arrays = {f"{kind}_{i}": w for kind, stack in weights.items() for i, w in enumerate(stack)}
+    workspace.save_arrays(run.quantized, arrays)
+    run.write_record("quantize", facts)
+    run.state("qat.npz").unlink(missing_ok=True)
+
+
+def read_weights(run: Run) -> dict[str, list[np.ndarray]]:
+    """The weights of the fake-quantized models that ``quantize`` wrote, by kind (ptq, qat)."""
+    with np.load(run.quantized) as file:
+        kinds = sorted({key.partition("_")[0] for key in file.files})
+        return {
+            kind: [file[f"{kind}_{i}"] for i in range(sum(key.startswith(f"{kind}_") for key in file.files))]
+            for kind in kinds
+        }
+
+
+def _calibration_inputs(run: Run, clips: Corpus) -> np.ndarray:
+    """Training clips, drawn by the seed and coded as the int8 model will see them, float32 (n, 1, window, 1)."""
+    samples = clips.split("training").samples
+    count = min(run.recipe.quantization.calibration_clips, len(samples))
+    chosen = np.sort(np.random.default_rng(run.recipe.seed).permutation(len(samples))[:count])
+    codes = coding.encode(np.asarray(samples[chosen]), run.recipe.model.coding)
+    return (codes.astype(np.float32) / 128).reshape(count, 1, -1, 1)
+
+
+def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outcome:
+    """Fine-tune at a low rate, with the recipe's own augmentation."""
+    from edgekws.augment import Front
+
+    recipe = run.recipe
+    settings = recipe.quantization
+    noises = float_training.training_noise(recipe, clips)
+    front = Front(recipe.augment, recipe.model.coding, noises, recipe.seed, name="front")
+
+    def augmented(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
+        # the layer's random state is set from epoch and step, so that a resumed run draws the same
+        front.seed_generator.state.assign([recipe.seed, epoch * 1_000_000 + step])
+        return np.asarray(front(samples, training=True))
+
+    def coded(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
+        return (coding.encode(samples, recipe.model.coding).astype(np.float32) / 128).reshape(len(samples), 1, -1, 1)
+
+    learn, validate = clips.split("training"), clips.split("validation")
+    size = recipe.training.batch_size
+    batches = training.batches(tf_keras, learn.samples, learn.labels, size, recipe.seed + 1, augmented)
+    schedule = training.cosine_schedule(tf_keras, settings.learning_rate, settings.epochs, len(batches), 0.0)
+    model.compile(tf_keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return training.fit(
+        tf_keras,
+        model,
+        batches,
+        training.batches(tf_keras, validate.samples, validate.labels, size, None, coded),
+        epochs=settings.epochs,
+        batch_size=size,
+        patience=0,
+        checkpoint=run.state("qat.npz"),
+        title="quantization-aware",
+        identity=run.identity(clips),
+    )

@@ -1,0 +1,136 @@
+"""Float training of a run: the network behind its front end, on every accelerator there is."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws import catalogue, network, training, workspace
+from edgekws.corpus import Corpus
+from edgekws.files import atomic_write
+from edgekws.recipe import Recipe
+from edgekws.workspace import Run
+
+
+@dataclass(frozen=True)
+class Device:
+    """What training runs on: in words, the scope that spreads it over several, and whether XLA compiles the step."""
+
+    words: str
+    scope: AbstractContextManager[Any]
+    jit_compile: bool | str = "auto"
+
+
+def train(run: Run, clips: Corpus) -> None:
+    """Train by the run's recipe; write ``float.keras`` (best epoch by validation), ``history.csv`` and the record."""
+    training.deterministic(run.recipe.seed)
+    import keras
+
+    recipe = run.recipe
+    device = find_device()
+    print(f"training {recipe.model.architecture} on {device.words}, {keras.backend.backend()} backend", flush=True)
+    if recipe.training.mixed_precision != "none":
+        keras.mixed_precision.set_global_policy(f"mixed_{recipe.training.mixed_precision}")
+    try:
+        with device.scope:
+            core, model = _compiled(keras, recipe, clips, device)
+            outcome = _fit(keras, run, clips, model)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    model.set_weights(outcome.best)
+    accuracy = outcome.history[outcome.best_epoch - 1]["val_accuracy"]
+    atomic_write(run.history, training.history_csv(outcome.history))
+    workspace.save_keras(core, run.float_model)
+    facts = {
+        "device": device.words,
+        "backend": keras.backend.backend(),
+        "clips_per_second": round(outcome.clips_per_second, 1),
+        "epochs": len(outcome.history),
+        "best_epoch": outcome.best_epoch,
+        "validation_accuracy": accuracy,
+    }
+    run.write_record("train", facts)
+    run.state("float.npz").unlink(missing_ok=True)
+    print(f"float model: validation accuracy {accuracy:.4f} in epoch {outcome.best_epoch} of {len(outcome.history)}, "
+          f"{outcome.clips_per_second:.0f} clips/s", flush=True)  # fmt: skip
+
+
+def load(path: Path) -> Any:
+    """The float Keras model of a run."""
+    import keras
+
+    return keras.saving.load_model(path, compile=False)
+
+
+def find_device() -> Device:
+    """Every GPU of the machine, through Keras's own distribution; else the CPU."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        found = tf.config.list_physical_devices("GPU")
+        if len(found) > 1:
+            return Device(f"{len(found)} GPUs (data parallel)", tf.distribute.MirroredStrategy().scope())
+        if found:
+            return Device(tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU"), nullcontext())
+        # XLA on a CPU takes longer to compile this step than it saves
+        return Device(f"CPU ({os.cpu_count()} cores)", nullcontext(), jit_compile=False)
+    devices = keras.distribution.list_devices()
+    if len(devices) > 1:
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+        return Device(f"{len(devices)} devices (data parallel)", nullcontext())
+    return Device(devices[0] if devices else "CPU", nullcontext())
+
+
+def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
+    """One-second windows of the noises that the recipe does not hold out, int16 (windows, 16000)."""
+    from edgekws import augment
+
+    return augment.noise_windows(n.samples for n in clips.noise if n.name not in recipe.data.held_out_noise)
+
+
+def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device) -> tuple[Any, Any]:
+    """The network alone, and the model that is trained: int16 clips → front end → network."""
+    from edgekws.augment import Front
+
+    settings = recipe.training
+    architecture = catalogue.find(recipe.model.architecture).architecture
+    core = network.build(
+        architecture, classes=len(clips.words), dropout=recipe.model.dropout, batch_norm=recipe.model.batch_norm
+    )
+    front = Front(recipe.augment, recipe.model.coding, training_noise(recipe, clips), recipe.seed, name="front")
+    inputs = keras.Input((architecture.window,), dtype="int16")
+    model = keras.Model(inputs, core(front(inputs)))
+    steps = max(len(clips.split("training").labels) // settings.batch_size, 1)
+    schedule = training.cosine_schedule(keras, settings.learning_rate, settings.epochs, steps, settings.warmup_epochs)
+    decay = settings.weight_decay
+    model.compile(
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=decay) if decay else keras.optimizers.Adam(schedule),
+        loss=training.cross_entropy(keras, len(clips.words), settings.label_smoothing),
+        metrics=["accuracy"],
+        jit_compile=device.jit_compile,
+    )
+    return core, model
+
+
+def _fit(keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outcome:
+    settings = run.recipe.training
+    learn, validate = clips.split("training"), clips.split("validation")
+    return training.fit(
+        keras,
+        model,
+        training.batches(keras, learn.samples, learn.labels, settings.batch_size, run.recipe.seed),
+        training.batches(keras, validate.samples, validate.labels, settings.batch_size, None),
+        epochs=settings.epochs,
+        batch_size=settings.batch_size,
+        patience=settings.patience,
+        checkpoint=run.state("float.npz"),
+        title="float",
+        identity=run.identity(clips),
+    )

@@ -1,0 +1,214 @@
+"""A recipe: one TOML file that says everything a run depends on, as frozen dataclasses.
+
+The dataclasses are the only description of the format: types, defaults and help texts are theirs, the commented file
+that ``edgekws new`` writes is made from them, and an unknown key is an error that names the nearest valid one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+from edgekws.errors import UserError
+
+EMBEDDED_WORDS = tuple("zero one two three four five six seven eight nine bed bird cat dog house happy".split())
+
+
+def _key(default: Any, help: str, *, low: float | None = None, high: float | None = None, choices: Any = None) -> Any:
+    meta = {"help": help, "low": low, "high": high, "choices": choices}
+    return field(default=default, metadata=meta)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which recordings."""
+
+    source: str = _key(
+        "espeak",
+        '"espeak" (spoken here, offline), "speech_commands_v0.01", "speech_commands_v0.02" (downloaded), '
+        "or a folder of WORD/*.wav",
+    )
+    words: tuple[str, ...] = _key(EMBEDDED_WORDS, "the classes, in label order")
+    clips_per_word: int = _key(0, "training clips of each word at most; 0: all (espeak: its default)", low=0)
+    validation_percent: float = _key(10.0, "for folders without lists: speakers put aside", low=1, high=45)
+    testing_percent: float = _key(10.0, "for folders without lists: speakers put aside", low=1, high=45)
+    held_out_noise: tuple[str, ...] = _key((), "background noises never used in training")
+
+
+@dataclass(frozen=True)
+class Model:
+    """Which network."""
+
+    architecture: str = _key("nano", "a name from 'edgekws models'")
+    dropout: float = _key(0.0, "before the dense layer", low=0, high=0.95)
+    batch_norm: bool = _key(True, "batch normalisation after every convolution (folds away in the int8 model)")
+    coding: str = _key("linear", "how 16-bit samples become the int8 input", choices=("linear", "mu_law"))
+
+
+@dataclass(frozen=True)
+class Augment:
+    """What training does to a clip before the network sees it; all 0: nothing."""
+
+    shift_ms: float = _key(100.0, "largest shift to either side, milliseconds", low=0, high=500)
+    gain_db: float = _key(6.0, "largest change of level up or down, decibels", low=0, high=40)
+    noise_probability: float = _key(0.7, "share of clips with background noise", low=0, high=1)
+    snr_db_low: float = _key(5.0, "lowest signal-to-noise ratio drawn, decibels", low=-20, high=60)
+    snr_db_high: float = _key(30.0, "highest signal-to-noise ratio drawn, decibels", low=-20, high=60)
+
+
+@dataclass(frozen=True)
+class Training:
+    """Float training."""
+
+    epochs: int = _key(30, "passes over the training clips at most", low=1)
+    batch_size: int = _key(64, "clips a step", low=1)
+    learning_rate: float = _key(0.002, "peak of the cosine schedule (Adam)", low=1e-8, high=1)
+    warmup_epochs: float = _key(1.0, "epochs of linear warm-up", low=0)
+    weight_decay: float = _key(0.0, "decoupled weight decay (AdamW); 0: plain Adam", low=0, high=1)
+    label_smoothing: float = _key(0.0, "cross-entropy label smoothing", low=0, high=0.5)
+    patience: int = _key(0, "stop after this many epochs without a better validation accuracy; 0: never", low=0)
+    mixed_precision: str = _key("none", "compute type", choices=("none", "float16", "bfloat16"))
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """Quantization-aware training, from the trained float model."""
+
+    epochs: int = _key(3, "epochs of quantization-aware training; 0: post-training quantization only", low=0)
+    learning_rate: float = _key(0.0002, "peak of its cosine schedule", low=1e-9, high=1)
+    calibration_clips: int = _key(1024, "training clips that set the first activation ranges", low=16)
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Bounds of the parity ladder, on the whole testing split."""
+
+    accuracy_drop_points: float = _key(0.5, "int8 accuracy at most this many points under float", low=0, high=100)
+    fake_quant_agreement: float = _key(0.99, "same top word in int8 and fake-quant", low=0, high=1)
+    xnnpack_agreement: float = _key(0.99, "same top word with reference and XNNPACK kernels", low=0, high=1)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything a run depends on."""
+
+    name: str = _key("espeak-nano", "the run's folder is runs/NAME")
+    seed: int = _key(1, "of initial weights, data order, dropout and augmentation", low=0, high=2**31 - 1)
+    data: Data = field(default_factory=Data)
+    model: Model = field(default_factory=Model)
+    augment: Augment = field(default_factory=Augment)
+    training: Training = field(default_factory=Training)
+    quantization: Quantization = field(default_factory=Quantization)
+    parity: Parity = field(default_factory=Parity)
+
+
+def load(path: Path) -> Recipe:
+    """The recipe in a TOML file; a UserError for a missing file, bad TOML, an unknown key or a wrong value."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the recipe ({error.strerror}); 'edgekws new' writes one") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from None
+    return from_tables(tables, str(path))
+
+
+def from_tables(tables: Mapping[str, Any], origin: str = "recipe") -> Recipe:
+    """The recipe these nested tables describe, with defaults for what they leave out; checked."""
+    recipe = _build(Recipe, tables, origin, "")
+    if recipe.augment.snr_db_low > recipe.augment.snr_db_high:
+        raise UserError(f"{origin}: augment.snr_db_low is above augment.snr_db_high; swap them")
+    if len(set(recipe.data.words)) != len(recipe.data.words) or len(recipe.data.words) < 2:
+        raise UserError(f"{origin}: data.words needs two or more different words, got {list(recipe.data.words)}")
+    if not recipe.name or recipe.name.startswith(".") or any(c in recipe.name for c in '/\\:*?"<>|\0'):
+        raise UserError(f"{origin}: name '{recipe.name}' is not usable as a folder name; use letters, digits, - and _")
+    from edgekws import catalogue
+
+    catalogue.find(recipe.model.architecture)
+    return recipe
+
+
+def to_tables(recipe: Recipe) -> dict[str, Any]:
+    """Nested plain tables, the inverse of ``from_tables``."""
+    return dataclasses.asdict(recipe)
+
+
+def to_toml(recipe: Recipe, *, comments: bool = False) -> str:
+    """The recipe as TOML, every key written out; with ``comments``, each key's help text above it."""
+    return "\n".join(_toml_lines(recipe, "", comments)) + "\n"
+
+
+def _toml_lines(section: Any, heading: str, comments: bool) -> list[str]:
+    lines = ["", f"[{heading}]"] if heading else []
+    if comments and section.__doc__:
+        lines.append(f"# {section.__doc__}")
+    nested = []
+    for f in dataclasses.fields(section):
+        value = getattr(section, f.name)
+        if dataclasses.is_dataclass(value):
+            nested += _toml_lines(value, f.name, comments)
+            continue
+        if comments:
+            choices = f.metadata["choices"]
+            lines.append(f"# {f.metadata['help']}" + (f" ({' | '.join(choices)})" if choices else ""))
+        lines.append(f"{f.name} = {_toml_value(value)}")
+    return lines + nested
+
+
+def _toml_value(value: Any) -> str:
+    # JSON's strings, numbers and lists are TOML's too; so are its true and false
+    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
+
+
+def replace(recipe: Recipe, changes: Mapping[str, Any], origin: str = "command line") -> Recipe:
+    """A copy with dotted keys changed, e.g. ``{"training.epochs": 3}``; checked like a file."""
+    tables = to_tables(recipe)
+    for dotted, value in changes.items():
+        *section, key = dotted.split(".")
+        table = tables
+        for part in section:
+            table = table.setdefault(part, {})
+        table[key] = value
+    return from_tables(tables, origin)
+
+
+def _build(cls: type, table: Mapping[str, Any], origin: str, prefix: str) -> Any:
+    hints = get_type_hints(cls)
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    values = {}
+    for key, value in table.items():
+        if key not in fields:
+            near = difflib.get_close_matches(key, fields, 1, 0.3)
+            hint = f"; did you mean '{prefix}{near[0]}'?" if near else f"; valid here: {', '.join(fields)}"
+            raise UserError(f"{origin}: unknown key '{prefix}{key}'{hint}")
+        if dataclasses.is_dataclass(hints[key]):
+            if not isinstance(value, Mapping):
+                raise UserError(f"{origin}: '{prefix}{key}' must be a table [{prefix}{key}], got {value!r}")
+            values[key] = _build(hints[key], value, origin, f"{prefix}{key}.")  # type: ignore[arg-type]
+        else:
+            values[key] = _value(hints[key], value, fields[key].metadata, f"{origin}: {prefix}{key}")
+    return cls(**values)
+
+
+def _value(hint: Any, value: Any, meta: Mapping[str, Any], where: str) -> Any:
+    if get_origin(hint) is tuple:
+        if not isinstance(value, list | tuple) or not all(isinstance(v, get_args(hint)[0]) for v in value):
+            raise UserError(f"{where} must be a list of strings, got {value!r}")
+        return tuple(value)
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+        raise UserError(f"{where} must be of type {hint.__name__}, got {value!r}")
+    if meta["choices"] and value not in meta["choices"]:
+        raise UserError(f"{where} must be one of {', '.join(meta['choices'])}; got {value!r}")
+    low, high = meta["low"], meta["high"]
+    if (low is not None and not value >= low) or (high is not None and not value <= high):
+        bound = f"at least {low}" if high is None else f"from {low} to {high}"
+        raise UserError(f"{where} must be {bound}, got {value!r}")
+    return value

@@ -1,0 +1,160 @@
+"""The geometry of the report's pictures: axes, curves, waveforms, shades; the templates draw them. NumPy alone.
+
+Positions are percentages of the drawing, so that a picture fits a phone and a printed page alike.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import math
+import wave
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekws.audio import SAMPLE_RATE
+from edgekws.corpus import Split
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A linear axis from ``low`` to ``high`` with round ticks."""
+
+    low: float
+    high: float
+    ticks: tuple[float, ...]
+    decimals: int
+
+    def at(self, value: float) -> float:
+        """Where on the axis a value lies: 0 at ``low``, 100 at ``high``, never outside."""
+        return round(min(max(100 * (value - self.low) / (self.high - self.low), 0.0), 100.0), 3)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One line of a panel, as the ``d`` of an SVG path in a box of 100 by 100."""
+
+    name: str
+    path: str
+    last: float
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Learning curves with one scale: x is the epoch, from 1 on."""
+
+    title: str
+    y: Axis
+    epochs: int
+    best: float  # x of the epoch whose weights were kept
+    curves: tuple[Curve, ...]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A clip of the testing split in whose wrong word the int8 model is confident."""
+
+    name: str
+    word: str
+    heard: str
+    score: float
+    score_of_word: float
+    waveform: str  # the ``d`` of an SVG path in a box of 100 by 100
+    audio: str  # data URI of a WAV file
+
+
+def axis(values: Iterable[float], *, within: tuple[float, float] = (-math.inf, math.inf), parts: int = 5) -> Axis:
+    """A round axis around the values, with about ``parts`` ticks, that does not leave ``within``."""
+    found = [value for value in values if math.isfinite(value)] or [0.0]
+    low, high = min(found), max(found)
+    step = _round_step((high - low) / parts or abs(high) / parts or 1.0)
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    if first == last:
+        first, last = first - 1, last + 1
+    decimals = max(-math.floor(math.log10(step)), 0)
+    ticks = [round(i * step, decimals + 1) for i in range(first, last + 1)]
+    ticks = [t for t in ticks if within[0] <= t <= within[1]]
+    return Axis(ticks[0], ticks[-1], tuple(ticks), decimals)
+
+
+def _round_step(rough: float) -> float:
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(m * power for m in (1, 2, 5, 10) if m * power >= rough * (1 - 1e-9))
+
+
+def learning_curves(history: Path, best_epoch: int) -> tuple[Panel, ...]:
+    """Accuracy and loss of a history file (columns epoch, loss, accuracy, val_loss, val_accuracy)."""
+    with history.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    panels = []
+    for key in ("accuracy", "loss"):
+        learned, validated = ([float(row[name]) for row in rows] for name in (key, f"val_{key}"))
+        y = axis(learned + validated, within=(0, 1) if key == "accuracy" else (0, math.inf), parts=4)
+        curves = (_curve("training", learned, y), _curve("validation", validated, y))
+        panels.append(Panel(key, y, len(rows), _across(best_epoch - 1, len(rows)), curves))
+    return tuple(panels)
+
+
+def _curve(name: str, values: Sequence[float], y: Axis) -> Curve:
+    xy = [(_across(i, len(values)), 100 - y.at(value)) for i, value in enumerate(values) if math.isfinite(value)]
+    points = [f"{a:.2f} {b:.2f}" for a, b in xy] or ["50 50"]
+    return Curve(name, "M" + "L".join(points if len(points) > 1 else points * 2), values[-1])
+
+
+def _across(index: int, count: int) -> float:
+    return 100 * index / (count - 1) if count > 1 else 50.0
+
+
+def shades(matrix: Sequence[Sequence[int]]) -> list[list[float]]:
+    """How dark each cell of a confusion matrix is, 0 to 100: its share of the row; off the diagonal, the root of it."""
+    rows = []
+    for i, row in enumerate(matrix):
+        shares = [count / max(sum(row), 1) for count in row]
+        rows.append([round(100 * (share if i == j else math.sqrt(share)), 1) for j, share in enumerate(shares)])
+    return rows
+
+
+def mistakes(scores: np.ndarray, split: Split, words: Sequence[str], most: int = 12) -> list[Mistake]:
+    """The clips with the highest score in a wrong word, highest first; scores are probabilities (n, classes)."""
+    heard = scores.argmax(1)
+    everything = np.arange(len(scores))
+    top, right = scores[everything, heard], scores[everything, split.labels]
+    wrong = everything[heard != split.labels]
+    order = wrong[np.lexsort((wrong, right[wrong], -top[wrong]))][:most]
+    return [
+        Mistake(
+            split.clips[i].name,
+            words[split.labels[i]],
+            words[heard[i]],
+            float(top[i]),
+            float(right[i]),
+            waveform(split.samples[i]),
+            wav_uri(split.samples[i]),
+        )
+        for i in order
+    ]
+
+
+def waveform(samples: np.ndarray, columns: int = 160) -> str:
+    """Lowest and highest sample of each stretch of int16 (n,), as an outline; scaled to the loudest sample."""
+    stretches = np.array_split(samples.astype(np.float64), columns)
+    loudest = max(float(np.abs(samples.astype(np.float64)).max()), 1.0)
+    x = np.linspace(0, 100, columns)
+    upper = [f"{a:.1f} {50 - 49 * part.max() / loudest:.1f}" for a, part in zip(x, stretches, strict=True)]
+    lower = [f"{a:.1f} {50 - 49 * part.min() / loudest:.1f}" for a, part in zip(x, stretches, strict=True)]
+    return "M" + "L".join(upper + lower[::-1]) + "Z"
+
+
+def wav_uri(samples: np.ndarray) -> str:
+    """int16 (n,) at 16 kHz as the data URI of a WAV file."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode()

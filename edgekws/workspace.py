@@ -1,0 +1,202 @@
+"""A run's folder: where each file lies, whose recipe it is, and which steps are done."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws import recipe as recipes
+from edgekws.corpus import Corpus
+from edgekws.errors import UserError
+from edgekws.files import atomic_write, sha256
+from edgekws.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder and its recipe. A file that is there is whole: all are written atomically."""
+
+    folder: Path
+    recipe: Recipe
+
+    @property
+    def recipe_file(self) -> Path:
+        return self.folder / "recipe.toml"
+
+    @property
+    def corpus_file(self) -> Path:
+        return self.folder / "corpus.json"
+
+    @property
+    def float_model(self) -> Path:
+        return self.folder / "float.keras"
+
+    @property
+    def history(self) -> Path:
+        return self.folder / "history.csv"
+
+    @property
+    def quantized(self) -> Path:
+        return self.folder / "fake_quant.npz"
+
+    @property
+    def int8_model(self) -> Path:
+        return self.folder / "model_int8.tflite"
+
+    @property
+    def labels(self) -> Path:
+        return self.folder / "labels.txt"
+
+    @property
+    def predictions(self) -> Path:
+        return self.folder / "predictions.npz"
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "report.json"
+
+    @property
+    def manifest(self) -> Path:
+        return self.folder / "manifest.json"
+
+    def state(self, name: str) -> Path:
+        """A file of unfinished work."""
+        return self.folder / "state" / name
+
+    def record(self, name: str) -> Path:
+        """What a step measured while it ran, as JSON: train, quantize, convert."""
+        return self.folder / "records" / f"{name}.json"
+
+    def write_record(self, name: str, values: dict[str, Any]) -> None:
+        write_json(self.record(name), values)
+
+    def read_record(self, name: str) -> dict[str, Any]:
+        """What that step wrote; a UserError says which command to run where it did not run yet."""
+        try:
+            return json.loads(self.record(name).read_text())
+        except FileNotFoundError:
+            raise UserError(f"{self.folder}: step '{name}' has not run yet; 'edgekws {name}' does it") from None
+
+    def identity(self, corpus: Corpus) -> str:
+        """What unfinished work depends on: the recipe but for its name and bounds, and the very recordings."""
+        tables = recipes.to_tables(self.recipe)
+        for key in ("name", "parity"):
+            del tables[key]
+        text = json.dumps([tables, corpus.fingerprint], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def open_run(folder: Path, recipe: Recipe) -> Run:
+    """The run in ``folder``, created where there is none; a UserError where it belongs to another recipe."""
+    run = Run(folder, recipe)
+    if run.recipe_file.exists():
+        other = load_run(folder).recipe
+        if other != recipe:
+            raise UserError(
+                f"{folder} is a run of another recipe (it differs in {', '.join(_differences(other, recipe))}); "
+                "choose another name, or remove the folder"
+            )
+        return run
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder} exists and is not a run folder (no recipe.toml); choose another name")
+    (folder / "state").mkdir(parents=True, exist_ok=True)
+    (folder / "records").mkdir(exist_ok=True)
+    atomic_write(run.recipe_file, recipes.to_toml(recipe))
+    return run
+
+
+def load_run(folder: Path) -> Run:
+    """The run that stands in ``folder``, with the recipe it was made by."""
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such run folder ('edgekws run' makes one under runs/)")
+    if not (folder / "recipe.toml").exists():
+        raise UserError(f"{folder} is not a run folder: it has no recipe.toml")
+    return Run(folder, recipes.load(folder / "recipe.toml"))
+
+
+def check_corpus(run: Run, corpus: Corpus) -> None:
+    """Write down which recordings the run uses, or raise a UserError where they changed since it began."""
+    if run.corpus_file.exists():
+        if json.loads(run.corpus_file.read_text())["fingerprint"] != corpus.fingerprint:
+            raise UserError(
+                f"{run.folder}: the recordings ({corpus.source}) changed since this run began; choose another name"
+            )
+        return
+    facts = {
+        "source": corpus.source,
+        "licence": corpus.licence,
+        "words": corpus.words,
+        "counts": corpus.counts(),
+        "preparation": vars(corpus.preparation),
+        "noise": [noise.name for noise in corpus.noise],
+        "fingerprint": corpus.fingerprint,
+    }
+    write_json(run.corpus_file, facts)
+
+
+def write_manifest(run: Run, facts: dict[str, Any]) -> None:
+    """SHA-256 of every finished file of the run, and these facts (versions, seed, counts)."""
+    write_json(run.manifest, facts | {"sha256": {name: sha256(run.folder / name) for name in _finished(run)}})
+
+
+def damaged_files(run: Run) -> list[str]:
+    """Files that are missing or are not what the manifest says; empty where all are whole."""
+    try:
+        sums = json.loads(run.manifest.read_text())["sha256"]
+    except (OSError, ValueError, KeyError):
+        return ["manifest.json"]
+    return [name for name, total in sums.items() if not (run.folder / name).exists() or sha256(run.folder / name) != total]
+
+
+def save_keras(model: Any, path: Path) -> None:
+    """Save a Keras 3 model atomically, without the date of saving: the same weights give the same bytes."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as scratch:
+        saved = Path(scratch) / "model.keras"
+        model.save(saved)
+        out = io.BytesIO()
+        with zipfile.ZipFile(saved) as source, zipfile.ZipFile(out, "w") as target:
+            for name in sorted(source.namelist()):
+                data = source.read(name)
+                if name == "metadata.json":
+                    kept = {k: v for k, v in json.loads(data).items() if k != "date_saved"}
+                    data = json.dumps(kept).encode()
+                target.writestr(zipfile.ZipInfo(name), data)
+    atomic_write(path, out.getvalue())
+
+
+def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """An .npz file, written atomically."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    atomic_write(path, buffer.getvalue())
+
+
+def write_json(path: Path, values: Any) -> None:
+    """Indented JSON, written atomically."""
+    atomic_write(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+
+
+def _finished(run: Run) -> list[str]:
+    names = (p.relative_to(run.folder).as_posix() for p in run.folder.rglob("*") if p.is_file())
+    return sorted(n for n in names if n != "manifest.json" and not n.startswith(("state/", "bundles/")) and "/." not in f"/{n}")
+
+
+def _differences(a: Recipe, b: Recipe) -> list[str]:
+    flat_a, flat_b = _flat(recipes.to_tables(a)), _flat(recipes.to_tables(b))
+    return [key for key in flat_a if flat_a[key] != flat_b[key]]
+
+
+def _flat(tables: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in tables.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+    return flat
