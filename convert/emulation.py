@@ -155,6 +155,7 @@ def _tool(command: Sequence[str | Path], folder: Path | None = None) -> str:
     except subprocess.TimeoutExpired:
         raise UserError(f"{name} did not end within {TIMEOUT_SECONDS} s") from None
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines()
-        raise UserError(f"{name} failed: {lines[0] if lines else f'exit status {done.returncode}'}")
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("collect2")]
+        telling = [line for line in lines if any(word in line for word in ("error", "overflow", "undefined"))]
+        raise UserError(f"{name} failed: {(telling or lines or [f'exit status {done.returncode}'])[0]}")
     return done.stdout

@@ -136,7 +136,7 @@ static void begin_window(edgekws *spotter)
         spotter->stages[i].frames = spotter->stages[i].outputs = 0;
         append_padding(spotter, i, edgekws_stages[i].pad_before);
     }
-    memcpy(spotter->sums, edgekws_dense_layers[0].scaling.bias, edgekws_dense_layers[0].units * sizeof(int32_t));
+    memset(spotter->sums, 0, sizeof spotter->sums);
 }
 
 /* Pads what the stages still lack, from the first to the last, then the dense layers and the softmax. */

@@ -52,7 +52,7 @@ void edgekws_classify(int32_t *sums, edgekws_value *hidden, int8_t *scores)
     for (uint32_t i = 0;; i++) {
         const edgekws_dense *dense = &edgekws_dense_layers[i];
         if (i > 0) {
-            memcpy(sums, dense->scaling.bias, dense->units * sizeof *sums);
+            memset(sums, 0, dense->units * sizeof *sums);
             dense->kernel(dense, dense->weights, hidden, dense->values, sums);
         }
         if (i + 1 == EDGEKWS_DENSE_LAYERS) {

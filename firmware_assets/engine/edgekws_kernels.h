@@ -14,8 +14,8 @@ typedef struct edgekws_dense edgekws_dense;
 
 /* Computes `outputs` output frames, each the maximum over `pool` convolution positions:
  *
- *     sum(p, c) = bias[c] + sum over i < taps * in_channels of in[p * stride * in_channels + i] * weight(c, i)
- *     out[j, c] = requantize(maximum of sum(p, c) over j * pool <= p < (j + 1) * pool)
+ *     sum(p, c) = the sum over i < taps * in_channels of in[p * stride * in_channels + i] * weight(c, i)
+ *     out[j, c] = requantize(c, maximum of sum(p, c) over j * pool <= p < (j + 1) * pool)
  *
  * in:  ((outputs * pool - 1) * stride + taps, in_channels) values, of which position p sees a run of taps * in_channels.
  * out: (outputs, out_channels) values; does not overlap `in`.
@@ -69,11 +69,12 @@ extern const edgekws_dense edgekws_dense_layers[EDGEKWS_DENSE_LAYERS];
 extern const int32_t edgekws_exponentials[EDGEKWS_EXPONENTIALS]; /* see edgekws_classify.c */
 #endif
 
-/* For constants that kernels load several of at a time. */
 #ifdef __GNUC__
-#define EDGEKWS_ALIGNED __attribute__((aligned(16)))
+#define EDGEKWS_ALIGNED __attribute__((aligned(16))) /* for constants that kernels load several of at a time */
+#define EDGEKWS_NOINLINE __attribute__((noinline))
 #else
 #define EDGEKWS_ALIGNED
+#define EDGEKWS_NOINLINE
 #endif
 
 /* a * b / 2^31, rounded to nearest, halves up: the rounding doubling high multiply of TensorFlow Lite. */
@@ -90,17 +91,18 @@ static inline int32_t edgekws_rounding_shift(int32_t x, int exponent)
     return (x >> exponent) + ((x & mask) > threshold);
 }
 
-/* TensorFlow Lite's MultiplyByQuantizedMultiplier with its two roundings, zero point and clamp. */
+/* Bias, TensorFlow Lite's MultiplyByQuantizedMultiplier with its two roundings, zero point and clamp. */
 static inline edgekws_value edgekws_requantize(const edgekws_scaling *scaling, uint32_t channel, int32_t sum)
 {
     const uint32_t i = scaling->per_channel ? channel : 0;
     const int shift = scaling->shift[i];
-    const int32_t scaled = edgekws_high_multiply(shift > 0 ? sum * (1 << shift) : sum, scaling->multiplier[i]);
-    const int32_t value = edgekws_rounding_shift(scaled, shift > 0 ? 0 : -shift) + scaling->zero_point;
+    const uint32_t biased = ((uint32_t)sum + (uint32_t)scaling->bias[channel]) << (shift > 0 ? shift : 0);
+    const int32_t scaled = edgekws_high_multiply((int32_t)biased, scaling->multiplier[i]);
+    const int32_t value = edgekws_rounding_shift(scaled, shift < 0 ? -shift : 0) + scaling->zero_point;
     return (edgekws_value)(value < scaling->minimum ? scaling->minimum : value > 127 ? 127 : value);
 }
 
-/* From the sums of the first dense layer, bias included, to the scores: the other dense layers and the softmax.
+/* From the sums of the first dense layer to the scores: the other dense layers and the softmax.
  * `hidden` has room for the largest hidden layer; `sums` for the largest layer. */
 void edgekws_classify(int32_t *sums, edgekws_value *hidden, int8_t *scores);
 

@@ -1,12 +1,24 @@
 /* The reference kernels: plain C99, any width of value, any shape. What they compute, the fast ones compute too.
- * Weights: int8, (out_channels, taps * in_channels), so that every position is one dot product with a run of frames. */
+ *
+ * Weights: int8, (out_channels, taps * in_channels). The frames that a position sees lie side by side, so that every sum
+ * is one dot product. Two channels are summed at a time: each value is loaded once for both, and all that this takes
+ * fits the eight registers that the smallest cores can use freely. */
 #include "edgekws_kernels.h"
 
-static int32_t dot(const edgekws_value *in, const int8_t *weights, uint32_t count)
+/* The dot products of `in` with the rows at `first` and at `first + row`, modulo 2^32. Out of line: within a larger
+ * function the small cores run out of registers. */
+EDGEKWS_NOINLINE static void dot_two(const edgekws_value *in, const int8_t *first, uint32_t row, uint32_t count,
+                                     int32_t sums[2])
 {
-    uint32_t sum = 0; /* unsigned: may wrap on the way and still end right */
-    for (uint32_t i = 0; i < count; i++) sum += (uint32_t)(in[i] * weights[i]);
-    return (int32_t)sum;
+    const int8_t *second = first + row;
+    uint32_t sum1 = 0, sum2 = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const int32_t value = in[i];
+        sum1 += (uint32_t)(value * first[i]);
+        sum2 += (uint32_t)(value * second[i]);
+    }
+    sums[0] = (int32_t)sum1;
+    sums[1] = (int32_t)sum2;
 }
 
 void edgekws_convolve_portable(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out,
@@ -14,16 +26,20 @@ void edgekws_convolve_portable(const edgekws_stage *stage, const edgekws_value *
 {
     const uint32_t run = (uint32_t)stage->taps * stage->in_channels;
     const uint32_t step = (uint32_t)stage->stride * stage->in_channels;
+    const uint32_t channels = stage->out_channels;
     (void)scratch;
-    for (; outputs; outputs--, in += pool * step) {
+    for (; outputs; outputs--, in += pool * step, out += channels) {
         const int8_t *weights = stage->weights;
-        for (uint32_t channel = 0; channel < stage->out_channels; channel++, weights += run) {
-            int32_t maximum = INT32_MIN;
+        for (uint32_t channel = 0; channel < channels; channel += 2, weights += 2 * run) {
+            const bool odd = channel + 1 == channels; /* the last of an odd number is paired with itself */
+            int32_t sums[2], maxima[2] = {INT32_MIN, INT32_MIN};
             for (uint32_t position = 0; position < pool; position++) {
-                const int32_t sum = dot(in + position * step, weights, run);
-                if (sum > maximum) maximum = sum;
+                dot_two(in + position * step, weights, odd ? 0 : run, run, sums);
+                if (sums[0] > maxima[0]) maxima[0] = sums[0];
+                if (sums[1] > maxima[1]) maxima[1] = sums[1];
             }
-            *out++ = edgekws_requantize(&stage->scaling, channel, maximum + stage->scaling.bias[channel]);
+            out[channel] = edgekws_requantize(&stage->scaling, channel, maxima[0]);
+            if (!odd) out[channel + 1] = edgekws_requantize(&stage->scaling, channel + 1, maxima[1]);
         }
     }
 }
@@ -32,6 +48,11 @@ void edgekws_dense_portable(const edgekws_dense *dense, const void *weights, con
                             int32_t *sums)
 {
     const int8_t *row = weights;
-    for (uint32_t unit = 0; unit < dense->units; unit++, row += values)
-        sums[unit] = (int32_t)((uint32_t)sums[unit] + (uint32_t)dot(in, row, values));
+    for (uint32_t unit = 0; unit < dense->units; unit += 2, row += 2 * values) {
+        const bool odd = unit + 1 == dense->units;
+        int32_t products[2];
+        dot_two(in, row, odd ? 0 : values, values, products);
+        sums[unit] = (int32_t)((uint32_t)sums[unit] + (uint32_t)products[0]);
+        if (!odd) sums[unit + 1] = (int32_t)((uint32_t)sums[unit + 1] + (uint32_t)products[1]);
+    }
 }

@@ -64,24 +64,22 @@ static uint32_t stack_used(uintptr_t from)
 
 static void run(void)
 {
-    uint32_t stack;
     uint32_t *here;
     __asm__ volatile("mov %0, sp" : "=r"(here));
     for (volatile uint32_t *word = stack_limit; word < here; word++) *word = PAINT; /* no memset: it has a stack */
 
     const uint32_t input = open_file("samples", 7, READ_BINARY), output = open_file("scores", 6, WRITE_BINARY);
     edgekws_reset(&spotter);
-    for (;;) {
-        const uint32_t count = (sizeof samples - move(SYS_READ, input, samples, sizeof samples)) / sizeof *samples;
-        if (count == 0) break;
-        for (uint32_t taken = 0; taken < count;) {
-            taken += (uint32_t)edgekws_push(&spotter, samples + taken, count - taken);
-            if (!edgekws_ready(&spotter)) continue;
-            mark(64);
-            move(SYS_WRITE, output, edgekws_scores(&spotter), EDGEKWS_CLASSES);
-        }
+    for (uint32_t left = EDGEKWS_WINDOW;;) { /* of the window; every one in the same chunks, for the same count */
+        const uint32_t wanted = left < CHUNK ? left : CHUNK;
+        if (move(SYS_READ, input, samples, wanted * sizeof *samples)) break;
+        left -= (uint32_t)edgekws_push(&spotter, samples, wanted);
+        if (!edgekws_ready(&spotter)) continue;
+        mark(64);
+        move(SYS_WRITE, output, edgekws_scores(&spotter), EDGEKWS_CLASSES);
+        left = EDGEKWS_WINDOW;
     }
-    stack = stack_used((uintptr_t)here);
+    const uint32_t stack = stack_used((uintptr_t)here);
     move(SYS_WRITE, output, &stack, sizeof stack);
     move(SYS_CLOSE, output, 0, 0);
 }

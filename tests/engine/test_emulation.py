@@ -1,0 +1,98 @@
+"""Generated engines on emulated Cortex-Ms: equal bits, and counts that can be trusted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import synthetic_tflite
+from engine import tflm_reference
+
+from convert import c_source, emulation, graph
+from edgekws import catalogue, coding
+from edgekws.architecture import Architecture, Block
+from edgekws.architecture import Convolution as Conv
+from edgekws.architecture import MaxPool as Pool
+from edgekws.errors import UserError
+
+pytestmark = pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulation.missing_tools())
+
+SMALL = Architecture("", (Block((Conv(6, 5),)), Block((Conv(5, 3),), Pool(3, "same"))), (), 400)
+
+
+def generate(architecture, folder, **options):
+    read = graph.read(synthetic_tflite.build(architecture, classes=4))
+    return read, c_source.generate(read, ["a", "b", "c", "d"], folder, **options)
+
+
+def golden(read, clips):
+    return np.stack([tflm_reference.run(read, coding.encode(clip, "linear"))[-1][0] for clip in clips])
+
+
+def noise(read, count=2):
+    return np.random.default_rng(1).integers(-32768, 32768, (count, read.input.length)).astype(np.int16)
+
+
+@pytest.mark.parametrize("target", emulation.TARGETS)
+def test_equal_bits_on_every_target(target, tmp_path):
+    read, _ = generate(SMALL, tmp_path)
+    clips = noise(read, 3)
+    measured = emulation.measure(tmp_path, target, clips)
+    np.testing.assert_array_equal(measured.scores, golden(read, clips))
+    assert 0 < measured.stack_bytes < 1024
+
+
+@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4"])
+def test_reference_model(target, tmp_path):
+    """132.7 million multiply-accumulates in the 16 KB of a micro:bit."""
+    read, plan = generate(catalogue.find("custom-32/8").architecture, tmp_path)
+    clips = noise(read, 1)
+    measured = emulation.measure(tmp_path, target, clips)
+    np.testing.assert_array_equal(measured.scores, golden(read, clips))
+    assert plan.state_bytes + measured.stack_bytes <= 4096
+    assert measured.flash_bytes <= 102_000
+
+
+def test_counts_are_the_same_every_time_and_add_up(tmp_path):
+    read, plan = generate(SMALL, tmp_path)
+    clips = np.repeat(noise(read, 1), 3, axis=0)
+    first = emulation.measure(tmp_path, "cortex-m4", clips)
+    assert emulation.measure(tmp_path, "cortex-m4", clips).instructions == first.instructions
+    assert first.instructions[1] == first.instructions[2]  # the first has the reset in it
+    staged = emulation.measure(tmp_path, "cortex-m4", clips, by_stage=True)
+    assert len(staged.stage_instructions) == len(plan.stages) + 1
+    assert sum(staged.stage_instructions) == staged.instructions[-1]
+    assert 0 <= staged.instructions[-1] - first.instructions[-1] < 0.05 * first.instructions[-1]
+
+
+def test_counter_against_a_loop_of_known_length(tmp_path):
+    """A kernel made 1000 subtractions and 1000 branches longer a call: exactly so many more, and a few around them."""
+    read, _ = generate(SMALL, tmp_path)
+    clips = noise(read, 2)
+    before = emulation.measure(tmp_path, "cortex-m4", clips).instructions[-1]
+    source = tmp_path / "edgekws_classify.c"
+    loop = '__asm__ volatile("mov r3, #1000\\n1: subs r3, #1\\n bne 1b" ::: "r3", "cc");'
+    text = source.read_text().replace("int8_t *scores)\n{\n    for", f"int8_t *scores)\n{{\n    {loop}\n    for")
+    assert loop in text
+    source.write_text(text)
+    after = emulation.measure(tmp_path, "cortex-m4", clips).instructions[-1]
+    assert 2001 <= after - before <= 2010  # saving r3 may take a few
+
+
+def test_memory_that_does_not_suffice_is_an_error(tmp_path):
+    read, _ = generate(Architecture("", (Block((Conv(64, 300), Conv(2, 300))),), (), 1000), tmp_path)
+    with pytest.raises(UserError, match=r"arm-none-eabi-gcc failed: .*(overflow|will not fit)"):
+        emulation.measure(tmp_path, "cortex-m0", noise(read))
+
+
+def test_errors(tmp_path):
+    read, _ = generate(SMALL, tmp_path)
+    with pytest.raises(UserError, match="no target is called 'cortex-m1'"):
+        emulation.measure(tmp_path, "cortex-m1", noise(read))
+    (tmp_path / "edgekws.c").write_text("this is not C")
+    with pytest.raises(UserError, match=r"arm-none-eabi-gcc failed: .*edgekws\.c:1:1: error"):
+        emulation.measure(tmp_path, "cortex-m4", noise(read))
+
+
+def test_missing_tools_say_how_to_get_them(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert "apt install gcc-arm-none-eabi qemu-system-arm gcc" in emulation.missing_tools()
