@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 
@@ -80,12 +81,13 @@ def portable_stage(stage: Stage, positions: int | None) -> Kernel:
     return Kernel("edgekws_convolve_portable", stage.weights, wanted, "the reference takes every shape")
 
 
-PORTABLE = KernelSet("portable", 8, ("kernels_portable.c",), portable_stage)
+KERNELS = KernelSet("portable", 8, ("kernels_portable.c",), portable_stage)
+MODULES = {"portable": "convert.c_kernels"}  # each has its set as KERNELS
 
 
 def find(name: str) -> KernelSet:
     """The kernel set of that name."""
-    sets = {kernels.name: kernels for kernels in (PORTABLE,)}
-    if name not in sets:
-        raise UserError(f"no kernels are called {name!r}; choose one of {', '.join(sets)}")
-    return sets[name]
+    if name not in MODULES:
+        raise UserError(f"no kernels are called {name!r}; choose one of {', '.join(MODULES)}")
+    found: KernelSet = import_module(MODULES[name]).KERNELS
+    return found

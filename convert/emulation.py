@@ -38,7 +38,9 @@ TARGETS = {
     "cortex-m4": Target("mps2-an386", ("-mcpu=cortex-m4",)),
     "cortex-m7": Target("mps2-an500", ("-mcpu=cortex-m7",)),
     "cortex-m33": Target("mps2-an505", ("-mcpu=cortex-m33",), (0x1000_0000, 4 << 20), (0x3800_0000, 2 << 20)),
-    "cortex-m55": Target("mps3-an547", ("-mcpu=cortex-m55",), (0x0000_0000, 512 << 10), (0x2000_0000, 512 << 10)),
+    "cortex-m55": Target(
+        "mps3-an547", ("-mcpu=cortex-m55", "-mfloat-abi=hard"), (0x0000_0000, 512 << 10), (0x2000_0000, 512 << 10)
+    ),
 }
 
 

@@ -1,8 +1,15 @@
-"""Generated engines, compiled for this machine and driven through ctypes."""
+"""Generated engines, compiled for this machine and driven through ctypes.
+
+All tests under the address and undefined-behaviour sanitizers:
+
+    LD_PRELOAD=$(cc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \\
+    EDGEKWS_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all" pytest tests/engine
+"""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,7 +115,8 @@ def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str
     (folder / "driver.c").write_text(DRIVER)
     library = folder / "engine.so"
     sources = sorted(str(path) for path in folder.glob("*.c"))
-    command = [compiler, "-std=c99", "-O2", *WARNINGS, "-DEDGEKWS_TRACE", "-shared", "-fPIC", *flags, *sources]
+    command = [compiler, "-std=c99", "-O2", *WARNINGS, "-DEDGEKWS_TRACE", "-shared", "-fPIC", *flags]
+    command += [*os.environ.get("EDGEKWS_CFLAGS", "").split(), *sources]
     subprocess.run([*command, "-o", str(library)], check=True, timeout=600)
     loaded = ctypes.CDLL(str(library))
     loaded.edgekws_push.restype = ctypes.c_size_t
