@@ -64,20 +64,20 @@ def model_card(figures: dict[str, Any]) -> str:
     return _render("model_card.md.j2", figures)
 
 
-def confusions(figures: dict[str, Any], most: int = 5) -> list[tuple[str, str, int, float]]:
-    """The int8 model's commonest mistakes: word spoken, word heard, clips, share of the word's clips."""
-    words, matrix = figures["words"], np.array(figures["confusion"]["int8"])
-    shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    wrong = [(i, j) for i, j in np.argwhere(matrix) if i != j]
-    ranked = sorted(wrong, key=lambda pair: (-shares[pair], -matrix[pair], pair))
-    return [(words[i], words[j], int(matrix[i, j]), float(shares[i, j])) for i, j in ranked[:most]]
+def confusions(figures: dict[str, Any], most: int = 5) -> list[tuple[str, str, int, int]]:
+    """The int8 model's commonest mistakes, by share of a word's clips: word spoken, word heard, clips, of how many."""
+    words, matrix = figures["words"], figures["confusion"]["int8"]
+    totals = [sum(row) for row in matrix]
+    wrong = [(i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) if n and i != j]
+    wrong.sort(key=lambda pair: -matrix[pair[0]][pair[1]] / totals[pair[0]])
+    return [(words[i], words[j], matrix[i][j], totals[i]) for i, j in wrong[:most]]
 
 
 def markdown_text(value: Any) -> Any:
     """A string as Markdown that shows just that string, on one line; anything else as it is."""
     if not isinstance(value, str):
         return value
-    escaped = re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", " ".join(value.split()))
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", " ".join(value.splitlines()))
     return escaped.replace("&", "&amp;").replace(r"\<", "&lt;").replace(r"\>", "&gt;")
 
 

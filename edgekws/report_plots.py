@@ -110,11 +110,11 @@ def _across(index: int, count: int) -> float:
 
 
 def shades(matrix: Sequence[Sequence[int]]) -> list[list[float]]:
-    """How dark each cell of a confusion matrix is, 0 to 100: its share of the row; off the diagonal, the root of it."""
+    """How dark each cell of a confusion matrix is, 0 to 100: its share of the row; off the diagonal, the cube root."""
     rows = []
     for i, row in enumerate(matrix):
         shares = [count / max(sum(row), 1) for count in row]
-        rows.append([round(100 * (share if i == j else math.sqrt(share)), 1) for j, share in enumerate(shares)])
+        rows.append([round(100 * (share if i == j else math.cbrt(share)), 1) for j, share in enumerate(shares)])
     return rows
 
 

@@ -1,0 +1,80 @@
+import math
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+
+from edgekws import metrics
+from edgekws.metrics import PairedDifference, Proportion
+
+
+def test_z_is_the_normal_quantile():
+    assert math.isclose(metrics.Z95, NormalDist().inv_cdf(0.975), rel_tol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("correct", "total", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_interval_is_the_published_one(correct, total, low, high):
+    # Newcombe, Statistics in Medicine 17, 1998, table I, method 3
+    assert Proportion(correct, total).interval == pytest.approx((low, high), abs=5e-5)
+
+
+@pytest.mark.parametrize(("correct", "total"), [(1, 2), (7, 9), (1394, 1527), (1526, 1527)])
+def test_wilson_ends_are_where_the_score_test_turns(correct, total):
+    for end in Proportion(correct, total).interval:
+        z = (correct / total - end) / math.sqrt(end * (1 - end) / total)
+        assert abs(z) == pytest.approx(metrics.Z95, rel=1e-9)
+
+
+@pytest.mark.parametrize("total", [1, 5, 1527])
+def test_wilson_interval_stays_within_0_and_1(total):
+    assert Proportion(0, total).interval[0] == 0.0
+    assert Proportion(total, total).interval[1] == 1.0
+    assert 0 < Proportion(0, total).interval[1] < 1
+
+
+def test_a_proportion_is_told_with_interval_and_counts():
+    assert str(Proportion(81, 263)) == "0.3080 [0.2553, 0.3662] (81/263)"
+
+
+def test_paired_interval_is_the_textbook_one():
+    # Agresti, Categorical Data Analysis, 2nd ed., table 10.1: 86 and 150 of 1600 changed their mind
+    difference = PairedDifference(86, 150, 1600)
+    assert difference.value == -0.04
+    assert difference.interval == pytest.approx((-0.0587, -0.0213), abs=5e-5)
+
+
+def test_paired_interval_is_that_of_the_clips_own_differences():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 4, 500)
+    a, b = rng.random((2, 500, 4))
+    a[:300, :] += np.eye(4)[labels[:300]]
+    difference = metrics.paired_difference(a, b, labels)
+    each = (a.argmax(1) == labels).astype(float) - (b.argmax(1) == labels)
+    half = metrics.Z95 * each.std() / math.sqrt(500)
+    assert difference.value == pytest.approx(each.mean())
+    assert difference.interval == pytest.approx((each.mean() - half, each.mean() + half))
+
+
+def test_models_that_agree_differ_by_nothing():
+    scores = np.eye(3)[[0, 1, 2, 2]]
+    assert metrics.paired_difference(scores, scores, np.array([0, 1, 2, 0])).interval == (0.0, 0.0)
+
+
+def test_accuracy_and_agreement_count_top_words():
+    a = np.array([[0.6, 0.4], [0.1, 0.9], [0.7, 0.3]])
+    b = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3]])
+    assert metrics.accuracy(a, np.array([0, 1, 1])) == Proportion(2, 3)
+    assert metrics.agreement(a, b) == Proportion(2, 3)
+
+
+def test_confusion_has_the_word_spoken_in_rows():
+    scores = np.eye(3)[[0, 2, 2, 1, 1]]
+    expected = [[1, 0, 1], [0, 1, 0], [0, 1, 1]]
+    assert metrics.confusion(scores, np.array([0, 0, 2, 1, 2])).tolist() == expected
+
+
+def test_confusion_keeps_words_that_were_neither_spoken_nor_heard():
+    assert metrics.confusion(np.eye(3)[[0]], np.array([0])).tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
