@@ -192,6 +192,16 @@ def test_model_card_tells_the_input_contract(tmp_path):
     assert card.count("\n| yes |") == 1
 
 
+@pytest.mark.parametrize("wrong", [0, 2, 5])
+def test_headings_of_the_model_card_stand_alone(tmp_path, wrong):
+    run, _ = written(tmp_path, finished_run.corpus(WORDS), wrong=wrong)
+    card = (run.folder / "model_card.md").read_text()
+    headings = re.findall(r"^#+ .*$", card, re.MULTILINE)
+    assert len(headings) == 8
+    assert all(f"\n\n{heading}\n\n" in f"\n\n{card}" for heading in headings)
+    assert "\n\n\n" not in card
+
+
 def test_commonest_mistakes_are_ranked_by_share():
     found = {"words": ["a", "b", "c"], "confusion": {"int8": [[97, 3, 0], [0, 8, 2], [0, 0, 5]]}}
     assert report.confusions(found) == [("b", "c", 2, 10), ("a", "b", 3, 100)]
