@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgekws import metrics
+from edgekws.errors import UserError
 from edgekws.recipe import Parity
 
 RUNGS = ("float", "fake_quant", "int8", "xnnpack")
@@ -59,6 +60,9 @@ def probabilities(scores: np.ndarray) -> np.ndarray:
 
 def climb(scores: dict[str, np.ndarray], labels: np.ndarray, limits: Parity) -> Ladder:
     """Compare the probabilities (n, classes) of the four ``RUNGS`` on ``labels`` (n,) with the recipe's bounds."""
+    for name in RUNGS:
+        if not np.isfinite(scores[name]).all():
+            raise UserError(f"the scores of {TITLES[name]} are not all numbers; the model is damaged, train it again")
     rungs = []
     for i, name in enumerate(RUNGS):
         above = scores[RUNGS[i - 1]] if i else None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,8 +28,10 @@ def load_corpus(run: Run) -> Corpus:
     )
     known = {noise.name for noise in loaded.noise}
     if unknown := set(data.held_out_noise) - known:
-        raise UserError(f"data.held_out_noise: no noise {sorted(unknown)} in {loaded.source}; there are {sorted(known)}")
-    workspace.check_corpus(run, loaded)
+        raise UserError(
+            f"data.held_out_noise: no noise {sorted(unknown)} in {loaded.source}; there are {sorted(known)}"
+        )
+    workspace.begin(run, loaded)
     return loaded
 
 
@@ -83,7 +87,7 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     """
     _needs(run, run.int8_model, "convert")
     from convert import figures, qat, qat_training, tflite
-    from edgekws import float_training, report
+    from edgekws import float_training
 
     recipe = run.recipe
     architecture = catalogue.find(recipe.model.architecture).architecture
@@ -106,11 +110,27 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     if write:
         workspace.save_arrays(run.predictions, {"labels": split.labels} | scores)
         facts = figures.collect(run, clips, ladder)
-        report.write(run, clips, facts)
-        workspace.write_manifest(run, {"versions": facts["versions"], "seed": recipe.seed, "data": facts["data"]})
+        if run.profile.exists():
+            facts["engine"] = json.loads(run.profile.read_text())
+        _write_report(run, clips, facts)
     return ladder
+
+
+def add_profile(run: Run, clips: Corpus, profile: dict[str, Any]) -> None:
+    """Put what the engine costs into a finished run: profile.json, the report, the model card and the manifest."""
+    workspace.write_json(run.profile, profile)
+    _write_report(run, clips, json.loads(run.report.read_text()) | {"engine": profile})
+
+
+def _write_report(run: Run, clips: Corpus, facts: dict[str, Any]) -> None:
+    from edgekws import report
+
+    report.write(run, clips, facts)
+    workspace.write_manifest(run, {"versions": facts["versions"], "seed": run.recipe.seed, "data": facts["data"]})
 
 
 def _needs(run: Run, path: Path, step: str) -> None:
     if not path.exists():
-        raise UserError(f"{run.folder}: {path.name} is missing; run 'edgekws {step}' first, or 'edgekws run' for all steps")
+        raise UserError(
+            f"{run.folder}: {path.name} is missing; run 'edgekws {step}' first, or 'edgekws run' for all steps"
+        )

@@ -22,7 +22,7 @@ INPUT_RANGE = (-1.0, 127 / 128)  # int8 codes over 128: scale exactly 1/128, zer
 
 
 def fake_quant_model(architecture: Architecture, *, classes: int, dropout: float) -> Any:
-    """The tf_keras model with fake quantization: float32 (batch, 1, window, 1) in, probabilities (batch, classes) out."""
+    """The tf_keras model with fake quantization: float32 (batch, 1, window, 1) → probabilities (batch, classes)."""
     import tensorflow_model_optimization as tfmot
     import tf_keras
 
@@ -32,11 +32,15 @@ def fake_quant_model(architecture: Architecture, *, classes: int, dropout: float
     for layer in model.layers:
         if type(layer).__name__ == "QuantizeLayer":
             # an input range that a moving average cannot shrink
-            layer.quantizer = quantizers.AllValuesQuantizer(num_bits=8, per_axis=False, symmetric=False, narrow_range=False)
+            layer.quantizer = quantizers.AllValuesQuantizer(
+                num_bits=8, per_axis=False, symmetric=False, narrow_range=False
+            )
     return model
 
 
-def calibrate(model: Any, architecture: Architecture, weights: Weights, inputs: np.ndarray, batch_size: int = 64) -> None:
+def calibrate(
+    model: Any, architecture: Architecture, weights: Weights, inputs: np.ndarray, batch_size: int = 64
+) -> None:
     """Set weights (kernel and bias by layer) and every quantizer's range from ``inputs`` float32 (n, 1, window, 1).
 
     A range is the mean over batches of the batch's extreme: the value TFMOT's moving average would settle at.

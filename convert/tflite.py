@@ -54,7 +54,9 @@ def check(model: graph.Graph) -> None:
                 raise ConversionError(f"layer {i}: convolution weights must be quantized per channel")
 
 
-def predict(content: bytes | Path, codes: np.ndarray, *, kernels: Kernels, title: str = "", progress: bool = True) -> np.ndarray:
+def predict(
+    content: bytes | Path, codes: np.ndarray, *, kernels: Kernels, title: str = "", progress: bool = True
+) -> np.ndarray:
     """int8 codes (n, window) → int8 scores (n, classes), by LiteRT's reference kernels or with XNNPACK.
 
     One single-threaded interpreter a core. The scores are probabilities: (score + 128) / 256.

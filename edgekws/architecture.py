@@ -117,9 +117,7 @@ class Architecture:
 
     def largest_activations(self, classes: int = 16) -> int:
         """Elements of the largest input and output of one layer together: what a whole-activation runtime holds."""
-        return max(
-            layer.activations + layer.input_shape[0] * layer.input_shape[1] for layer in self.layers(classes)
-        )
+        return max(layer.activations + layer.input_shape[0] * layer.input_shape[1] for layer in self.layers(classes))
 
 
 def conv_name(block: int, index: int) -> str:

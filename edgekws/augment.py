@@ -21,7 +21,9 @@ NOISE_HOP = 4_000  # background noise is cut into one-second windows, a new one 
 
 def noise_windows(noises: Iterable[np.ndarray]) -> np.ndarray:
     """One-second windows of every recording, int16 (windows, 16000); shorter recordings give none."""
-    cut = [np.lib.stride_tricks.sliding_window_view(n, CLIP_SAMPLES)[::NOISE_HOP] for n in noises if n.size >= CLIP_SAMPLES]
+    cut = [
+        np.lib.stride_tricks.sliding_window_view(n, CLIP_SAMPLES)[::NOISE_HOP] for n in noises if n.size >= CLIP_SAMPLES
+    ]
     return np.concatenate(cut) if cut else np.zeros((0, CLIP_SAMPLES), np.int16)
 
 

@@ -71,20 +71,26 @@ def _strided(name: str, first: Convolution, *stages: tuple[int, ...]) -> Archite
 
 
 _OWN = (
-    ("<= 30 k parameters, <= 8 M multiply-accumulates",
-     _strided("nano", Convolution(16, 40, 10), (24,), (32,), (32,), (40,), (40,))),
-    ("<= 100 k parameters, <= 30 M multiply-accumulates",
-     _strided("small", Convolution(32, 40, 8), (32,), (48,), (48,), (64,), (64,))),
-    ("<= 500 k parameters, <= 150 M multiply-accumulates",
-     _strided("large", Convolution(64, 40, 8), (64,), (96,), (128,), (128,), (160,))),
+    (
+        "<= 30 k parameters, <= 8 M multiply-accumulates",
+        _strided("nano", Convolution(16, 40, 10), (24,), (32,), (32,), (40,), (40,)),
+    ),
+    (
+        "<= 100 k parameters, <= 30 M multiply-accumulates",
+        _strided("small", Convolution(32, 40, 8), (32,), (48,), (48,), (64,), (64,)),
+    ),
+    (
+        "<= 500 k parameters, <= 150 M multiply-accumulates",
+        _strided("large", Convolution(64, 40, 8), (64,), (96,), (128,), (128,), (160,)),
+    ),
 )
 
 
 @cache
 def entries() -> dict[str, Entry]:
     """Every catalogue entry by name, the report's first, in its order."""
-    with (files("edgekws") / "report_tables.csv").open(newline="") as handle:
-        listed = [_report_entry(row) for row in csv.DictReader(handle)]
+    table = (files("edgekws") / "report_tables.csv").read_text(encoding="utf-8")
+    listed = [_report_entry(row) for row in csv.DictReader(table.splitlines())]
     listed += [Entry(arch.name, "own", label, arch) for label, arch in _OWN]
     return {entry.name: entry for entry in listed}
 

@@ -72,18 +72,44 @@ def _parser() -> argparse.ArgumentParser:
     for name, help, example in (
         ("train", "train the float model", "edgekws train my.toml"),
         ("quantize", "calibrate and train with fake quantization", "edgekws quantize my.toml"),
-        ("convert", "make the int8 .tflite, the better of post-training and quantization-aware", "edgekws convert my.toml"),
+        (
+            "convert",
+            "make the int8 .tflite, the better of post-training and quantization-aware",
+            "edgekws convert my.toml",
+        ),
     ):
         sub = command(name, _step, help, example)
         sub.set_defaults(step=name)
         _recipe_arguments(sub)
-    check = command("check", _check, "prove a run's int8 model: files, parity ladder, report", "edgekws check runs/NAME")
+    check = command(
+        "check", _check, "prove a run's int8 model: files, parity ladder, report", "edgekws check runs/NAME"
+    )
     check.add_argument("run", type=Path, metavar="RUN", help="a run folder, or its name under runs/")
     check.add_argument("--data", metavar="DIR", help="where the recordings are now, if they have moved")
     new = command("new", _new, "write a commented recipe", "edgekws new my.toml --set model.architecture=custom-32/8")
     new.add_argument("file", type=Path, help="the recipe file to write; it must not exist")
     _set_argument(new)
-    models = command("models", _models, "list the catalogue, or one architecture layer by layer", "edgekws models vgg-64/8")
+    bundle = command(
+        "bundle", _bundle, "write a folder of C that builds as it is", "edgekws bundle runs/NAME --target c99"
+    )
+    _artifact_arguments(bundle)
+    bundle.add_argument("--target", default="c99", help="what the bundle is for (c99)")
+    bundle.add_argument("--kernels", default="portable", help="the engine's kernel set (portable)")
+    bundle.add_argument(
+        "--out", type=Path, metavar="DIR", help="the folder (RUN/bundles/TARGET; for a .tflite file NAME-TARGET)"
+    )
+    profile = command(
+        "profile",
+        _profile,
+        "count instructions, state, stack and flash of every build of the engine",
+        "edgekws profile runs/NAME --target cortex-m4",
+    )
+    _artifact_arguments(profile)
+    profile.add_argument("--target", action="append", default=[], help="only this one, e.g. cortex-m4 (repeatable)")
+    profile.add_argument("--json", action="store_true", help="machine-readable")
+    models = command(
+        "models", _models, "list the catalogue, or one architecture layer by layer", "edgekws models vgg-64/8"
+    )
     models.add_argument("name", nargs="?", help="show this architecture layer by layer")
     models.add_argument("--json", action="store_true", help="machine-readable")
     return parser
@@ -97,6 +123,11 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="in place of the recipe's name: the run's folder is runs/NAME")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run folders are (runs)")
     _set_argument(parser)
+
+
+def _artifact_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, metavar="RUN", help="a run folder, a pretrained folder or a .tflite file")
+    parser.add_argument("--coding", help="of the int8 input, for a bare .tflite file: linear (default) or mu_law")
 
 
 def _set_argument(parser: argparse.ArgumentParser) -> None:
@@ -191,6 +222,30 @@ def _new(args: argparse.Namespace) -> int:
     changes = {"name": args.file.stem} | _changes(args.changes)
     atomic_write(args.file, recipe.to_toml(recipe.replace(recipe.Recipe(), changes), comments=True))
     print(f"{args.file} written; change what you like, then: edgekws run {args.file}")
+    return 0
+
+
+def _bundle(args: argparse.Namespace) -> int:
+    from convert import artifact, bundle
+
+    made_from = artifact.load(args.run, args.coding)
+    beside = args.run / "bundles" / args.target if args.run.is_dir() else Path(f"{args.run.stem}-{args.target}")
+    print(bundle.make(made_from, args.target, args.out or beside, kernels=args.kernels))
+    return 0
+
+
+def _profile(args: argparse.Namespace) -> int:
+    import json
+
+    from convert import artifact, pipeline, profile
+    from edgekws import workspace
+
+    figures = profile.profile(artifact.load(args.run, args.coding), targets=tuple(args.target))
+    print(json.dumps(figures, indent=1) if args.json else profile.text(figures))
+    if (args.run / "report.json").exists() and (args.run / "corpus.json").exists() and not args.target:
+        run = workspace.load_run(args.run)
+        pipeline.add_profile(run, pipeline.load_corpus(run), figures)
+        print(f"added to {args.run / 'report.html'} and the model card", file=sys.stderr)
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ def build(
     Without batch norm the ReLU stands inside the convolution: TFMOT quantizes the kernel only there.
     """
     if keras is None:
-        import keras
+        keras = importlib.import_module("keras")
     layers = keras.layers
     inputs = x = keras.Input((1, architecture.window, 1), name="input")
     for i, block in enumerate(architecture.blocks):

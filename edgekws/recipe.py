@@ -17,7 +17,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from edgekws.errors import UserError
 
-EMBEDDED_WORDS = tuple("zero one two three four five six seven eight nine bed bird cat dog house happy".split())
+EMBEDDED_WORDS = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
+    *("bed", "bird", "cat", "dog", "house", "happy"),
+)
 
 
 def _key(default: Any, help: str, *, low: float | None = None, high: float | None = None, choices: Any = None) -> Any:
@@ -190,7 +193,7 @@ def _build(cls: type, table: Mapping[str, Any], origin: str, prefix: str) -> Any
         if dataclasses.is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
                 raise UserError(f"{origin}: '{prefix}{key}' must be a table [{prefix}{key}], got {value!r}")
-            values[key] = _build(hints[key], value, origin, f"{prefix}{key}.")  # type: ignore[arg-type]
+            values[key] = _build(hints[key], value, origin, f"{prefix}{key}.")
         else:
             values[key] = _value(hints[key], value, fields[key].metadata, f"{origin}: {prefix}{key}")
     return cls(**values)

@@ -34,7 +34,12 @@ class Outcome:
 
 
 def batches(
-    keras: Any, samples: np.ndarray, labels: np.ndarray, batch_size: int, seed: int | None, prepare: Prepare | None = None
+    keras: Any,
+    samples: np.ndarray,
+    labels: np.ndarray,
+    batch_size: int,
+    seed: int | None,
+    prepare: Prepare | None = None,
 ) -> Any:
     """A Keras dataset over int16 clips (n, 16000) and labels (n,): shuffled by ``seed`` and epoch, or in order (None).
 
@@ -100,7 +105,7 @@ def fit(
 
     with progress_bar(title, epochs * steps, first * steps, "step") as bar:
 
-        class Epochs(keras.callbacks.Callback):  # type: ignore[misc, name-defined]
+        class Epochs(keras.callbacks.Callback):
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 training.epoch = epoch
                 bar.set_description(f"{title} {epoch + 1}/{epochs}")
@@ -156,7 +161,7 @@ class _Progress:
         arrays |= {f"best_{i}": w for i, w in enumerate(self.best)}
         meta = json.dumps({"identity": identity, "history": self.history})
         buffer = io.BytesIO()
-        np.savez(buffer, meta=np.frombuffer(meta.encode(), np.uint8), **arrays)
+        np.savez(buffer, **(arrays | {"meta": np.frombuffer(meta.encode(), np.uint8)}))  # type: ignore[arg-type]
         atomic_write(path, buffer.getvalue())
 
     @classmethod

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
+import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,7 @@ import numpy as np
 from edgekws import recipe as recipes
 from edgekws.corpus import Corpus
 from edgekws.errors import UserError
-from edgekws.files import atomic_write, sha256
+from edgekws.files import atomic_write, sha256, writing
 from edgekws.recipe import Recipe
 
 
@@ -63,6 +65,10 @@ class Run:
         return self.folder / "report.json"
 
     @property
+    def profile(self) -> Path:
+        return self.folder / "profile.json"
+
+    @property
     def manifest(self) -> Path:
         return self.folder / "manifest.json"
 
@@ -94,7 +100,7 @@ class Run:
 
 
 def open_run(folder: Path, recipe: Recipe) -> Run:
-    """The run in ``folder``, created where there is none; a UserError where it belongs to another recipe."""
+    """The run in ``folder``, which ``begin`` creates; a UserError where it belongs to another recipe."""
     run = Run(folder, recipe)
     if run.recipe_file.exists():
         other = load_run(folder).recipe
@@ -106,9 +112,6 @@ def open_run(folder: Path, recipe: Recipe) -> Run:
         return run
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder} exists and is not a run folder (no recipe.toml); choose another name")
-    (folder / "state").mkdir(parents=True, exist_ok=True)
-    (folder / "records").mkdir(exist_ok=True)
-    atomic_write(run.recipe_file, recipes.to_toml(recipe))
     return run
 
 
@@ -121,14 +124,18 @@ def load_run(folder: Path) -> Run:
     return Run(folder, recipes.load(folder / "recipe.toml"))
 
 
-def check_corpus(run: Run, corpus: Corpus) -> None:
-    """Write down which recordings the run uses, or raise a UserError where they changed since it began."""
+def begin(run: Run, corpus: Corpus) -> None:
+    """Make the folder and write down recipe and recordings, or raise a UserError where these changed since then."""
     if run.corpus_file.exists():
         if json.loads(run.corpus_file.read_text())["fingerprint"] != corpus.fingerprint:
             raise UserError(
                 f"{run.folder}: the recordings ({corpus.source}) changed since this run began; choose another name"
             )
         return
+    with writing(run.folder):
+        for folder in ("state", "records"):
+            (run.folder / folder).mkdir(parents=True, exist_ok=True)
+    atomic_write(run.recipe_file, recipes.to_toml(run.recipe))
     facts = {
         "source": corpus.source,
         "licence": corpus.licence,
@@ -152,13 +159,16 @@ def damaged_files(run: Run) -> list[str]:
         sums = json.loads(run.manifest.read_text())["sha256"]
     except (OSError, ValueError, KeyError):
         return ["manifest.json"]
-    return [name for name, total in sums.items() if not (run.folder / name).exists() or sha256(run.folder / name) != total]
+    return [
+        name for name, total in sums.items() if not (run.folder / name).exists() or sha256(run.folder / name) != total
+    ]
 
 
 def save_keras(model: Any, path: Path) -> None:
-    """Save a Keras 3 model atomically, without the date of saving: the same weights give the same bytes."""
-    import tempfile
+    """Save a Keras 3 model atomically, the same weights always as the same bytes.
 
+    Keras writes the date of saving, left out here, and memory addresses as ids of shared objects, numbered here.
+    """
     with tempfile.TemporaryDirectory() as scratch:
         saved = Path(scratch) / "model.keras"
         model.save(saved)
@@ -169,6 +179,10 @@ def save_keras(model: Any, path: Path) -> None:
                 if name == "metadata.json":
                     kept = {k: v for k, v in json.loads(data).items() if k != "date_saved"}
                     data = json.dumps(kept).encode()
+                elif name == "config.json":
+                    ids = dict.fromkeys(re.findall(rb'"shared_object_id": (\d+)', data))
+                    for number, address in enumerate(ids):
+                        data = data.replace(b'"shared_object_id": ' + address, b'"shared_object_id": %d' % number)
                 target.writestr(zipfile.ZipInfo(name), data)
     atomic_write(path, out.getvalue())
 
@@ -187,7 +201,9 @@ def write_json(path: Path, values: Any) -> None:
 
 def _finished(run: Run) -> list[str]:
     names = (p.relative_to(run.folder).as_posix() for p in run.folder.rglob("*") if p.is_file())
-    return sorted(n for n in names if n != "manifest.json" and not n.startswith(("state/", "bundles/")) and "/." not in f"/{n}")
+    return sorted(
+        n for n in names if n != "manifest.json" and not n.startswith(("state/", "bundles/")) and "/." not in f"/{n}"
+    )
 
 
 def _differences(a: Recipe, b: Recipe) -> list[str]:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from convert import parity
+from edgekws.errors import UserError
 from edgekws.recipe import Parity
 
 CLIPS, CLASSES = 1000, 4
@@ -94,3 +95,10 @@ def test_int8_scores_become_probabilities_exactly():
     codes = np.array([[-128, 0, 127]], np.int8)
     assert parity.probabilities(codes).tolist() == [[0.0, 0.5, 255 / 256]]
     assert parity.probabilities(codes).dtype == np.float32
+
+
+def test_scores_that_are_no_numbers_are_refused():
+    scores = {name: np.full((4, 2), 0.5, np.float32) for name in parity.RUNGS}
+    scores["fake_quant"][2, 1] = np.nan
+    with pytest.raises(UserError, match="fake-quant Keras are not all numbers"):
+        parity.climb(scores, np.zeros(4, np.int64), Parity())

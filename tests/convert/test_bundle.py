@@ -1,0 +1,103 @@
+"""Bundles and profiles from run folders, pretrained folders and bare files."""
+
+import json
+import subprocess
+
+import pytest
+import synthetic_tflite
+
+from convert import artifact, bundle, emulation, profile
+from edgekws import catalogue, cli, recipe
+from edgekws.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    return synthetic_tflite.build(catalogue.find("nano").architecture, 3)
+
+
+@pytest.fixture
+def pretrained(tmp_path, content):
+    folder = tmp_path / "pre trained"
+    folder.mkdir()
+    (folder / "model_int8.tflite").write_bytes(content)
+    (folder / "labels.txt").write_text('yes\nno\n"ü\n', encoding="utf-8")
+    changed = recipe.replace(recipe.Recipe(), {"name": "mine", "model.coding": "mu_law"})
+    (folder / "recipe.toml").write_text(recipe.to_toml(changed), encoding="utf-8")
+    return folder
+
+
+def test_a_folder_says_words_and_coding(pretrained):
+    loaded = artifact.load(pretrained)
+    assert (loaded.name, loaded.labels, loaded.coding) == ("mine", ("yes", "no", '"ü'), "mu_law")
+    assert artifact.load(pretrained / "model_int8.tflite").labels == ("class_0", "class_1", "class_2")
+
+
+def test_what_is_missing_or_does_not_fit_is_named(pretrained, tmp_path):
+    (pretrained / "labels.txt").write_text("yes\nno\n")
+    with pytest.raises(UserError, match="2 words, the model 3 classes"):
+        artifact.load(pretrained)
+    (pretrained / "labels.txt").unlink()
+    with pytest.raises(UserError, match=r"labels\.txt is missing"):
+        artifact.load(pretrained)
+    with pytest.raises(UserError, match="no such run folder"):
+        artifact.load(tmp_path / "none")
+
+
+def test_a_bundle_compiles_and_is_the_same_twice(pretrained, capsys):
+    assert cli.main(["bundle", str(pretrained), "--target", "c99"]) == 0
+    folder = pretrained / "bundles" / "c99"
+    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert cli.main(["bundle", str(pretrained)]) == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    assert [path.name for path in folder.parent.iterdir()] == ["c99"]
+    subprocess.run("cc -std=c99 -Wall -Wextra -Werror -c *.c", shell=True, cwd=folder, check=True)
+    facts = json.loads(first["manifest.json"])
+    assert facts["coding"] == "mu_law"
+    assert set(facts["sha256"]) == set(first) - {"manifest.json"}
+
+
+def test_a_strange_folder_is_left_alone(pretrained, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    assert cli.main(["bundle", str(pretrained), "--out", str(tmp_path / "mine")]) == 2
+    assert "not a bundle" in capsys.readouterr().err
+    assert cli.main(["bundle", str(pretrained), "--target", "c98"]) == 2
+    assert "choose one of c99" in capsys.readouterr().err
+    assert cli.main(["bundle", str(pretrained), "--kernels", "none"]) == 2
+    assert (tmp_path / "mine" / "notes.txt").exists()
+    assert not list((pretrained / "bundles").glob("*"))
+
+
+def test_a_failed_bundle_leaves_the_earlier_one(pretrained, monkeypatch):
+    bundle.make(artifact.load(pretrained), "c99", pretrained / "out")
+    before = (pretrained / "out" / "manifest.json").read_bytes()
+    monkeypatch.setattr(bundle, "write_json", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bundle.make(artifact.load(pretrained), "c99", pretrained / "out")
+    assert (pretrained / "out" / "manifest.json").read_bytes() == before
+
+
+def test_profile_without_tools_says_how_to_get_them(pretrained, monkeypatch, capsys):
+    monkeypatch.setattr(emulation, "missing_tools", lambda: "not found: qemu-system-arm; apt install qemu-system-arm")
+    assert cli.main(["profile", str(pretrained), "--target", "cortex-m0", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert {build["target"] for build in figures["builds"]} == {"cortex-m0"}
+    for build in figures["builds"]:
+        assert build["instructions"] is None
+        assert build["state_bytes"] > 0
+        assert "apt install" in build["note"]
+    with pytest.raises(UserError, match="no such target: cortex-m9"):
+        profile.profile(artifact.load(pretrained), targets=("cortex-m9",))
+
+
+@pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulation.missing_tools() or "all there")
+def test_profile_counts_in_all_and_by_layer(pretrained):
+    figures = profile.profile(artifact.load(pretrained), targets=("cortex-m0",))
+    assert figures["multiply_accumulates"] == sum(layer["multiply_accumulates"] for layer in figures["layers"])
+    for build in figures["builds"]:
+        assert build["instructions"] > figures["multiply_accumulates"]
+        by_layer = sum(row["instructions"] for row in build["layers"])
+        assert 1 <= by_layer / build["instructions"] < 1.01  # counting by layer takes calls of its own
+        assert sum(row["flash_bytes"] for row in build["layers"]) < build["flash_bytes"]
+    assert "layer by layer" in profile.text(figures)

@@ -1,0 +1,170 @@
+"""The whole pipeline on tones: every artifact, the parity ladder, damage that it must find, and kill -9."""
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tone_corpus
+
+from edgekws import cli, coding, workspace
+from edgekws.corpus import load
+
+pytestmark = pytest.mark.slow
+ARTIFACTS = (
+    "recipe.toml",
+    "float.keras",
+    "history.csv",
+    "qat_history.csv",
+    "fake_quant.npz",
+    "model_int8.tflite",
+    "labels.txt",
+)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work place")
+    tone_corpus.write(folder / "tones")
+    return folder
+
+
+def arguments(workplace: Path, name: str) -> list[str]:
+    changes = tone_corpus.recipe(workplace / "tones", name=name)
+    return [part for key, value in changes.items() for part in ("--set", f"{key}={json.dumps(value)}")]
+
+
+@pytest.fixture(scope="module")
+def run(workplace):
+    """A finished run, made by the command as a user gives it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EDGEKWS_CACHE", str(workplace / "cache"))
+        patch.chdir(workplace)
+        assert cli.main(["run", *arguments(workplace, "tones")]) == 0
+    return workspace.load_run(workplace / "runs" / "tones")
+
+
+@pytest.fixture
+def copy(run, workplace, tmp_path, monkeypatch):
+    """The finished run in a folder of its own, to be damaged."""
+    monkeypatch.setenv("EDGEKWS_CACHE", str(workplace / "cache"))
+    shutil.copytree(run.folder, tmp_path / "copy")
+    return workspace.load_run(tmp_path / "copy")
+
+
+def test_a_run_leaves_everything_a_person_needs(run):
+    names = {p.name for p in run.folder.iterdir()}
+    assert names >= {*ARTIFACTS, "report.json", "report.html", "model_card.md", "manifest.json", "predictions.npz"}
+    report = json.loads(run.report.read_text())
+    assert report["accuracy"]["int8"] >= 0.95
+    assert set(report["accuracy"]) == {"float", "fake_quant", "int8", "xnnpack"}
+    assert run.labels.read_text().split() == list(tone_corpus.WORDS)
+    assert workspace.damaged_files(run) == []
+    assert not list((run.folder / "state").iterdir())
+
+
+def test_accuracies_in_the_report_are_those_of_the_files(run, workplace, monkeypatch):
+    """Scored anew, without the pipeline's own loop."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    monkeypatch.setenv("EDGEKWS_CACHE", str(workplace / "cache"))
+    data = run.recipe.data
+    split = load(data.source, data.words, seed=run.recipe.seed, validation_percent=25, testing_percent=25).split(
+        "testing"
+    )
+    interpreter = Interpreter(str(run.int8_model), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)
+    interpreter.allocate_tensors()
+    right = 0
+    for samples, label in zip(split.samples, split.labels, strict=True):
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"],
+                               coding.encode(np.asarray(samples), "linear").reshape(1, 1, -1, 1))  # fmt: skip
+        interpreter.invoke()
+        right += int(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).argmax() == label)
+    assert right / len(split.labels) == json.loads(run.report.read_text())["accuracy"]["int8"]
+
+
+def test_a_second_run_has_nothing_to_do_and_changes_nothing(run, workplace, monkeypatch):
+    monkeypatch.setenv("EDGEKWS_CACHE", str(workplace / "cache"))
+    monkeypatch.chdir(workplace)
+    before = {name: (run.folder / name).read_bytes() for name in (*ARTIFACTS, "report.json", "manifest.json")}
+    assert cli.main(["run", *arguments(workplace, "tones")]) == 0
+    assert {name: (run.folder / name).read_bytes() for name in before} == before
+
+
+def test_another_recipe_in_the_same_folder_is_refused(run, workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
+    assert cli.main(["run", *arguments(workplace, "tones"), "--set", "seed=9"]) == 2
+    assert "differs in seed" in capsys.readouterr().err
+
+
+def test_a_flipped_byte_is_caught_by_the_manifest(copy, capsys):
+    content = bytearray(copy.history.read_bytes())
+    content[-2] ^= 1
+    copy.history.write_bytes(content)
+    assert cli.main(["check", str(copy.folder)]) == 1
+    assert "history.csv" in capsys.readouterr().out
+
+
+def damaged(content: bytes, how: str) -> bytes:
+    """The model with one layer's weights shuffled, or with one activation's scale doubled."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    graph = model.subgraphs[0]
+    if how == "weights":
+        tensor = next(
+            t for t in graph.tensors if len(t.shape) == 4 and t.shape[0] == 32 and t.quantization.scale.size == 32
+        )
+        buffer = model.buffers[tensor.buffer]
+        buffer.data = np.random.default_rng(0).permutation(buffer.data)
+    else:
+        tensor = graph.tensors[graph.operators[2].outputs[0]]
+        tensor.quantization.scale = tensor.quantization.scale * 2
+    builder = flatbuffers.Builder(len(content))
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+@pytest.mark.parametrize("how", ["weights", "scale"])
+def test_a_damaged_model_breaks_the_ladder(copy, capsys, how):
+    copy.int8_model.write_bytes(damaged(copy.int8_model.read_bytes(), how))
+    workspace.write_manifest(copy, {})  # so that only the ladder can find it
+    report = copy.report.read_bytes()
+    assert cli.main(["check", str(copy.folder)]) == 1
+    assert "BROKEN at rung 'int8'" in capsys.readouterr().out
+    assert copy.report.read_bytes() != report
+
+
+def test_killed_at_any_moment_it_ends_the_same(run, workplace):
+    """kill -9 at seven random moments of train, quantize and convert."""
+    rng = random.Random(1)
+    command = [sys.executable, "-m", "edgekws.cli", "run", *arguments(workplace, "killed")]
+    environment = os.environ | {"EDGEKWS_CACHE": str(workplace / "cache"), "PYTHONPATH": str(ROOT)}
+    killed = workplace / "runs" / "killed"
+    for _ in range(7):
+        process = subprocess.Popen(command, cwd=workplace, env=environment, stderr=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL)  # fmt: skip
+        progress = _state(killed)
+        while process.poll() is None and _state(killed) == progress:
+            time.sleep(0.05)
+        time.sleep(rng.uniform(0, 1.0))
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    subprocess.run(command, cwd=workplace, env=environment, check=True, capture_output=True)
+    for name in set(ARTIFACTS) - {"recipe.toml"}:
+        assert (killed / name).read_bytes() == (run.folder / name).read_bytes(), name
+
+
+def _state(folder: Path) -> list[tuple[str, int]]:
+    """What changes whenever an epoch or a step ends."""
+    files = [p for p in folder.rglob("*") if p.is_file()] if folder.exists() else []
+    return sorted((p.name, p.stat().st_mtime_ns) for p in files if ".partial" not in p.name)

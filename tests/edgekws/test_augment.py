@@ -1,0 +1,69 @@
+"""The front end: coded exactly as NumPy codes, and augmentation that does what its settings say."""
+
+import numpy as np
+import pytest
+
+from edgekws import coding
+from edgekws.recipe import Augment
+
+keras = pytest.importorskip("keras")
+from edgekws.augment import Front, noise_windows  # noqa: E402
+
+OFF = Augment(shift_ms=0.0, gain_db=0.0, noise_probability=0.0)
+SILENCE = np.zeros((0, 16_000), np.int16)
+
+
+def clips(count: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(-32_768, 32_768, (count, 16_000)).astype(np.int16)
+
+
+@pytest.mark.parametrize("name", coding.CODINGS)
+@pytest.mark.parametrize("training", [False, True])
+def test_without_augmentation_it_is_the_coding_alone(name, training):
+    x = clips(3)
+    x[0, :4] = -32_768, 32_767, 0, -1
+    coded = np.asarray(Front(OFF, name, SILENCE, 1)(x, training=training))
+    assert coded.shape == (3, 1, 16_000, 1)
+    np.testing.assert_array_equal(coded[:, 0, :, 0] * 128, coding.encode(x, name))
+
+
+def test_shift_moves_whole_clips_and_fills_with_zeros():
+    x = np.full((64, 16_000), 12_800, np.int16)
+    coded = np.asarray(Front(Augment(100.0, 0.0, 0.0), "linear", SILENCE, 1)(x, training=True))[:, 0, :, 0] * 128
+    assert set(np.unique(coded)) == {0, 50}
+    missing = (coded == 0).sum(1)
+    assert missing.max() <= 1600
+    assert len(set(missing)) > 30
+    left, right = (coded[:, 0] == 0).sum(), (coded[:, -1] == 0).sum()
+    assert left > 10
+    assert right > 10
+    starts = np.abs(np.diff((coded == 50).astype(int), axis=1)).sum(1)
+    assert starts.max() <= 1  # one edge: nothing wraps around
+
+
+def test_gain_stays_within_its_decibels():
+    x = np.full((256, 16_000), 8_000, np.int16)
+    coded = np.asarray(Front(Augment(0.0, 6.0, 0.0), "linear", SILENCE, 1)(x, training=True))[:, 0, 0, 0] * 128
+    decibels = 20 * np.log10(coded * 256 / 8_000)
+    assert -6.3 < decibels.min() < -4
+    assert 4 < decibels.max() < 6.3
+
+
+def test_noise_comes_at_the_drawn_ratio_and_share():
+    x = clips(400) // 4
+    noise = noise_windows([np.random.default_rng(1).normal(0, 3_000, 48_000).astype(np.int16)])
+    wave = np.asarray(Front(Augment(0.0, 0.0, 0.25, 10.0, 10.0), "linear", noise, 1)._augmented(x.astype(np.float32)))
+    added = wave - x
+    noisy = np.abs(added).max(1) > 0
+    assert 0.15 < noisy.mean() < 0.35
+    power = np.square(x[noisy].astype(float)).mean(1) / np.square(added[noisy]).mean(1)
+    np.testing.assert_allclose(10 * np.log10(power), 10.0, atol=0.1)
+
+
+def test_noise_windows_overlap_and_short_noises_give_none():
+    assert noise_windows([]).shape == (0, 16_000)
+    assert noise_windows([np.zeros(15_999, np.int16)]).shape == (0, 16_000)
+    ramp = np.arange(24_000, dtype=np.int16)
+    windows = noise_windows([ramp])
+    assert windows.shape == (3, 16_000)
+    assert windows[1, 0] == 4_000

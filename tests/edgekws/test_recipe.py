@@ -1,0 +1,60 @@
+"""Recipes: defaults, round trips, and one clear error for each mistake."""
+
+import pytest
+
+from edgekws import recipe
+from edgekws.errors import UserError
+from edgekws.recipe import Recipe
+
+
+def test_toml_round_trip(tmp_path):
+    changed = recipe.replace(Recipe(), {"model.dropout": 0.5, "data.words": ["ja", "nein", 'ü"x'], "seed": 7})
+    for comments in (False, True):
+        path = tmp_path / "r.toml"
+        path.write_text(recipe.to_toml(changed, comments=comments), encoding="utf-8")
+        assert recipe.load(path) == changed
+
+
+def test_every_key_is_explained():
+    text = recipe.to_toml(Recipe(), comments=True)
+    keys = [line for line in text.splitlines() if " = " in line and not line.startswith("#")]
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    assert len(comments) >= len(keys)
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"sed": 1}, "unknown key 'sed'; did you mean 'seed'"),
+        ({"training": {"epoch": 3}}, "'training.epoch'; did you mean 'training.epochs'"),
+        ({"training": {"epochs": "3"}}, "training.epochs must be of type int, got '3'"),
+        ({"training": {"epochs": True}}, "training.epochs must be of type int"),
+        ({"training": {"epochs": 0}}, "training.epochs must be at least 1, got 0"),
+        ({"training": {"learning_rate": float("nan")}}, "training.learning_rate must be from"),
+        ({"training": 3}, r"must be a table \[training\]"),
+        ({"model": {"coding": "a_law"}}, "model.coding must be one of linear, mu_law"),
+        ({"model": {"architecture": "custom-33/8"}}, "did you mean custom-32/8"),
+        ({"data": {"words": ["one", "one"]}}, "two or more different words"),
+        ({"data": {"words": "one two"}}, "must be a list of strings"),
+        ({"name": "../up"}, "not usable as a folder name"),
+        ({"augment": {"snr_db_low": 30.0, "snr_db_high": 5.0}}, "swap them"),
+    ],
+)
+def test_mistakes_are_told(tables, message):
+    with pytest.raises(UserError, match=message):
+        recipe.from_tables(tables)
+
+
+def test_missing_and_broken_files(tmp_path):
+    with pytest.raises(UserError, match="cannot read the recipe"):
+        recipe.load(tmp_path / "none.toml")
+    (tmp_path / "bad.toml").write_text("name = ")
+    with pytest.raises(UserError, match="not valid TOML"):
+        recipe.load(tmp_path / "bad.toml")
+    (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
+    with pytest.raises(UserError, match="not valid TOML"):
+        recipe.load(tmp_path / "latin.toml")
+
+
+def test_integers_are_taken_for_numbers():
+    assert recipe.from_tables({"model": {"dropout": 0}}).model.dropout == 0.0

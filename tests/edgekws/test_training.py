@@ -1,0 +1,106 @@
+"""The training loop: goes on where it was killed, in the same order with the same numbers."""
+
+import numpy as np
+import pytest
+
+from edgekws import training
+from edgekws.errors import UserError
+
+keras = pytest.importorskip("keras")
+RNG = np.random.default_rng(0)
+SAMPLES = RNG.normal(size=(50, 8)).astype(np.float32)
+LABELS = (SAMPLES.sum(1) > 0).astype(np.int64)
+
+
+def model(epochs: int = 6, rate: float = 0.01):
+    keras.utils.set_random_seed(3)
+    layers = [
+        keras.layers.Dense(8, activation="relu"),
+        keras.layers.Dropout(0.5),
+        keras.layers.Dense(2, activation="softmax"),
+    ]
+    built = keras.Sequential([keras.Input((8,)), *layers])
+    schedule = training.cosine_schedule(keras, rate, epochs, 6, 1.0)
+    built.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return built
+
+
+def fit(path, epochs=6, kill_after=None, identity="x", patience=0, built=None):
+    built = built or model()
+    learn = training.batches(keras, SAMPLES, LABELS, 8, 5)
+    validate = training.batches(keras, SAMPLES, LABELS, 8, None)
+    if kill_after is not None:
+        write = training._Progress.write
+
+        def killing(state, *args):
+            write(state, *args)
+            if len(state.history) == kill_after:
+                raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(training._Progress, "write", killing)
+            fit(path, epochs, identity=identity, built=built)
+        return None
+    return training.fit(keras, built, learn, validate, epochs=epochs, batch_size=8, patience=patience, checkpoint=path,
+                        title="test", identity=identity)  # fmt: skip
+
+
+def test_resumed_training_ends_as_the_undisturbed_one(tmp_path):
+    whole = fit(tmp_path / "whole.npz")
+    fit(tmp_path / "killed.npz", kill_after=2)
+    fit(tmp_path / "killed.npz", kill_after=4)
+    resumed = fit(tmp_path / "killed.npz")
+    assert resumed.history == whole.history
+    for a, b in zip(resumed.best, whole.best, strict=True):
+        np.testing.assert_array_equal(a, b)
+    done = fit(tmp_path / "killed.npz")
+    assert done.history == whole.history
+
+
+def test_checkpoint_of_another_run_is_refused(tmp_path):
+    fit(tmp_path / "c.npz", epochs=1)
+    with pytest.raises(UserError, match="another recipe or other data"):
+        fit(tmp_path / "c.npz", identity="y")
+
+
+def test_best_epoch_is_the_most_accurate_then_the_lowest_loss():
+    state = training._Progress()
+    for accuracy, loss in ((0.5, 1.0), (0.8, 0.9), (0.8, 0.7), (0.8, 0.7), (0.6, 0.1)):
+        state.add({"val_accuracy": accuracy, "val_loss": loss}, [np.array(loss)])
+    assert state.best_epoch == 3
+    assert state.best == [np.array(0.7)]
+
+
+def test_patience_stops_early(tmp_path):
+    outcome = fit(tmp_path / "c.npz", patience=2, built=model(rate=0.0))
+    assert len(outcome.history) == 3
+    assert len(fit(tmp_path / "c.npz", patience=2).history) == 3
+
+
+def test_a_loss_that_is_no_number_is_told(tmp_path):
+    built = model()
+    built.layers[0].kernel.assign(np.full((8, 8), np.nan))
+    with pytest.raises(UserError, match="lower the learning rate"):
+        fit(tmp_path / "c.npz", built=built)
+
+
+def test_order_depends_on_seed_and_epoch_alone():
+    a, b = (training.batches(keras, SAMPLES, LABELS, 8, 5) for _ in range(2))
+    np.testing.assert_array_equal(a[2][0], b[2][0])
+    first = a[0][0]
+    a.epoch = 1
+    assert not np.array_equal(a[0][0], first)
+    assert len(a) == 6  # the incomplete last batch is left out of training, not of validation
+    assert len(training.batches(keras, SAMPLES, LABELS, 8, None)) == 7
+
+
+def test_schedule_warms_up_and_falls_to_zero():
+    schedule = training.cosine_schedule(keras, 0.1, 10, 10, 2.0)
+    rates = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
+    np.testing.assert_allclose(rates, [0.0, 0.05, 0.1, 0.05, 0.0], atol=1e-6)
+
+
+def test_label_smoothing_against_the_formula():
+    scores = np.array([[0.7, 0.2, 0.1]], np.float32)
+    loss = training.cross_entropy(keras, 3, 0.3)(np.array([0]), scores)
+    np.testing.assert_allclose(loss, -(0.8 * np.log(0.7) + 0.1 * np.log(0.2) + 0.1 * np.log(0.1)), rtol=1e-5)

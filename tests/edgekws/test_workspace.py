@@ -1,0 +1,90 @@
+"""Run folders: whose they are, what is whole in them."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from edgekws import recipe, workspace
+from edgekws.corpus import Clip, Corpus, Preparation
+from edgekws.errors import UserError
+from edgekws.recipe import Recipe
+
+CLIPS = (Clip("yes/a.wav", "yes", "a", "training"),)
+CORPUS = Corpus(("yes", "no"), CLIPS, np.zeros((1, 16_000), np.int16), (), Preparation(clips=1), "here", "CC0", "f00d")
+
+
+def begun(folder):
+    run = workspace.open_run(folder, Recipe())
+    workspace.begin(run, CORPUS)
+    return run
+
+
+def test_nothing_is_made_before_the_recordings_are_read(tmp_path):
+    workspace.open_run(tmp_path / "a", Recipe())
+    assert not list(tmp_path.iterdir())
+
+
+def test_changed_recordings_are_refused(tmp_path):
+    run = begun(tmp_path / "a")
+    workspace.begin(run, CORPUS)
+    with pytest.raises(UserError, match="changed since this run began"):
+        workspace.begin(run, dataclasses.replace(CORPUS, fingerprint="beef"))
+
+
+def test_open_again_and_another_recipe(tmp_path):
+    run = begun(tmp_path / "a")
+    assert workspace.open_run(tmp_path / "a", Recipe()) == run
+    assert workspace.load_run(tmp_path / "a") == run
+    other = recipe.replace(Recipe(), {"training.epochs": 7, "seed": 3})
+    with pytest.raises(UserError, match=r"another recipe \(it differs in seed, training.epochs\)"):
+        workspace.open_run(tmp_path / "a", other)
+
+
+def test_a_strange_folder_is_left_alone(tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="not a run folder"):
+        workspace.open_run(tmp_path, Recipe())
+    with pytest.raises(UserError, match="no recipe.toml"):
+        workspace.load_run(tmp_path)
+    with pytest.raises(UserError, match="no such run folder"):
+        workspace.load_run(tmp_path / "none")
+    assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_manifest_finds_every_damaged_or_missing_file(tmp_path):
+    run = begun(tmp_path / "a")
+    run.labels.write_text("yes\nno\n")
+    run.int8_model.write_bytes(bytes(1000))
+    run.state("float.npz").write_bytes(b"unfinished work is not listed")
+    workspace.write_manifest(run, {"seed": 1})
+    assert workspace.damaged_files(run) == []
+    run.state("float.npz").unlink()
+    assert workspace.damaged_files(run) == []
+    content = bytearray(run.int8_model.read_bytes())
+    content[500] ^= 1
+    run.int8_model.write_bytes(content)
+    run.labels.unlink()
+    assert workspace.damaged_files(run) == ["labels.txt", "model_int8.tflite"]
+    run.manifest.write_text("{")
+    assert workspace.damaged_files(run) == ["manifest.json"]
+
+
+def test_a_missing_step_says_which_command_to_run(tmp_path):
+    run = workspace.open_run(tmp_path / "a", Recipe())
+    with pytest.raises(UserError, match="'edgekws convert' does it"):
+        run.read_record("convert")
+
+
+def test_saved_keras_models_are_the_same_bytes(tmp_path):
+    keras = pytest.importorskip("keras")
+    from edgekws import catalogue, network
+
+    for name in ("a", "b"):
+        keras.utils.set_random_seed(1)
+        keras.backend.clear_session()
+        model = network.build(catalogue.find("nano").architecture, classes=2, batch_norm=True)
+        workspace.save_keras(model, tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    (tmp_path / "a").rename(tmp_path / "a.keras")
+    assert keras.saving.load_model(tmp_path / "a.keras").count_params() == model.count_params()
