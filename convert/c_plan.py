@@ -8,6 +8,7 @@ import numpy as np
 
 from convert.c_kernels import Kernel, KernelSet, Stage
 from convert.c_quantization import Scaling, exponentials, scaling
+from convert.c_schedule import Map, edge_frames, sliding_capacities, sliding_maps, window_capacities
 from convert.graph import Convolution, Dense, Graph, Layer, MaxPool, Softmax
 from edgekws.errors import UserError
 
@@ -29,9 +30,26 @@ class PlannedStage:
     def scaling(self) -> Scaling:
         return self.kernel.scaling or self.stage.scaling
 
-    @property
-    def buffer_values(self) -> int:
-        return self.capacity * self.stage.in_channels
+
+@dataclass(frozen=True, eq=False)
+class PlannedMap:
+    """In sliding mode, the input of a stage or of the first dense layer, and where its parts lie."""
+
+    map: Map
+    channels: int
+    slots: int  # windows whose left edges are kept at the same time
+    buffer: int  # index of the first value; so are the next two
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, eq=False)
+class Sliding:
+    """What sliding mode adds."""
+
+    trunk: int  # stages
+    maps: tuple[PlannedMap, ...]
+    edge_buffer: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +70,12 @@ class Plan:
     dense: tuple[DenseLayer, ...]
     exponentials: np.ndarray  # empty: no softmax
     window: int
+    hop: int  # samples from one result to the next
     classes: int
-    last_buffer: int
+    last_buffer: int  # window mode
     buffer_values: int
     scratch_words: int
+    sliding: Sliding | None  # None: window mode
 
     @property
     def sums(self) -> int:
@@ -64,17 +84,21 @@ class Plan:
     @property
     def state_bytes(self) -> int:
         """sizeof(edgekws): the generated C checks it."""
-        counters = 8 + 8 * len(self.stages)
+        counters = 8 + (12 * len(self.sliding.maps) if self.sliding else 8 * len(self.stages))
         padded_scores = -(-self.classes // 4) * 4
         buffers = -(-self.buffer_values * self.kernels.value_bits // 32) * 4
         return counters + 4 * self.sums + padded_scores + 4 * self.scratch_words + buffers
 
 
-def plan(graph: Graph, kernels: KernelSet, positions: int | None = None) -> Plan:
+def plan(
+    graph: Graph, kernels: KernelSet, positions: int | None = None, *, sliding: bool = False, hop: int | None = None
+) -> Plan:
     """Decide kernels, groups and memory.
 
     Args:
         positions: convolution positions a call, in place of what each kernel likes best; fewer need less memory.
+        sliding: a result every `hop` samples in place of one a window.
+        hop: samples; None: the shortest at which all work is shared, but at least a sixteenth of a window.
 
     Raises:
         UserError: the engine cannot run this graph, with the reason.
@@ -86,25 +110,67 @@ def plan(graph: Graph, kernels: KernelSet, positions: int | None = None) -> Plan
         max(1, min(kernel.positions // stage.pool, stage.out_length))
         for stage, kernel in zip(stages, chosen, strict=True)
     ]
-    capacities = _capacities(stages, groups)
-    planned, offset = [], 0
-    for stage, kernel, group, capacity in zip(stages, chosen, groups, capacities, strict=True):
-        planned.append(PlannedStage(stage, kernel, group, capacity, offset))
-        offset += _aligned(planned[-1].buffer_values, kernels)
-    last_values = groups[-1] * stages[-1].out_channels
-    buffer_values = offset + last_values + -(-kernels.readable_past_end * 8 // kernels.value_bits)
+    memory = _Memory(kernels)
+    window = hop_samples = stages[0].in_length
+    slide, last_buffer = None, 0
+    if sliding:
+        hop_samples, capacities, slide = _sliding(stages, groups, hop, memory)
+        buffers = [m.buffer for m in slide.maps]
+    else:
+        capacities = window_capacities(stages, groups)
+        buffers = [memory.take(n * stage.in_channels) for n, stage in zip(capacities, stages, strict=True)]
+        last_buffer = memory.take(groups[-1] * stages[-1].out_channels)
+    planned = (
+        PlannedStage(*parts) for parts in zip(stages, chosen, groups, capacities, buffers[: len(stages)], strict=True)
+    )
     hidden_bytes = max([layer.weights.shape[1] * kernels.value_bits // 8 for layer in dense[:-1]], default=0)
     scratch = max(hidden_bytes, *(kernel.scratch_bytes for kernel in chosen), 4)
-    table = exponentials(softmax) if softmax else np.zeros(0, np.int32)
-    classes = dense[-1].weights.shape[1]
     return Plan(
-        kernels, tuple(planned), dense, table, stages[0].in_length, classes, offset, buffer_values, -(-scratch // 4)
+        kernels,
+        tuple(planned),
+        dense,
+        exponentials(softmax) if softmax else np.zeros(0, np.int32),
+        window,
+        hop_samples,
+        dense[-1].weights.shape[1],
+        last_buffer,
+        memory.used + -(-kernels.readable_past_end * 8 // kernels.value_bits),
+        -(-scratch // 4),
+        slide,
     )
 
 
-def _aligned(values: int, kernels: KernelSet) -> int:
-    unit = kernels.buffer_alignment * 8 // kernels.value_bits
-    return -(-values // unit) * unit
+class _Memory:
+    """Hands out parts of edgekws.buffers, aligned as the kernels want."""
+
+    def __init__(self, kernels: KernelSet) -> None:
+        self.unit = kernels.buffer_alignment * 8 // kernels.value_bits
+        self.used = 0
+
+    def take(self, values: int) -> int:
+        start = -(-self.used // self.unit) * self.unit
+        self.used = start + values
+        return start
+
+
+def _sliding(
+    stages: list[Stage], groups: list[int], hop: int | None, memory: _Memory
+) -> tuple[int, list[int], Sliding]:
+    """The hop, the capacities of the stages' buffers, and the maps."""
+    hop, trunk, maps = sliding_maps(stages, hop)
+    held, slots = sliding_capacities(stages, groups, maps, trunk)
+    capacities = held + [0] * (len(maps) - len(held))
+    channels = [*(stage.in_channels for stage in stages), stages[-1].out_channels]
+    buffers = [memory.take(n * c) for n, c in zip(capacities, channels, strict=True)]
+    lefts = [memory.take(m.first * c * n) for m, c, n in zip(maps, channels, slots, strict=True)]
+    rights = [memory.take(max(m.right * c for m, c in list(zip(maps, channels, strict=True))[i::2])) for i in (0, 1)]
+    edge = memory.take(
+        max(n * stage.in_channels for n, stage in zip(edge_frames(stages, groups, maps), stages, strict=True))
+    )
+    planned = tuple(
+        PlannedMap(m, channels[i], slots[i], buffers[i], lefts[i], rights[i % 2]) for i, m in enumerate(maps)
+    )
+    return hop, capacities[: len(stages)], Sliding(trunk, planned, edge)
 
 
 def _stages(graph: Graph) -> tuple[list[Stage], list[Layer]]:
@@ -171,54 +237,3 @@ def _dense(layers: list[Layer], last: Stage) -> tuple[tuple[DenseLayer, ...], So
     if softmax and softmax.input.size > MAX_SOFTMAX_CLASSES:
         raise UserError(f"softmax: at most {MAX_SOFTMAX_CLASSES} classes, got {softmax.input.size}")
     return tuple(dense), softmax
-
-
-def _capacities(stages: list[Stage], groups: list[int]) -> list[int]:
-    """Frames that each stage's buffer ever holds: the scheduler of edgekws.c, run with counters alone."""
-    frames = [stage.pad_before for stage in stages]
-    done = [0] * len(stages)
-    most = list(frames)
-
-    def call(i: int) -> tuple[int, int, int]:
-        stage = stages[i]
-        left, pool = stage.out_length - done[i], stage.pool
-        if left == 0:
-            return 0, 0, 0
-        if done[i] == 0 and stage.first_pool != pool:
-            pool, left = stage.first_pool, 1
-        elif stage.last_pool != pool:
-            left -= 1
-            if left == 0:
-                pool, left = stage.last_pool, 1
-        outputs = min(left, groups[i])
-        passed = outputs * pool * stage.stride
-        return outputs, passed, max(passed - stage.stride + stage.taps, passed)
-
-    def append(i: int, count: int) -> None:
-        frames[i] += count
-        most[i] = max(most[i], frames[i])
-
-    def run_all(first: int) -> None:
-        i = first
-        while i >= first:
-            outputs, passed, needed = call(i)
-            if outputs and frames[i] >= needed:
-                frames[i] -= passed
-                done[i] += outputs
-                if i + 1 < len(stages):
-                    i += 1
-                    append(i, outputs)
-            else:
-                i -= 1
-
-    samples = stages[0].in_length
-    while samples and call(0)[0]:
-        taken = min(samples, call(0)[2] - frames[0])
-        append(0, taken)
-        samples -= taken
-        run_all(0)
-    for i in range(len(stages)):
-        while call(i)[0]:
-            append(i, max(call(i)[2] - frames[i], 0))
-            run_all(i)
-    return most

@@ -48,9 +48,9 @@ TARGETS = {
 class Measurement:
     """What one build of an engine did and cost on one target."""
 
-    scores: np.ndarray  # int8 (windows, classes)
-    instructions: tuple[int, ...]  # of every window, in the engine and the library functions that it calls
-    stage_instructions: tuple[int, ...] | None  # of the last window, stage by stage, then the rest; where asked for
+    scores: np.ndarray  # int8 (results, classes)
+    instructions: tuple[int, ...]  # for every result, in the engine and the library functions that it calls
+    stage_instructions: tuple[int, ...] | None  # for the last result, stage by stage, then the rest; where asked for
     stack_bytes: int  # below the caller of the engine
     flash_bytes: int  # engine, model and the library functions that they call
 
@@ -75,7 +75,8 @@ def measure(
     Args:
         folder: as `c_source.generate` wrote it.
         target: one of `TARGETS`.
-        clips: int16 (windows, samples of a window).
+        clips: int16 samples of any shape, pushed one after the other. In window mode a result comes at the end of every
+            window; in sliding mode the first does, the next after one hop each: its instructions are those of a hop.
         optimization: of the compiler; `-Os` for the smallest code.
         by_stage: count stage by stage too; the calls that this takes add a few instructions.
 
@@ -86,22 +87,28 @@ def measure(
         raise UserError(problem)
     if target not in TARGETS:
         raise UserError(f"no target is called {target!r}; choose one of {', '.join(TARGETS)}")
-    if clips.ndim != 2 or clips.dtype != np.int16:
-        raise ValueError(f"clips must be int16 (windows, samples), got {clips.dtype} {clips.shape}")
+    if clips.dtype != np.int16:
+        raise ValueError(f"clips must be int16, got {clips.dtype}")
     with tempfile.TemporaryDirectory() as scratch:
         program = _compile(Path(folder).resolve(), TARGETS[target], Path(scratch), optimization, by_stage)
         symbols = _symbols(program)
         raw, counts = _run(program, TARGETS[target], symbols, clips)
-    windows = len(clips)
-    if len(counts) != windows or (len(raw) - 4) % windows:
-        raise UserError(f"{target}: the engine ended after {len(counts)} of {windows} windows; is there memory enough?")
+    window, hop, classes = (_header_value(Path(folder), name) for name in ("WINDOW", "HOP", "CLASSES"))
+    results = (clips.size - window) // hop + 1
+    if len(counts) != results or len(raw) != results * classes + 4:
+        raise UserError(f"{target}: the engine ended after {len(counts)} of {results} results; is there memory enough?")
     return Measurement(
-        scores=np.frombuffer(raw[:-4], np.int8).reshape(windows, -1),
+        scores=np.frombuffer(raw[:-4], np.int8).reshape(results, classes),
         instructions=tuple(sum(row) for row in counts),
         stage_instructions=_by_stage(counts[-1]) if by_stage else None,
         stack_bytes=int.from_bytes(raw[-4:], "little"),
         flash_bytes=symbols["engine_end"] - symbols["engine_begin"],
     )
+
+
+def _header_value(folder: Path, name: str) -> int:
+    lines = (folder / "edgekws_model.h").read_text().splitlines()
+    return next(int(line.split()[2]) for line in lines if line.startswith(f"#define EDGEKWS_{name} "))
 
 
 def _by_stage(counts: Sequence[int]) -> tuple[int, ...]:

@@ -44,10 +44,18 @@ typedef union {
 typedef struct {
     uint32_t samples; /* of the window under way */
     uint32_t ready;
+#if EDGEKWS_SLIDING
+    struct {
+        uint32_t frames; /* waiting in the stage's buffer */
+        uint32_t due;    /* outputs until one is the last of the next left edge */
+        uint16_t written, read; /* left edges of the stage's input: where the next goes to, and where the oldest is */
+    } stages[EDGEKWS_STAGES + 1]; /* the last: what waits for the first dense layer */
+#else
     struct {
         uint32_t frames;  /* waiting in the stage's buffer */
         uint32_t outputs; /* frames the stage has put out in this window */
     } stages[EDGEKWS_STAGES];
+#endif
     int32_t sums[EDGEKWS_SUMS]; /* of the dense layer under way */
     int8_t scores[(EDGEKWS_CLASSES + 3) / 4 * 4];
     edgekws_scratch scratch; /* of the kernel under way */
@@ -60,8 +68,9 @@ typedef struct {
 /* Starts over: the next sample is the first of a window. */
 void edgekws_reset(edgekws *spotter);
 
-/* Takes samples up to the end of the window and returns how many it took. Push the rest after reading the scores;
- * the first sample pushed then begins the next window. */
+/* Takes samples up to the end of the window and returns how many it took. Push the rest after reading the scores.
+ * The next window begins EDGEKWS_HOP samples after the one before: at its end in window mode, where the hop is
+ * EDGEKWS_WINDOW; earlier in sliding mode. */
 size_t edgekws_push(edgekws *spotter, const int16_t *samples, size_t count);
 
 /* Whether the last push completed a window. */

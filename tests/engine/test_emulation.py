@@ -52,6 +52,20 @@ def test_reference_model(target, tmp_path):
     assert measured.flash_bytes <= 102_000
 
 
+def test_sliding_mode_costs_a_hop(tmp_path):
+    """Equal scores; every hop costs the same, about its share of the window's multiply-accumulates."""
+    read, _ = generate(SMALL, tmp_path / "sliding", mode="sliding", hop=60)
+    window = read.input.length
+    samples = noise(read, 2).ravel()[: window + 3 * 60 + 59]
+    measured = emulation.measure(tmp_path / "sliding", "cortex-m4", samples)
+    np.testing.assert_array_equal(measured.scores, golden(read, [samples[i * 60 :][:window] for i in range(4)]))
+    hops = measured.instructions[1:]
+    assert max(hops) < 1.001 * min(hops)  # the softmax takes a few more or less
+    generate(SMALL, tmp_path / "window")
+    whole = emulation.measure(tmp_path / "window", "cortex-m4", samples[:window]).instructions[0]
+    assert max(hops) < 0.3 * whole  # a hop is 0.15 of the window, and the edges of so small a window are wide
+
+
 def test_counts_are_the_same_every_time_and_add_up(tmp_path):
     read, plan = generate(SMALL, tmp_path)
     clips = np.repeat(noise(read, 1), 3, axis=0)

@@ -1,6 +1,5 @@
-/* Runs a generated engine on an emulated Cortex-M: reads windows of int16 samples from the file `samples`, writes the
- * scores of each to the file `scores`, and at the end the bytes of stack that the engine used (uint32, little endian).
- * Files are reached by semihosting. Nothing here counts as the engine: link.ld keeps it apart. */
+/* Runs a generated engine on an emulated Cortex-M: reads int16 samples from the file `samples`, writes the scores of every
+ * window to the file `scores`, and at the end the bytes of stack that the engine used (uint32, little endian). Files are reached by semihosting. Nothing here counts as the engine: link.ld keeps it apart. */
 #include "edgekws.h"
 
 enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6, SYS_EXIT = 0x18, APPLICATION_EXIT = 0x20026 };
@@ -70,14 +69,14 @@ static void run(void)
 
     const uint32_t input = open_file("samples", 7, READ_BINARY), output = open_file("scores", 6, WRITE_BINARY);
     edgekws_reset(&spotter);
-    for (uint32_t left = EDGEKWS_WINDOW;;) { /* of the window; every one in the same chunks, for the same count */
+    for (uint32_t left = EDGEKWS_WINDOW;;) { /* to the next result; in the same chunks each time */
         const uint32_t wanted = left < CHUNK ? left : CHUNK;
         if (move(SYS_READ, input, samples, wanted * sizeof *samples)) break;
         left -= (uint32_t)edgekws_push(&spotter, samples, wanted);
         if (!edgekws_ready(&spotter)) continue;
         mark(64);
         move(SYS_WRITE, output, edgekws_scores(&spotter), EDGEKWS_CLASSES);
-        left = EDGEKWS_WINDOW;
+        left = EDGEKWS_HOP;
     }
     const uint32_t stack = stack_used((uintptr_t)here);
     move(SYS_WRITE, output, &stack, sizeof stack);

@@ -1,0 +1,44 @@
+/* Between the interface (edgekws.c) and the scheduler: edgekws_window.c or edgekws_sliding.c, whichever the model was
+ * generated for. */
+#ifndef EDGEKWS_SCHEDULER_H
+#define EDGEKWS_SCHEDULER_H
+
+#include "edgekws_kernels.h"
+
+/* Before the first sample after a reset; in window mode before the first sample of every window. */
+void edgekws_begin(edgekws *spotter);
+
+/* Samples until the first stage can run; 0: the rest of the window is not looked at. */
+uint32_t edgekws_missing(const edgekws *spotter);
+
+/* Runs every stage as far as its frames go, after samples were appended to those of the first stage. */
+void edgekws_advance(edgekws *spotter);
+
+/* Computes the scores, after the last sample of a window. */
+void edgekws_finish(edgekws *spotter);
+
+/* One call of a stage's kernel: how many outputs of how many positions, from how many frames. */
+typedef struct {
+    uint32_t outputs, pool, frames;
+} edgekws_call;
+
+/* The next call of a stage that has put out `done` frames of a window; no outputs when it has done all. It depends on
+ * nothing else, so the same calls are made however the samples arrive. */
+edgekws_call edgekws_next_call(const edgekws_stage *stage, uint32_t done);
+
+#if EDGEKWS_SLIDING
+/* The input of a stage, or of the first dense layer; see edgekws_sliding.c. */
+typedef struct {
+    uint32_t frames; /* of a window */
+    uint32_t first;  /* frame of a window that is the trunk's: the left edge is before it */
+    uint32_t last;   /* and one behind the last such: the right edge begins here */
+    uint32_t hop;    /* frames from one window to the next */
+    uint16_t channels;
+    uint16_t slots;              /* windows whose left edges are kept at the same time */
+    uint32_t buffer, left, right; /* where the trunk's frames and the edges lie in edgekws.buffers */
+} edgekws_map;
+
+extern const edgekws_map edgekws_maps[EDGEKWS_STAGES + 1];
+#endif
+
+#endif

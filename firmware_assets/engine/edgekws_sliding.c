@@ -1,0 +1,203 @@
+/* Sliding windows: a new result every EDGEKWS_HOP samples, each equal to the bit to one computed from its own window of
+ * EDGEKWS_WINDOW samples alone, for the work of the new samples and a few frames at the window's edges.
+ *
+ * The stages run depth first as in edgekws_window.c, but without end, as if the window had none: this is the *trunk*. The
+ * hop is a multiple of all its strides and pools, so that windows begin on the same phase of every map (a map is what
+ * one stage puts out and the next takes in). A frame of the trunk is a window's own unless it depends, through the
+ * convolutions, on the padding before or behind that window:
+ *
+ *     one window of a map:    L L t t t t t t t t t t t t R       L, R: its left and right edge, computed for it alone
+ *     the next one:                   L L t t t t t t t t t t t t R              t: the trunk, computed once for all
+ *
+ * Left edges are computed just before the trunk passes them, from the padding, the left edge of the map before, and
+ * frames that the trunk still has in its buffer; they are kept until the stage behind has used them. Right edges are
+ * computed at the window's end, stage by stage, in the same manner. `first` and `last` of edgekws_maps say where the
+ * edges begin and end.
+ *
+ * The trunk ends where a window is so short that nothing of it lies between the edges, at the latest before the dense
+ * layer. Of the map behind it, the frames of a whole window are kept, and what follows is computed for each window.
+ */
+#include "edgekws_scheduler.h"
+
+#include <string.h>
+
+static uint32_t frames_passed(const edgekws_stage *stage, uint32_t outputs)
+{
+    return outputs * stage->pool * stage->stride;
+}
+
+/* Frames that must wait before the trunk computes so many outputs. */
+static uint32_t frames_needed(const edgekws_stage *stage, uint32_t outputs)
+{
+    const uint32_t passed = frames_passed(stage, outputs);
+    return stage->taps > stage->stride ? passed - stage->stride + stage->taps : passed;
+}
+
+/* Frames before a window that its first output sees, were it not clipped. */
+static uint32_t frames_before(const edgekws_stage *stage)
+{
+    return (uint32_t)(stage->pool - stage->first_pool) * stage->stride + stage->pad_before;
+}
+
+static edgekws_value *buffer_end(edgekws *spotter, uint32_t m)
+{
+    return spotter->buffers.values + edgekws_maps[m].buffer + spotter->stages[m].frames * edgekws_maps[m].channels;
+}
+
+/* Drops the oldest frames of the trunk in map `m`. */
+static void drop(edgekws *spotter, uint32_t m, uint32_t frames)
+{
+    edgekws_value *in = spotter->buffers.values + edgekws_maps[m].buffer;
+    spotter->stages[m].frames -= frames;
+    memmove(in, in + frames * edgekws_maps[m].channels,
+            (size_t)spotter->stages[m].frames * edgekws_maps[m].channels * sizeof *in);
+}
+
+/* Frame `f` of a window in map `m`. The window's left edge is the oldest kept, its right edge the last computed. The frame
+ * 0, were it the trunk's, would lie at frame `origin` of the trunk's buffer, modulo 2^32: it may be gone. */
+static const edgekws_value *frame(const edgekws *spotter, uint32_t m, uint32_t f, uint32_t origin)
+{
+    const edgekws_map *map = &edgekws_maps[m];
+    uint32_t at;
+    if (f < map->first)
+        at = map->left + (spotter->stages[m].read * map->first + f) * map->channels;
+    else if (f < map->last)
+        at = map->buffer + (origin + f) * map->channels;
+    else
+        at = map->right + (f - map->last) * map->channels;
+    return spotter->buffers.values + at;
+}
+
+static void pad(edgekws_value *to, uint32_t i, uint32_t frames)
+{
+    for (uint32_t n = frames * edgekws_stages[i].in_channels; n; n--) *to++ = (edgekws_value)edgekws_stages[i].padding;
+}
+
+/* Computes the outputs from `done` up to `end` of one window in stage `i`, from frames as above. */
+static void edge(edgekws *spotter, uint32_t i, uint32_t done, uint32_t end, uint32_t origin, edgekws_value *out)
+{
+    const edgekws_stage *stage = &edgekws_stages[i];
+    const uint32_t channels = stage->in_channels;
+    edgekws_value *const in = spotter->buffers.values + EDGEKWS_EDGE_BUFFER;
+    while (done < end) {
+        const edgekws_call next = edgekws_next_call(stage, done);
+        const uint32_t outputs = next.outputs < end - done ? next.outputs : end - done;
+        const uint32_t position = done ? stage->first_pool + (done - 1) * stage->pool : 0;
+        const uint32_t frames = (outputs * next.pool - 1) * stage->stride + stage->taps;
+        uint32_t f = position * stage->stride - stage->pad_before; /* before the window it wraps: beyond its frames */
+        edgekws_value *to = in;
+        for (uint32_t n = frames; n; n--, f++, to += channels) {
+            if (f < edgekws_maps[i].frames)
+                memcpy(to, frame(spotter, i, f, origin), channels * sizeof *to);
+            else
+                pad(to, i, 1);
+        }
+        stage->kernel(stage, in, out, outputs, next.pool, &spotter->scratch);
+#ifdef EDGEKWS_TRACE
+        edgekws_trace(i, out, outputs * stage->out_channels);
+#endif
+        done += outputs;
+        out += outputs * stage->out_channels;
+    }
+}
+
+static void next_slot(uint16_t *slot, uint32_t m)
+{
+    if (++*slot == edgekws_maps[m].slots) *slot = 0;
+}
+
+/* Computes the left edges in the map behind stage `i` that the trunk passes in its next outputs. */
+static void left_edges(edgekws *spotter, uint32_t i, uint32_t outputs)
+{
+    const edgekws_stage *stage = &edgekws_stages[i];
+    const edgekws_map *map = &edgekws_maps[i + 1];
+    if (!map->first) return;
+    for (; spotter->stages[i].due < outputs; spotter->stages[i].due += map->hop) {
+        /* The trunk's buffer begins with what its next output sees; `due` outputs later comes the last of the edge. */
+        const uint32_t first_output = spotter->stages[i].due - (map->first - 1);
+        const uint32_t slot = spotter->stages[i + 1].written;
+        edge(spotter, i, 0, map->first, frames_passed(stage, first_output) + frames_before(stage),
+             spotter->buffers.values + map->left + slot * map->first * map->channels);
+        next_slot(&spotter->stages[i].read, i);
+        next_slot(&spotter->stages[i + 1].written, i + 1);
+    }
+    spotter->stages[i].due -= outputs;
+}
+
+/* Runs stage `i` of the trunk if there are frames for a whole group of outputs; when flushing, for one. */
+static bool run(edgekws *spotter, uint32_t i, bool flush)
+{
+    const edgekws_stage *stage = &edgekws_stages[i];
+    uint32_t outputs = stage->group;
+    while (spotter->stages[i].frames < frames_needed(stage, outputs))
+        if (!flush || !--outputs) return false;
+    left_edges(spotter, i, outputs);
+    edgekws_value *out = buffer_end(spotter, i + 1);
+    stage->kernel(stage, spotter->buffers.values + edgekws_maps[i].buffer, out, outputs, stage->pool,
+                  &spotter->scratch);
+#ifdef EDGEKWS_TRACE
+    edgekws_trace(i, out, outputs * stage->out_channels);
+#endif
+    spotter->stages[i + 1].frames += outputs;
+    drop(spotter, i, frames_passed(stage, outputs));
+    return true;
+}
+
+/* Runs the trunk from stage `first` on as far as its frames go, the deepest stage that can run first. */
+static void run_all(edgekws *spotter, uint32_t first, bool flush)
+{
+    uint32_t i = first;
+    for (;;) {
+        if (run(spotter, i, flush && i == first)) {
+            if (i + 1 < EDGEKWS_TRUNK) i++;
+        } else if (i == first) {
+            return;
+        } else {
+            i--;
+        }
+    }
+}
+
+void edgekws_begin(edgekws *spotter)
+{
+    memset(spotter->stages, 0, sizeof spotter->stages);
+    for (uint32_t i = 0; i < EDGEKWS_TRUNK; i++) {
+        /* No window sees what the trunk makes of these frames: the first has its left edge as all others have. */
+        const uint32_t frames = frames_before(&edgekws_stages[i]);
+        pad(buffer_end(spotter, i), i, frames);
+        spotter->stages[i].frames = frames;
+        spotter->stages[i].due = edgekws_maps[i + 1].first - 1;
+    }
+}
+
+uint32_t edgekws_missing(const edgekws *spotter)
+{
+    return frames_needed(&edgekws_stages[0], edgekws_stages[0].group) - spotter->stages[0].frames;
+}
+
+void edgekws_advance(edgekws *spotter)
+{
+    run_all(spotter, 0, false);
+}
+
+/* Lets the trunk compute all it can, then the right edges, the dense layers and the softmax. */
+void edgekws_finish(edgekws *spotter)
+{
+    for (uint32_t i = 0; i < EDGEKWS_TRUNK; i++) run_all(spotter, i, true);
+    for (uint32_t i = 0; i < EDGEKWS_STAGES; i++) {
+        const edgekws_stage *stage = &edgekws_stages[i];
+        const edgekws_map *map = &edgekws_maps[i + 1];
+        /* The trunk's buffer begins with the frames that the first output of the right edge sees. */
+        const uint32_t origin = i < EDGEKWS_TRUNK ? frames_before(stage) - frames_passed(stage, map->last) : 0;
+        edge(spotter, i, map->last, map->frames, origin, spotter->buffers.values + map->right);
+    }
+    const edgekws_dense *dense = &edgekws_dense_layers[0];
+    memset(spotter->sums, 0, sizeof spotter->sums);
+    for (uint32_t f = 0; f < dense->frames; f++)
+        dense->kernel(dense, (const int8_t *)dense->weights + f * dense->frame_bytes,
+                      frame(spotter, EDGEKWS_STAGES, f, 0), dense->values, spotter->sums);
+    edgekws_classify(spotter->sums, spotter->scratch.values, spotter->scores);
+
+    next_slot(&spotter->stages[EDGEKWS_TRUNK].read, EDGEKWS_TRUNK);
+    drop(spotter, EDGEKWS_TRUNK, edgekws_maps[EDGEKWS_TRUNK].hop);
+}

@@ -1,0 +1,116 @@
+/* Depth-first convolution: a whole network in the memory of its last few frames.
+ *
+ * Layer after layer, a network needs the whole of the largest activations at once: a megabyte for one second of audio.
+ * But everything here is one-dimensional in time. A convolution of K taps needs only the last K frames of its input, a
+ * pool only the positions of its own group. So the samples run *through* the network instead: as soon as a stage (a
+ * convolution and the max pool behind it) has enough frames for its next group of outputs, it computes them, hands them
+ * to the stage behind, and forgets the frames that no later output sees. Nothing is computed twice, and since every sum
+ * has the same terms, the result is the same to the bit.
+ *
+ *     samples → [buffer 0] stage 0 → [buffer 1] stage 1 → ... → [buffer n] → dense sums, frame by frame → scores
+ *
+ * Each buffer is plain memory: new frames are appended at its end, and after a call the few that stay are moved to its
+ * start, so that kernels always see their frames side by side. The sizes, from the same counting, come from the
+ * generator (edgekws_model.h).
+ */
+#include "edgekws_scheduler.h"
+
+#include <string.h>
+
+static edgekws_value *buffer_end(edgekws *spotter, uint32_t i)
+{
+    const edgekws_stage *stage = &edgekws_stages[i];
+    return spotter->buffers.values + stage->buffer + spotter->stages[i].frames * stage->in_channels;
+}
+
+static void append_padding(edgekws *spotter, uint32_t i, uint32_t frames)
+{
+    edgekws_value *end = buffer_end(spotter, i);
+    for (uint32_t n = frames * edgekws_stages[i].in_channels; n; n--) *end++ = (edgekws_value)edgekws_stages[i].padding;
+    spotter->stages[i].frames += frames;
+}
+
+/* Adds frames of the last stage to the sums of the first dense layer; they are never stored. */
+static void append_to_dense(edgekws *spotter, const edgekws_value *in, uint32_t first, uint32_t frames)
+{
+    const edgekws_dense *dense = &edgekws_dense_layers[0];
+    const int8_t *weights = (const int8_t *)dense->weights + first * dense->frame_bytes;
+    for (; frames; frames--, in += dense->values, weights += dense->frame_bytes)
+        dense->kernel(dense, weights, in, dense->values, spotter->sums);
+}
+
+/* Makes the next call of stage `i` if its frames are there. */
+static bool run(edgekws *spotter, uint32_t i)
+{
+    const edgekws_stage *stage = &edgekws_stages[i];
+    const uint32_t done = spotter->stages[i].outputs;
+    const edgekws_call next = edgekws_next_call(stage, done);
+    if (!next.outputs || spotter->stages[i].frames < next.frames) return false;
+
+    edgekws_value *in = spotter->buffers.values + stage->buffer;
+    const bool last = i + 1 == EDGEKWS_STAGES;
+    edgekws_value *out = last ? spotter->buffers.values + EDGEKWS_LAST_BUFFER : buffer_end(spotter, i + 1);
+    stage->kernel(stage, in, out, next.outputs, next.pool, &spotter->scratch);
+#ifdef EDGEKWS_TRACE
+    edgekws_trace(i, out, next.outputs * stage->out_channels);
+#endif
+    if (last)
+        append_to_dense(spotter, out, done, next.outputs);
+    else
+        spotter->stages[i + 1].frames += next.outputs;
+    spotter->stages[i].outputs += next.outputs;
+
+    const uint32_t passed = next.outputs * next.pool * stage->stride;
+    spotter->stages[i].frames -= passed;
+    memmove(in, in + passed * stage->in_channels,
+            (size_t)spotter->stages[i].frames * stage->in_channels * sizeof *in);
+    return true;
+}
+
+/* Runs every stage from `first` on as far as its frames go, the deepest that can run first. */
+static void run_all(edgekws *spotter, uint32_t first)
+{
+    uint32_t i = first;
+    for (;;) {
+        if (run(spotter, i)) {
+            if (i + 1 < EDGEKWS_STAGES) i++;
+        } else if (i == first) {
+            return;
+        } else {
+            i--;
+        }
+    }
+}
+
+void edgekws_begin(edgekws *spotter)
+{
+    for (uint32_t i = 0; i < EDGEKWS_STAGES; i++) {
+        spotter->stages[i].frames = spotter->stages[i].outputs = 0;
+        append_padding(spotter, i, edgekws_stages[i].pad_before);
+    }
+    memset(spotter->sums, 0, sizeof spotter->sums);
+}
+
+uint32_t edgekws_missing(const edgekws *spotter)
+{
+    const edgekws_call next = edgekws_next_call(&edgekws_stages[0], spotter->stages[0].outputs);
+    return next.outputs ? next.frames - spotter->stages[0].frames : 0;
+}
+
+void edgekws_advance(edgekws *spotter)
+{
+    run_all(spotter, 0);
+}
+
+/* Pads what the stages still lack, from the first to the last, then the dense layers and the softmax. */
+void edgekws_finish(edgekws *spotter)
+{
+    for (uint32_t i = 0; i < EDGEKWS_STAGES; i++) {
+        while (spotter->stages[i].outputs < edgekws_stages[i].outputs) {
+            const edgekws_call next = edgekws_next_call(&edgekws_stages[i], spotter->stages[i].outputs);
+            append_padding(spotter, i, next.frames - spotter->stages[i].frames);
+            run_all(spotter, i);
+        }
+    }
+    edgekws_classify(spotter->sums, spotter->scratch.values, spotter->scores);
+}
