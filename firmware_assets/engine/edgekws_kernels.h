@@ -113,5 +113,10 @@ void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values)
 
 edgekws_stage_kernel edgekws_convolve_portable;
 edgekws_dense_kernel edgekws_dense_portable;
+edgekws_stage_kernel edgekws_convolve_mve, edgekws_convolve_mve_samples;
+edgekws_stage_kernel edgekws_convolve_mve_16x5, edgekws_convolve_mve_32x5, edgekws_convolve_mve_48x5;
+edgekws_stage_kernel edgekws_convolve_mve_64x5, edgekws_convolve_mve_96x5, edgekws_convolve_mve_128x5;
+edgekws_stage_kernel edgekws_convolve_mve_64x3, edgekws_convolve_mve_128x3;
+edgekws_dense_kernel edgekws_dense_mve;
 
 #endif

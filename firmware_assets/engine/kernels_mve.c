@@ -1,0 +1,283 @@
+/* Kernels for Helium (Arm's M-profile vector extension: Cortex-M52, M55, M85). Values are int8.
+ *
+ * The instruction that counts is VMLADAVA: 16 products of int8, summed into one 32-bit register. Its operands have to be
+ * loaded, so the fewer loads, the fewer instructions: each kernel below says how it uses a load more than once.
+ *
+ * Requantising in vectors: VQRDMULH is TensorFlow Lite's high multiply. VRSHL rounds halves up, not away from zero, which
+ * differs for negative results only; where ReLU cuts these off, it is exact. The fast kernels are chosen only then (zero
+ * point and minimum -128, shifts to the right); saturating to uint8 and subtracting 128 does the rest. */
+#include "edgekws_kernels.h"
+
+#include <arm_mve.h>
+
+/* The dot product of `count` values, any number. */
+static inline int32_t dot(const int8_t *a, const int8_t *b, uint32_t count)
+{
+    int32_t sum = 0;
+    for (; count > 16; count -= 16, a += 16, b += 16) sum = vmladavaq_s8(sum, vld1q_s8(a), vld1q_s8(b));
+    const mve_pred16_t rest = vctp8q(count);
+    return vmladavaq_p_s8(sum, vld1q_z_s8(a, rest), vld1q_z_s8(b, rest), rest);
+}
+
+/* Any shape, any quantization. Weights: int8, (out_channels, taps * in_channels). */
+void edgekws_convolve_mve(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out, uint32_t outputs,
+                          uint32_t pool, edgekws_scratch *scratch)
+{
+    const uint32_t run = (uint32_t)stage->taps * stage->in_channels;
+    const uint32_t step = (uint32_t)stage->stride * stage->in_channels;
+    (void)scratch;
+    for (; outputs; outputs--, in += pool * step) {
+        const int8_t *weights = stage->weights;
+        for (uint32_t channel = 0; channel < stage->out_channels; channel++, weights += run) {
+            int32_t maximum = INT32_MIN;
+            for (uint32_t position = 0; position < pool; position++) {
+                const int32_t sum = dot(in + position * step, weights, run);
+                if (sum > maximum) maximum = sum;
+            }
+            *out++ = edgekws_requantize(&stage->scaling, channel, maximum);
+        }
+    }
+}
+
+void edgekws_dense_mve(const edgekws_dense *dense, const void *weights, const edgekws_value *in, uint32_t values,
+                       int32_t *sums)
+{
+    const int8_t *row = weights;
+    for (uint32_t unit = 0; unit < dense->units; unit++, row += values)
+        sums[unit] = (int32_t)((uint32_t)sums[unit] + (uint32_t)dot(in, row, values));
+}
+
+/* Samples: one input channel, up to 5 taps, stride 1, no pool, a multiple of 4 channels out.
+ *
+ * Four positions lie side by side in a vector, one vector for each tap, and stay there for all channels. Weights: int32,
+ * (out_channels, 8): five taps, bias, multiplier and shift, so that one LDM loads all that a channel needs. Four channels
+ * of four positions are narrowed into each other; the order of channels 0, 2, 1, 3 in the weights makes every 32-bit
+ * lane the four channels of one position, which a scatter stores. */
+#define SCALE_AND_NARROW(sums, bias, multiplier, shift, narrow, into)                                                  \
+    "vadd.i32 " sums ", " sums ", " bias "\n"                                                                          \
+    "vqrdmulh.s32 " sums ", " sums ", " multiplier "\n"                                                                \
+    "vrshl.s32 " sums ", " shift "\n"                                                                                  \
+    narrow " " into ", " sums "\n"
+
+#define SAMPLE_CHANNEL(narrow, into)                                                                                   \
+    "ldmia %[constants]!, {r0-r6, r8}\n"                                                                               \
+    "vmul.i32 q5, q0, r0\n"                                                                                            \
+    "vmla.s32 q5, q1, r1\n"                                                                                            \
+    "vmla.s32 q5, q2, r2\n"                                                                                            \
+    "vmla.s32 q5, q3, r3\n"                                                                                            \
+    "vmla.s32 q5, q4, r4\n" SCALE_AND_NARROW("q5", "r5", "r6", "r8", narrow, into)
+
+static inline void four_samples(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out,
+                                const uint32_t *offsets)
+{
+    const int32_t *constants = stage->weights;
+    register const edgekws_value *x __asm__("r0") = in; /* ends as a weight */
+    register uint32_t count __asm__("lr") = stage->out_channels / 4u;
+    __asm__ volatile("vldrb.s32 q1, [r0, #1]\n"
+                     "vldrb.s32 q2, [r0, #2]\n"
+                     "vldrb.s32 q3, [r0, #3]\n"
+                     "vldrb.s32 q4, [r0, #4]\n"
+                     "vldrb.s32 q0, [r0]\n"
+                     "dls lr, lr\n"
+                     "1:\n" SAMPLE_CHANNEL("vqmovnb.s32", "q6") SAMPLE_CHANNEL("vqmovnt.s32", "q6") /* channels 0, 2 */
+                     SAMPLE_CHANNEL("vqmovnb.s32", "q7") SAMPLE_CHANNEL("vqmovnt.s32", "q7")        /* channels 1, 3 */
+                     "vqmovunb.s16 q6, q6\n"
+                     "vqmovunt.s16 q6, q7\n"
+                     "vldrw.u32 q7, [%[offsets]]\n"
+                     "vadd.i8 q6, q6, %[minus_128]\n"
+                     "vstrw.32 q6, [%[out], q7]\n"
+                     "add %[out], #4\n"
+                     "le lr, 1b\n"
+                     : [constants] "+r"(constants), [out] "+r"(out), "+r"(count), "+r"(x)
+                     : [offsets] "r"(offsets), [minus_128] "r"(-128)
+                     : "r1", "r2", "r3", "r4", "r5", "r6", "r8", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "q7",
+                       "cc", "memory");
+}
+
+static void one_sample(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out)
+{
+    const int32_t(*constants)[8] = stage->weights;
+    for (uint32_t channel = 0; channel < stage->out_channels; channel++) {
+        const uint32_t row = channel % 4 % 3 ? channel ^ 3 : channel; /* 1 and 2 change places */
+        int32_t sum = 0;
+        for (uint32_t tap = 0; tap < stage->taps; tap++) sum += in[tap] * constants[row][tap];
+        out[channel] = edgekws_requantize(&stage->scaling, channel, sum);
+    }
+}
+
+void edgekws_convolve_mve_samples(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out,
+                                  uint32_t outputs, uint32_t pool, edgekws_scratch *scratch)
+{
+    const uint32_t channels = stage->out_channels;
+    const uint32_t offsets[4] = {0, channels, 2 * channels, 3 * channels};
+    (void)pool;
+    (void)scratch;
+    for (; outputs >= 4; outputs -= 4, in += 4, out += 4 * channels) four_samples(stage, in, out, offsets);
+    for (; outputs; outputs--, in++, out += channels) one_sample(stage, in, out);
+}
+
+/* A multiple of 16 channels in, of 16 channels out, stride 1, few taps: one function for each C channels and T taps.
+ *
+ * Four positions times two output channels are eight sums, in the eight registers that VMLADAVA can add to. 16 channels
+ * at a time, a vector of weights serves four positions; a vector of activations serves both channels and, since the
+ * positions are neighbours, up to four taps: 8 + 2 T loads for 8 T VMLADAVA. 16 output channels at a time, the sums of up
+ * to SLOTS positions go to the scratch memory, from which pooling and requantising gather four channels a vector.
+ *
+ * Weights, for every 16 output channels: int32 (16, 3), bias, multiplier and shift of channels 0, 2, 1, 3, 4, 6, ...; then
+ * int8 (8, C / 16, T, 2, 16). */
+enum { SLOTS = 12, BLOCK = 16, LANES = 16, CONSTANTS = BLOCK * 3 * 4 };
+
+#define ACCUMULATE(instruction, weights, x0, x1, x2, x3, sum0, sum1, sum2, sum3)                                       \
+    instruction " " sum0 ", " weights ", " x0 "\n" instruction " " sum1 ", " weights ", " x1 "\n"                      \
+    instruction " " sum2 ", " weights ", " x2 "\n" instruction " " sum3 ", " weights ", " x3 "\n"
+
+#define BOTH(instruction, x0, x1, x2, x3)                                                                              \
+    ACCUMULATE(instruction, "q4", x0, x1, x2, x3, "r0", "r4", "r8", "r12")                                             \
+    ACCUMULATE(instruction, "q5", x0, x1, x2, x3, "r2", "r6", "r10", "lr")
+
+#define WEIGHTS "vldrw.u32 q4, [%[weights]], #16\nvldrw.u32 q5, [%[weights]], #16\n"
+#define FRAME(x, base, frame) "vldrw.u32 " x ", [" base ", #at + " #frame " * %c[channels]]\n"
+#define TAP(frame, x0, x1, x2, x3) frame WEIGHTS BOTH("vmladava.s8", x0, x1, x2, x3)
+
+#define TAPS_3                                                                                                         \
+    TAP(FRAME("q0", "%[late]", 0), "q1", "q2", "q3", "q0") TAP(FRAME("q1", "%[late]", 1), "q2", "q3", "q0", "q1")
+#define TAPS_5                                                                                                         \
+    TAPS_3 TAP(FRAME("q2", "%[late]", 2), "q3", "q0", "q1", "q2") TAP(FRAME("q3", "%[late]", 3), "q0", "q1", "q2", "q3")
+
+/* The sums of four positions from `in` on with 16 output channels; `late` is four frames later, within reach of offsets. */
+#define DEFINE_TILE(C, T)                                                                                              \
+    static void tile_##C##x##T(const int8_t *in, const int8_t *weights, int32_t *sums)                                 \
+    {                                                                                                                  \
+        uint32_t pairs = BLOCK / 2;                                                                                    \
+        __asm__ volatile("1: .set at, 0\n"                                                                             \
+                         ".rept %c[channels] / 16\n"                                                                   \
+                         FRAME("q0", "%[in]", 0) FRAME("q1", "%[in]", 1) FRAME("q2", "%[in]", 2)                       \
+                         FRAME("q3", "%[in]", 3) WEIGHTS                                                               \
+                         ".if at\n" BOTH("vmladava.s8", "q0", "q1", "q2", "q3")                                        \
+                         ".else\n" BOTH("vmladav.s8", "q0", "q1", "q2", "q3")                                          \
+                         ".endif\n" TAPS_##T                                                                           \
+                         ".set at, at + 16\n"                                                                          \
+                         ".endr\n"                                                                                     \
+                         "stmia %[sums], {r0, r2, r4, r6, r8, r10, r12, lr}\n"                                         \
+                         "add %[sums], #8 * %c[slots]\n"                                                               \
+                         "subs %[pairs], #1\n"                                                                         \
+                         "bne 1b\n"                                                                                    \
+                         : [weights] "+r"(weights), [sums] "+r"(sums), [pairs] "+r"(pairs)                             \
+                         : [in] "r"(in), [late] "r"(in + 4 * C), [channels] "i"(C), [slots] "i"(SLOTS)                 \
+                         : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "cc", \
+                           "memory");                                                                                  \
+    }
+
+/* The same for a single position, where there are fewer than four. */
+static void single(const edgekws_stage *stage, const int8_t *in, const int8_t *weights, int32_t *sums)
+{
+    for (uint32_t pair = 0; pair < BLOCK / 2; pair++, sums += 2 * SLOTS) {
+        sums[0] = sums[1] = 0;
+        for (uint32_t channel = 0; channel < stage->in_channels; channel += LANES) {
+            for (uint32_t tap = 0; tap < stage->taps; tap++, weights += 2 * LANES) {
+                const int8x16_t x = vld1q_s8(in + tap * stage->in_channels + channel);
+                sums[0] = vmladavaq_s8(sums[0], x, vld1q_s8(weights));
+                sums[1] = vmladavaq_s8(sums[1], x, vld1q_s8(weights + LANES));
+            }
+        }
+    }
+}
+
+/* From sums to outputs. Lanes are four outputs; the sums of each position and channel are gathered from their addresses.
+ * Four channels are narrowed into each other as above. */
+#define GATHER(sums, channel, position) "vldrw.u32 " sums ", [q4, #" #channel " + 8 * " #position "]\n"
+#define POOL_1(channel) GATHER("q0", channel, 0)
+#define POOL_3(channel)                                                                                                \
+    GATHER("q0", channel, 0) GATHER("q1", channel, 1) "vmax.s32 q0, q0, q1\n" GATHER("q1", channel, 2)                 \
+    "vmax.s32 q0, q0, q1\n"
+#define CHANNEL(maximum, narrow, into)                                                                                 \
+    "ldmia %[constants]!, {r0-r2}\n" maximum SCALE_AND_NARROW("q0", "r0", "r1", "r2", narrow, into)
+
+#define DEFINE_FOUR_OUTPUTS(POOL)                                                                                      \
+    static void four_outputs_##POOL(const int32_t *constants, const int32_t *sums, edgekws_value *out,                 \
+                                    uint32_t channels)                                                                 \
+    {                                                                                                                  \
+        register uint32_t count __asm__("lr") = BLOCK / 4;                                                             \
+        uint32_t lane = 0, stride = 8 * POOL;                                                                          \
+        __asm__ volatile("vidup.u32 q4, %[lane], #1\n"                                                                 \
+                         "vmul.i32 q5, q4, %[channels]\n"                                                              \
+                         "vmul.i32 q4, q4, %[stride]\n"                                                                \
+                         "vadd.i32 q4, q4, %[sums]\n"                                                                  \
+                         "dls lr, lr\n"                                                                                \
+                         "1:\n" CHANNEL(POOL_##POOL(0), "vqmovnb.s32", "q2")                                           \
+                         CHANNEL(POOL_##POOL(8 * %c[slots]), "vqmovnt.s32", "q2")                                      \
+                         CHANNEL(POOL_##POOL(4), "vqmovnb.s32", "q3")                                                  \
+                         CHANNEL(POOL_##POOL(8 * %c[slots] + 4), "vqmovnt.s32", "q3")                                  \
+                         "vqmovunb.s16 q2, q2\n"                                                                       \
+                         "vqmovunt.s16 q2, q3\n"                                                                       \
+                         "vadd.i32 q4, q4, %[two_pairs]\n"                                                             \
+                         "vadd.i8 q2, q2, %[minus_128]\n"                                                              \
+                         "vstrw.32 q2, [%[out], q5]\n"                                                                 \
+                         "add %[out], #4\n"                                                                            \
+                         "le lr, 1b\n"                                                                                 \
+                         : [constants] "+r"(constants), [out] "+r"(out), [lane] "+Te"(lane), "+r"(count)               \
+                         : [sums] "r"(sums), [channels] "r"(channels), [stride] "r"(stride), [slots] "i"(SLOTS),       \
+                           [two_pairs] "r"(16 * SLOTS), [minus_128] "r"(-128)                                          \
+                         : "r0", "r1", "r2", "q0", "q1", "q2", "q3", "q4", "q5", "cc", "memory");                      \
+    }
+
+DEFINE_FOUR_OUTPUTS(1)
+DEFINE_FOUR_OUTPUTS(3)
+
+static void one_output(const edgekws_scaling *scaling, uint32_t block, const int32_t *sums, uint32_t pool,
+                       edgekws_value *out)
+{
+    for (uint32_t channel = 0; channel < BLOCK; channel++) {
+        const int32_t *sum = sums + channel / 2 * 2 * SLOTS + channel % 2;
+        int32_t maximum = sum[0];
+        for (uint32_t i = 1; i < pool; i++)
+            if (sum[2 * i] > maximum) maximum = sum[2 * i];
+        out[channel] = edgekws_requantize(scaling, block + channel, maximum);
+    }
+}
+
+typedef void tile_function(const int8_t *in, const int8_t *weights, int32_t *sums);
+
+static void convolve(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out, uint32_t outputs,
+                     uint32_t pool, int32_t *sums, tile_function *tile)
+{
+    const uint32_t channels = stage->in_channels, positions = outputs * pool;
+    const uint32_t fours = pool == 1 || pool == 3 ? outputs / 4 * 4 : 0;
+    const int8_t *next = stage->weights;
+    for (uint32_t block = 0; block < stage->out_channels; block += BLOCK) {
+        const int32_t *constants = (const void *)next;
+        const int8_t *weights = next + CONSTANTS;
+        edgekws_value *to = out + block;
+        uint32_t output = 0;
+        if (positions < 4) {
+            for (uint32_t p = 0; p < positions; p++) single(stage, in + p * channels, weights, sums + 2 * p);
+        } else {
+            for (uint32_t p = 0; p < positions; p += 4) { /* the last four may overlap those before */
+                const uint32_t first = p + 4 <= positions ? p : positions - 4;
+                tile(in + first * channels, weights, sums + 2 * first);
+            }
+        }
+        for (; output < fours; output += 4, to += 4u * stage->out_channels)
+            (pool == 1 ? four_outputs_1 : four_outputs_3)(constants, sums + 2 * output * pool, to, stage->out_channels);
+        for (; output < outputs; output++, to += stage->out_channels)
+            one_output(&stage->scaling, block, sums + 2 * output * pool, pool, to);
+        next = weights + (uint32_t)BLOCK * stage->taps * channels;
+    }
+}
+
+#define DEFINE_KERNEL(C, T)                                                                                            \
+    DEFINE_TILE(C, T)                                                                                                  \
+    void edgekws_convolve_mve_##C##x##T(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out,       \
+                                        uint32_t outputs, uint32_t pool, edgekws_scratch *scratch)                     \
+    {                                                                                                                  \
+        convolve(stage, in, out, outputs, pool, scratch->words, tile_##C##x##T);                                       \
+    }
+
+DEFINE_KERNEL(16, 5)
+DEFINE_KERNEL(32, 5)
+DEFINE_KERNEL(48, 5)
+DEFINE_KERNEL(64, 5)
+DEFINE_KERNEL(96, 5)
+DEFINE_KERNEL(128, 5)
+DEFINE_KERNEL(64, 3)
+DEFINE_KERNEL(128, 3)
