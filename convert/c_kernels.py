@@ -82,7 +82,8 @@ def portable_stage(stage: Stage, positions: int | None) -> Kernel:
 
 
 KERNELS = KernelSet("portable", 8, ("kernels_portable.c",), portable_stage)
-MODULES = {"portable": "convert.c_kernels", "mve": "convert.c_mve"}  # each has its set as KERNELS
+# Each has its set as KERNELS.
+MODULES = {"portable": "convert.c_kernels", "mve": "convert.c_mve", "dsp": "convert.c_dsp"}
 
 
 def find(name: str) -> KernelSet:

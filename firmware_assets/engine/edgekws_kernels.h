@@ -118,5 +118,8 @@ edgekws_stage_kernel edgekws_convolve_mve_16x5, edgekws_convolve_mve_32x5, edgek
 edgekws_stage_kernel edgekws_convolve_mve_64x5, edgekws_convolve_mve_96x5, edgekws_convolve_mve_128x5;
 edgekws_stage_kernel edgekws_convolve_mve_64x3, edgekws_convolve_mve_128x3;
 edgekws_dense_kernel edgekws_dense_mve;
+edgekws_stage_kernel edgekws_convolve_dsp_1, edgekws_convolve_dsp_3, edgekws_convolve_dsp_5;
+edgekws_stage_kernel edgekws_convolve_dsp_1_narrow, edgekws_convolve_dsp_3_narrow, edgekws_convolve_dsp_5_narrow;
+edgekws_stage_kernel edgekws_convolve_dsp_samples;
 
 #endif
