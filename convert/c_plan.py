@@ -30,6 +30,10 @@ class PlannedStage:
     def scaling(self) -> Scaling:
         return self.kernel.scaling or self.stage.scaling
 
+    @property
+    def buffer_values(self) -> int:
+        return self.capacity * self.stage.in_channels
+
 
 @dataclass(frozen=True, eq=False)
 class PlannedMap:

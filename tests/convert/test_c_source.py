@@ -28,7 +28,7 @@ def test_same_arguments_same_bytes(small, tmp_path):
     for name in "ab":
         c_source.generate(small, ["x", "y", "z"], tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
-    assert {"edgekws.h", "edgekws.c", "edgekws_model.h", "edgekws_model.c", "kernels_portable.c"} <= set(files)
+    assert {"edgekws.h", "edgekws.c", "edgekws_model.h", "edgekws_model.c", "kernels_portable.c", "main.c"} <= set(files)
     for name in files:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
@@ -62,12 +62,26 @@ def test_state_grows_with_positions(small, tmp_path):
     assert sizes == sorted(set(sizes))
 
 
+def test_the_folder_holds_one_mode(small, tmp_path):
+    c_source.generate(small, ["x", "y", "z"], tmp_path)
+    assert (tmp_path / "edgekws_window.c").exists()
+    (tmp_path / "own.c").write_text("/* the user's own */")
+    c_source.generate(small, ["x", "y", "z"], tmp_path, mode="sliding")
+    assert not (tmp_path / "edgekws_window.c").exists()
+    assert {"edgekws_sliding.c", "own.c"} <= {path.name for path in tmp_path.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("arguments", "refusal"),
     [
         ({"labels": ["x"]}, "1 labels for 3 classes"),
         ({"kernels": "magic"}, "no kernels are called 'magic'"),
         ({"coding": "a_law"}, "no coding is called 'a_law'"),
+        ({"mode": "jumping"}, "no mode is called 'jumping'"),
+        ({"hop": 60}, "a hop of 60 samples needs sliding mode"),
+        ({"mode": "sliding", "hop": 0}, "expected a hop of 1 to 199 samples, less than a window, got 0"),
+        ({"mode": "sliding", "hop": 200}, "expected a hop of 1 to 199 samples, less than a window, got 200"),
+        ({"mode": "sliding", "hop": 199}, "no work can be shared between windows of 200 samples 199 apart"),
     ],
 )
 def test_wrong_arguments(small, tmp_path, arguments, refusal):
