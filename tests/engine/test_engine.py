@@ -39,6 +39,7 @@ SHAPES = {
     "even kernels": Architecture("", (Block((Conv(3, 4),), Pool(2)), Block((Conv(3, 6),), Pool(2, "same"))), (), 123),
     "one output": Architecture("", (Block((Conv(3, 5),), Pool(64, "same")),), (), 50),
     "one channel, kernel 1": Architecture("", (Block((Conv(1, 1),)), Block((Conv(1, 1),), Pool(4))), (), 64),
+    "last samples not looked at": Architecture("", (Block((Conv(3, 3, 1, "valid"),), Pool(8)),), (), 101),
     "hidden layers": Architecture("", (Block((Conv(4, 5),), Pool(3)),), (9, 5), 200),
 }
 QUICK = ("custom-32/8", "kernel-5/6", "only-conv/5", "vgg-64/6", "nano", "small")
