@@ -19,6 +19,13 @@ TITLES = {
 }
 
 
+class BrokenRungError(Exception):
+    """A rung that cannot even be scored."""
+
+    def __init__(self, rung: str, reason: object) -> None:
+        super().__init__(f"BROKEN at rung '{rung}': {reason}")
+
+
 @dataclass(frozen=True)
 class Rung:
     """One form of the model: how good it is, and how close to the form one rung up."""

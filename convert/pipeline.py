@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convert import parity
-from edgekws import catalogue, coding, corpus, metrics, workspace
+from convert import graph, parity
+from edgekws import catalogue, coding, corpus, metrics, training, workspace
 from edgekws.corpus import Corpus
 from edgekws.errors import UserError
 from edgekws.workspace import Run
@@ -39,6 +40,7 @@ def train(run: Run, clips: Corpus) -> None:
     """Float training: ``float.keras`` and ``history.csv``."""
     if run.float_model.exists() and run.record("train").exists():
         return
+    training.keep_freed_memory()
     from edgekws import float_training
 
     float_training.train(run, clips)
@@ -49,6 +51,7 @@ def quantize(run: Run, clips: Corpus) -> None:
     if run.quantized.exists() and run.record("quantize").exists():
         return
     _needs(run, run.float_model, "train")
+    training.keep_freed_memory()
     from convert import qat_training
 
     qat_training.quantize(run, clips)
@@ -84,28 +87,41 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     """Score the testing split on every rung; with ``write`` also predictions.npz, the report and the manifest.
 
     ``predictions.npz`` keeps labels (n,) and every rung's probabilities float32 (n, classes).
+    Raises parity.BrokenRungError where the int8 file is not one that the ladder can stand on.
     """
     _needs(run, run.int8_model, "convert")
     from convert import figures, qat, qat_training, tflite
     from edgekws import float_training
 
+    try:
+        tflite.check(graph.read(run.int8_model))
+    except (UserError, tflite.ConversionError) as error:
+        raise parity.BrokenRungError("int8", error) from None
     recipe = run.recipe
     architecture = catalogue.find(recipe.model.architecture).architecture
     split = clips.split("testing")
     codes = coding.encode(split.samples, recipe.model.coding)
     inputs = (codes.astype(np.float32) / 128).reshape(len(codes), 1, -1, 1)
-    kept = run.read_record("convert")["kept"]
-    fake_quant = qat.fake_quant_model(architecture, classes=len(clips.words), dropout=recipe.model.dropout)
-    fake_quant.set_weights(qat_training.read_weights(run)[kept])
-    scores = {
-        "float": float_training.load(run.float_model).predict(inputs, batch_size=64, verbose=0),
-        "fake_quant": fake_quant.predict(inputs, batch_size=64, verbose=0),
-    }
-    for rung in ("int8", "xnnpack"):
-        kernels: tflite.Kernels = "reference" if rung == "int8" else "xnnpack"
-        scores[rung] = parity.probabilities(
-            tflite.predict(run.int8_model, codes, kernels=kernels, title=f"testing, {parity.TITLES[rung]}")
-        )
+
+    def float_scores() -> np.ndarray:
+        return float_training.load(run.float_model).predict(inputs, batch_size=64, verbose=0)
+
+    def fake_quant_scores() -> np.ndarray:
+        kept = run.read_record("convert")["kept"]
+        model = qat.fake_quant_model(architecture, classes=len(clips.words), dropout=recipe.model.dropout)
+        model.set_weights(qat_training.read_weights(run)[kept])
+        return model.predict(inputs, batch_size=64, verbose=0)
+
+    def int8_scores() -> np.ndarray:
+        title = f"testing, {parity.TITLES['int8']}"
+        return parity.probabilities(tflite.predict(run.int8_model, codes, kernels="reference", title=title))
+
+    def xnnpack_scores() -> np.ndarray:
+        title = f"testing, {parity.TITLES['xnnpack']}"
+        return parity.probabilities(tflite.predict(run.int8_model, codes, kernels="xnnpack", title=title))
+
+    scorers = (float_scores, fake_quant_scores, int8_scores, xnnpack_scores)
+    scores = {rung: _scored(rung, scorer) for rung, scorer in zip(parity.RUNGS, scorers, strict=True)}
     ladder = parity.climb(scores, split.labels, recipe.parity)
     if write:
         workspace.save_arrays(run.predictions, {"labels": split.labels} | scores)
@@ -114,6 +130,15 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
             facts["engine"] = json.loads(run.profile.read_text())
         _write_report(run, clips, facts)
     return ladder
+
+
+def _scored(rung: str, scorer: Callable[[], np.ndarray]) -> np.ndarray:
+    """The scores of a rung; whatever a damaged file makes its library raise, the rung is broken."""
+    try:
+        return scorer()
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [""]
+        raise parity.BrokenRungError(rung, f"{type(error).__name__}: {reason[0]}") from error
 
 
 def add_profile(run: Run, clips: Corpus, profile: dict[str, Any]) -> None:

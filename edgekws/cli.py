@@ -206,7 +206,11 @@ def _proved(run: Run, clips: Any, *, keep: bool = False) -> int:
     """Climb the ladder, print it, and write the report, unless ``keep`` says to leave the folder as it is."""
     from convert import parity, pipeline
 
-    ladder = pipeline.check(run, clips, write=not keep)
+    try:
+        ladder = pipeline.check(run, clips, write=not keep)
+    except parity.BrokenRungError as error:
+        print(error)
+        return 1
     print("\n".join(parity.lines(ladder)))
     if not keep:
         print(f"report: {run.folder / 'report.html'}")

@@ -114,7 +114,7 @@ def test_a_flipped_byte_is_caught_by_the_manifest(copy, capsys):
 
 
 def damaged(content: bytes, how: str) -> bytes:
-    """The model with one layer's weights shuffled, or with one activation's scale doubled."""
+    """The model with one layer's weights shuffled, or its weights' scales wrong."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
@@ -127,8 +127,9 @@ def damaged(content: bytes, how: str) -> bytes:
         buffer = model.buffers[tensor.buffer]
         buffer.data = np.random.default_rng(0).permutation(buffer.data)
     else:
-        tensor = graph.tensors[graph.operators[2].outputs[0]]
-        tensor.quantization.scale = tensor.quantization.scale * 2
+        weights, bias = (graph.tensors[i] for i in graph.operators[1].inputs[1:])
+        for tensor in (weights, bias):
+            tensor.quantization.scale = tensor.quantization.scale * np.float32(4 if how == "scale" else np.nan)
     builder = flatbuffers.Builder(len(content))
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
@@ -142,6 +143,24 @@ def test_a_damaged_model_breaks_the_ladder(copy, capsys, how):
     assert cli.main(["check", str(copy.folder)]) == 1
     assert "BROKEN at rung 'int8'" in capsys.readouterr().out
     assert copy.report.read_bytes() != report
+
+
+@pytest.mark.parametrize(("name", "rung"), [("float.keras", "float"), ("fake_quant.npz", "fake_quant")])
+def test_a_damaged_rung_is_named(copy, capsys, name, rung):
+    (copy.folder / name).write_bytes((copy.folder / name).read_bytes()[:1000])
+    assert cli.main(["check", str(copy.folder)]) == 1
+    assert f"BROKEN at rung '{rung}'" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("content", [b"", b"not a model", None])
+def test_a_model_that_cannot_be_read_breaks_the_ladder_too(copy, capsys, content):
+    copy.int8_model.write_bytes(damaged(copy.int8_model.read_bytes(), "nan") if content is None else content)
+    report = copy.report.read_bytes()
+    assert cli.main(["check", str(copy.folder)]) == 1
+    out = capsys.readouterr().out
+    assert "BROKEN at rung 'int8'" in out
+    assert "model_int8.tflite is missing or not the file" in out
+    assert copy.report.read_bytes() == report
 
 
 def test_killed_at_any_moment_it_ends_the_same(run, workplace):

@@ -22,7 +22,9 @@ def failing(capsys, *argv: str) -> str:
 
 
 def test_help_does_not_load_a_framework():
-    code = "import sys; from edgekws import cli\ntry: cli.main(['--help'])\nexcept SystemExit: print(sorted(sys.modules))"
+    code = (
+        "import sys; from edgekws import cli\ntry: cli.main(['--help'])\nexcept SystemExit: print(sorted(sys.modules))"
+    )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for heavy in ("tensorflow", "keras", "tf_keras", "matplotlib", "ai_edge_litert", "numpy"):
         assert f"'{heavy}'" not in out
