@@ -52,7 +52,7 @@ def _samples(stage: Stage, positions: int | None) -> Kernel:
         weights,
         wanted,
         "one channel of samples: pairs of them serve all positions that see them",
-        scratch_bytes=8 * (wanted // 2 + 3),
+        scratch_bytes=4 * (wanted + 4),
     )
 
 

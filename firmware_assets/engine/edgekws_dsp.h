@@ -44,6 +44,29 @@ EDGEKWS_INLINE int32_t edgekws_dsp_multiply(uint32_t a, uint32_t b, int32_t sum)
 #endif
 }
 
+/* Sums and differences of pairs, each half modulo 2^16. */
+EDGEKWS_INLINE uint32_t edgekws_dsp_add(uint32_t a, uint32_t b)
+{
+#if EDGEKWS_DSP_ASM
+    uint32_t result;
+    __asm__("sadd16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
+    return result;
+#else
+    return ((a + b) & 0xFFFF) | ((a >> 16) + (b >> 16)) << 16;
+#endif
+}
+
+EDGEKWS_INLINE uint32_t edgekws_dsp_subtract(uint32_t a, uint32_t b)
+{
+#if EDGEKWS_DSP_ASM
+    uint32_t result;
+    __asm__("ssub16 %0, %1, %2" : "=r"(result) : "r"(a), "r"(b));
+    return result;
+#else
+    return ((a - b) & 0xFFFF) | ((a >> 16) - (b >> 16)) << 16;
+#endif
+}
+
 /* The values of bytes 0 and 2 as a pair. */
 EDGEKWS_INLINE uint32_t edgekws_dsp_widen(uint32_t bytes)
 {

@@ -122,5 +122,6 @@ edgekws_stage_kernel edgekws_convolve_avx2, edgekws_convolve_avx2_any;
 edgekws_stage_kernel edgekws_convolve_dsp_1, edgekws_convolve_dsp_3, edgekws_convolve_dsp_5;
 edgekws_stage_kernel edgekws_convolve_dsp_1_narrow, edgekws_convolve_dsp_3_narrow, edgekws_convolve_dsp_5_narrow;
 edgekws_stage_kernel edgekws_convolve_dsp_samples;
+edgekws_stage_kernel edgekws_convolve_dsp_fast;
 
 #endif

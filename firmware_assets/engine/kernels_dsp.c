@@ -174,24 +174,61 @@ DEFINE(edgekws_convolve_dsp_5_narrow, 5, true)
  * A position's taps are 3 pairs of samples; the position two later shares two of them. So even and odd positions are
  * two streams of pairs, each walked with one new pair a position, while all that belongs to a channel stays in
  * registers. Weights, for every channel out: edgekws_dsp_channel, then 3 pairs of int16, doubled.
- * Scratch: the pairs, two streams of positions / 2 + 2. */
+ * Scratch: the pairs, positions + 4. */
 typedef struct {
     edgekws_dsp_channel scaling;
     uint32_t pairs[3];
 } samples_channel;
 
+#if EDGEKWS_DSP_ASM
+/* Twelve positions of all channels. A channel's constants are r4 to r10, the pairs r11, r12 and lr, the sum r1; r0 walks
+ * through the streams, r2 through the output in steps of r3, two frames. */
+#define SAMPLE(x, y, z)                                                                                   \
+    "ldr " z ", [r0], #4\n smlad r1, " z ", r10, r4\n smlad r1, " y ", r9, r1\n smlad r1, " x ", r8, r1\n" \
+    "smmlar r1, r1, r5, r6\n asr r1, r1, r7\n ssat r1, #8, r1\n"
+#define PUT_FIRST "strh r1, [r2]\n"
+#define PUT_SECOND "strh r1, [r2, r3]\n add r2, r2, r3, lsl #1\n"
+#define SIX_POSITIONS                                                                                    \
+    "ldm r0!, {r11, r12}\n"                                                                              \
+    SAMPLE("r11", "r12", "lr") PUT_FIRST SAMPLE("r12", "lr", "r11") PUT_SECOND SAMPLE("lr", "r11", "r12") \
+    PUT_FIRST SAMPLE("r11", "r12", "lr") PUT_SECOND SAMPLE("r12", "lr", "r11") PUT_FIRST                 \
+    SAMPLE("lr", "r11", "r12") PUT_SECOND
+EDGEKWS_NOINLINE static void twelve_samples(const uint32_t *streams, const samples_channel *channel,
+                                            edgekws_value *out, uint32_t channels)
+{
+    register const uint32_t *r0 __asm__("r0") = streams;
+    register const samples_channel *r1 __asm__("r1") = channel;
+    register edgekws_value *r2 __asm__("r2") = out;
+    register uint32_t r3 __asm__("r3") = 4 * channels;
+    register edgekws_value *r12 __asm__("r12") = out + channels;
+    __asm__ volatile("push {r0-r12, lr}\n"
+                     "1: ldm r1!, {r4-r10}\n str r1, [sp, #4]\n" SIX_POSITIONS
+                     "ldr r2, [sp, #8]\n add r2, r2, r3, lsr #1\n" SIX_POSITIONS
+                     "ldr r2, [sp, #8]\n add r2, r2, #2\n str r2, [sp, #8]\n"
+                     "ldr r12, [sp, #48]\n ldm sp, {r0, r1}\n cmp r2, r12\n bne 1b\n"
+                     "add sp, sp, #16\n pop {r4-r12, lr}\n"
+                     : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3) : "r"(r12) : "cc", "memory");
+}
+#endif
+
 void edgekws_convolve_dsp_samples(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out,
                                   uint32_t outputs, uint32_t pool, edgekws_scratch *scratch)
 {
     const uint32_t step = 2u * stage->out_channels;
-    uint32_t *streams[2] = {(uint32_t *)scratch->words, (uint32_t *)scratch->words + outputs / 2 + 3};
+    uint32_t *streams[2] = {(uint32_t *)scratch->words, (uint32_t *)scratch->words + (outputs + 5) / 2};
     (void)pool;
-    for (uint32_t p = 0; p + 1 < outputs + stage->taps; p++) {
+    for (uint32_t p = 0; p < outputs + 4; p++) {
         uint32_t pair = (uint16_t)in[p];
         if (p + 2 < outputs + stage->taps) pair = edgekws_dsp_pair(in + p);
         streams[p & 1][p / 2] = pair;
     }
     const samples_channel *channel = stage->weights;
+#if EDGEKWS_DSP_ASM
+    if (outputs == POSITIONS) {
+        twelve_samples(streams[0], channel, out, stage->out_channels);
+        return;
+    }
+#endif
     for (const edgekws_value *end = out + stage->out_channels; out != end; out++, channel++) {
         const edgekws_dsp_channel scaling = channel->scaling;
         const uint32_t first = channel->pairs[0], second = channel->pairs[1], third = channel->pairs[2];
