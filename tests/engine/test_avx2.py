@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import synthetic_tflite
 from engine import host
 from engine.test_engine import OPTIONS, SHAPES, assert_equal_to_tflm, clips, synthetic
+from engine.test_mve import TILED
 
-from convert import graph
+from convert import c_kernels, c_plan, graph
+from convert.graph import Convolution
+from edgekws.architecture import Architecture, Block
+from edgekws.architecture import Convolution as Conv
+from edgekws.architecture import MaxPool as Pool
 
 CPU = Path("/proc/cpuinfo")
 pytestmark = pytest.mark.skipif(
@@ -31,7 +38,46 @@ def functions(engine):
 def test_shapes(shape, tmp_path):
     read, engine = build(synthetic_tflite.build(SHAPES[shape], classes=5), tmp_path)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
-    assert functions(engine) == {"edgekws_convolve_avx2"}
+    assert functions(engine) == {"edgekws_convolve_avx2"}  # fewer than 16 channels
+
+
+@pytest.mark.parametrize("shape", TILED)
+def test_toom_cook(shape, tmp_path):
+    read, engine = build(synthetic_tflite.build(TILED[shape], classes=5), tmp_path)
+    assert_equal_to_tflm(read, engine, clips(read.input.length))
+    assert ("edgekws_convolve_avx2_toom_cook" in functions(engine)) != (shape in ("stride 2", "4 taps"))
+
+
+def with_weights(read, change):
+    """The same graph with other weights in the convolutions behind the first."""
+    layers = [
+        replace(layer, weights=change(layer.weights)) if isinstance(layer, Convolution) and i else layer
+        for i, layer in enumerate(read.layers)
+    ]
+    return replace(read, layers=tuple(layers))
+
+
+WIDE = Architecture("", (Block((Conv(64, 5),)), Block((Conv(32, 5),), Pool(3))), (), 100)
+
+
+@pytest.mark.parametrize("sign", [1, -1, 0])
+def test_toom_cook_at_its_largest_sums(sign, tmp_path):
+    """All weights at full scale: alike, or alternating so that the values at the points -1 and -2 are the largest."""
+    shape = (32, 5, 64)
+    signs = sign or np.where(np.indices(shape)[1] % 2, -1, 1)
+    read = with_weights(
+        graph.read(synthetic_tflite.build(WIDE)), lambda _: np.full(shape, 127, np.int8) * np.int8(signs)
+    )
+    engine = host.build(read, tmp_path, FLAGS, kernels="avx2")
+    assert_equal_to_tflm(read, engine, clips(read.input.length))
+    assert "edgekws_convolve_avx2_toom_cook" in functions(engine)
+
+
+def test_no_toom_cook_where_sums_might_overflow():
+    architecture = Architecture("", (Block((Conv(96, 5),)), Block((Conv(16, 5),), Pool(3))), (), 100)
+    read = with_weights(graph.read(synthetic_tflite.build(architecture)), lambda w: np.full_like(w, 127))
+    chosen = c_plan.plan(read, c_kernels.find("avx2")).stages[1].kernel
+    assert (chosen.function, chosen.reason) == ("edgekws_convolve_avx2", "Toom-Cook's sums might exceed 32 bits")
 
 
 @pytest.mark.parametrize("positions", [1, 7])
