@@ -7,7 +7,7 @@ import pytest
 import synthetic_tflite
 from engine import tflm_reference
 
-from convert import c_source, emulation, graph
+from convert import c_kernels, c_source, emulation, graph
 from edgekws import catalogue, coding
 from edgekws.architecture import Architecture, Block
 from edgekws.architecture import Convolution as Conv
@@ -60,16 +60,23 @@ def show(target, plan, measured):
           f"stack {measured.stack_bytes}, flash {measured.flash_bytes} bytes")  # fmt: skip
 
 
-@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4"])
-def test_reference_model_sliding(target, tmp_path):
+SLIDING = [("portable", "cortex-m0"), ("portable", "cortex-m4"), ("dsp", "cortex-m4"), ("dsp_fast", "cortex-m4"),
+           ("mve", "cortex-m55")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kernels", "target"), [pair for pair in SLIDING if pair[0] in c_kernels.MODULES])
+def test_reference_model_sliding(kernels, target, tmp_path):
     """A hop of 2187 samples needs 18.94 of a window's 132.75 million multiply-accumulates, 0.143 of them."""
-    read, plan = generate(catalogue.find("custom-32/8").architecture, tmp_path, 16, mode="sliding")
+    architecture = catalogue.find("custom-32/8").architecture
+    read, plan = generate(architecture, tmp_path, 16, kernels=kernels, mode="sliding")
     samples = noise(read, 2).ravel()[: read.input.length + plan.hop]
     measured = emulation.measure(tmp_path, target, samples)
     np.testing.assert_array_equal(measured.scores, golden(read, [samples[: -plan.hop], samples[plan.hop :]]))
     show(target, plan, measured)
-    assert measured.instructions[1] < 0.141 * measured.instructions[0]  # which is more than window mode's by 3 %
-    assert plan.state_bytes + measured.stack_bytes <= 6144
+    assert measured.instructions[1] < 0.16 * measured.instructions[0]
+    if kernels == "portable":
+        assert measured.instructions[1] < 0.141 * measured.instructions[0]  # which is 1.03 of window mode's
+        assert plan.state_bytes + measured.stack_bytes <= 6144
 
 
 def test_sliding_mode_costs_a_hop(tmp_path):

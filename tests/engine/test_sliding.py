@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ DEEPER = {
     "strides all the way": Architecture("", (Block((Conv(3, 7, 3),)), *(Block((Conv(4, 5, 2),)),) * 4), (), 1000),
     "wide kernels": Architecture("", (Block((Conv(3, 61),)), Block((Conv(3, 33),), Pool(2))), (), 300),
 }
+CPU = Path("/proc/cpuinfo")
 UNSHARED = {"kernel as long as the window", "kernel longer than the window", "one output"}
 NOISY = ("custom-32/8", "custom-32/9", "kernel-5/6", "only-conv/4", "vgg-64/6", "nano", "small")
 
@@ -49,7 +51,7 @@ def results(engine: host.Engine, samples: np.ndarray, largest: int, seed: int = 
 
 
 def assert_equal_to_windows(read, folder, hops=25, flags=(), chunk=None, **options):
-    window = host.build(read, folder / "window", flags)
+    window = host.build(read, folder / "window", flags)  # of the portable kernels
     sliding = host.build(read, folder / "sliding", flags, mode="sliding", **options)
     length, hop = window.plan.window, sliding.plan.hop
     samples = stream(length + hops * hop + hop // 2)
@@ -104,6 +106,15 @@ def test_catalogue(name, folders):
 def test_any_chunks(largest, folders):
     read = graph.read(synthetic_tflite.build(DEEPER["six blocks"], 5))
     assert_equal_to_windows(read, folders, chunk=largest)
+
+
+@pytest.mark.skipif(
+    not CPU.exists() or " avx2 " not in CPU.read_text(), reason="this machine's processor has no AVX2"
+)
+@pytest.mark.parametrize("shape", ["six blocks", "two convolutions, deep", "ceil pools, deep", "strides all the way"])
+def test_avx2(shape, folders):
+    read = graph.read(synthetic_tflite.build(DEEPER[shape], 5))
+    assert_equal_to_windows(read, folders, hop=shortest_hop(DEEPER[shape]), flags=FAST, kernels="avx2")
 
 
 def test_the_shortest_hop_shares_all(folders):
