@@ -27,9 +27,9 @@ _WORKER_RATE = 22_050
 
 # Plain en-gb takes no variant.
 _ACCENTS = "en en-029 en-gb-scotland en-gb-x-gbclan en-gb-x-gbcwmd en-gb-x-rp en-us en-us-nyc"
-# eSpeak's variants that could be people: no robots, whispers or echoes, and the first three formants moved by factors of
-# 0.8 to 1.35 and within 1.15 of each other, as another length of the vocal tract does. A line is a family: voices too
-# alike to be split.
+# eSpeak's variants that could be people: no robots, whispers or echoes, and the first three formants moved by factors
+# of 0.8 to 1.35 and within 1.15 of each other, as another length of the vocal tract does. A line is a family: voices
+# too alike to be split.
 _WOMEN = """
     Andrea
     Annie
