@@ -11,7 +11,7 @@
  *     }
  *
  * The scores equal those of TensorFlow Lite Micro on the same window of samples, to the bit. Nothing is allocated,
- * nothing is global: any number of spotters may run at once. How it works stands in edgekws.c.
+ * nothing is global: any number of spotters may run at once. How it works stands in edgekws_window.c.
  */
 #ifndef EDGEKWS_H
 #define EDGEKWS_H
