@@ -16,7 +16,9 @@ from edgekws.workspace import write_json
 TARGETS = ("c99",)
 
 
-def make(artifact: Artifact, target: str, destination: Path, *, kernels: str = "portable") -> Path:
+def make(
+    artifact: Artifact, target: str, destination: Path, *, kernels: str = "portable", mode: str = "window"
+) -> Path:
     """Write the bundle into ``destination``, whole or not at all; a bundle that stands there is replaced.
 
     The same model gives the same bytes. Raises UserError where ``destination`` holds anything but an earlier bundle.
@@ -26,13 +28,17 @@ def make(artifact: Artifact, target: str, destination: Path, *, kernels: str = "
     if destination.exists() and not (destination / "manifest.json").exists():
         raise UserError(f"{destination} exists and is not a bundle (no manifest.json); choose another place with --out")
     with _replaced(destination), atomic_folder(destination) as folder:
-        plan = c_source.generate(artifact.graph, artifact.labels, folder, kernels=kernels, coding=artifact.coding)
+        plan = c_source.generate(
+            artifact.graph, artifact.labels, folder, kernels=kernels, coding=artifact.coding, mode=mode
+        )
         facts = {
             "target": target,
             "model": artifact.name,
             "kernels": kernels,
+            "mode": mode,
             "coding": artifact.coding,
             "window_samples": plan.window,
+            "hop_samples": plan.hop,
             "sample_rate": 16_000,
             "classes": plan.classes,
             "state_bytes": plan.state_bytes,

@@ -17,18 +17,20 @@ from convert.graph import Convolution, Dense, MaxPool
 from edgekws.errors import UserError
 from edgekws.training import progress_bar
 
-# every kernel set with the targets it is for and the optimization it is built with
+# every kernel set with the targets it is for, the optimization it is built with, and the mode
 BUILDS = (
-    ("portable", "cortex-m0", "-O2"),
-    ("portable", "cortex-m0", "-Os"),
-    ("portable", "cortex-m4", "-Os"),
-    ("dsp", "cortex-m4", "-O2"),
-    ("dsp_fast", "cortex-m4", "-O2"),
-    ("dsp", "cortex-m7", "-O2"),
-    ("dsp_fast", "cortex-m7", "-O2"),
-    ("dsp", "cortex-m33", "-O2"),
-    ("dsp_fast", "cortex-m33", "-O2"),
-    ("mve", "cortex-m55", "-O2"),
+    ("portable", "cortex-m0", "-O2", "window"),
+    ("portable", "cortex-m0", "-Os", "window"),
+    ("portable", "cortex-m4", "-Os", "window"),
+    ("dsp", "cortex-m4", "-O2", "window"),
+    ("dsp_fast", "cortex-m4", "-O2", "window"),
+    ("dsp_fast", "cortex-m4", "-O2", "sliding"),
+    ("dsp", "cortex-m7", "-O2", "window"),
+    ("dsp_fast", "cortex-m7", "-O2", "window"),
+    ("dsp", "cortex-m33", "-O2", "window"),
+    ("dsp_fast", "cortex-m33", "-O2", "window"),
+    ("mve", "cortex-m55", "-O2", "window"),
+    ("mve", "cortex-m55", "-O2", "sliding"),
 )
 
 
@@ -50,10 +52,11 @@ class Build:
     kernels: str
     target: str
     optimization: str
+    mode: str  # window, or sliding: a result every hop
     state_bytes: int | None
     stack_bytes: int | None
     flash_bytes: int | None
-    instructions: int | None  # of one window
+    instructions: int | None  # of one window; in sliding mode of one hop, once the first window is full
     layers: tuple[LayerCost, ...] = ()
     note: str = ""
 
@@ -72,13 +75,13 @@ class LayerProfile:
 
 def profile(artifact: Artifact, *, targets: tuple[str, ...] = ()) -> dict[str, Any]:
     """Costs layer by layer, and of every build (of ``targets`` alone where given), JSON-able."""
-    if unknown := set(targets) - {target for _, target, _ in BUILDS}:
+    if unknown := set(targets) - {target for _, target, *_ in BUILDS}:
         raise UserError(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(emulation.TARGETS)}")
     graph = artifact.graph
     wanted = [build for build in BUILDS if not targets or build[1] in targets]
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar("builds", len(wanted), unit="build") as bar:
 
-        def measured(build: tuple[str, str, str]) -> Build:
+        def measured(build: tuple[str, str, str, str]) -> Build:
             done = measure(artifact, *build)
             bar.update()
             return done
@@ -117,20 +120,23 @@ def layers(artifact: Artifact) -> list[LayerProfile]:
     return found
 
 
-def measure(artifact: Artifact, kernels: str, target: str, optimization: str) -> Build:
-    """Generate one build, and run it on one window of noise where the tools are installed."""
+def measure(artifact: Artifact, kernels: str, target: str, optimization: str, mode: str) -> Build:
+    """Generate one build, and run it on noise (a window; four hops more in sliding mode) where tools are installed."""
 
     def unmeasured(reason: str, state: int | None = None, rows: tuple[LayerCost, ...] = ()) -> Build:
-        return Build(kernels, target, optimization, state, None, None, None, rows, reason)
+        return Build(kernels, target, optimization, mode, state, None, None, None, rows, reason)
 
     with tempfile.TemporaryDirectory() as folder:
         try:
-            plan = c_source.generate(artifact.graph, artifact.labels, folder, kernels=kernels, coding=artifact.coding)
+            plan = c_source.generate(
+                artifact.graph, artifact.labels, folder, kernels=kernels, coding=artifact.coding, mode=mode
+            )
         except UserError as error:
             return unmeasured(str(error))
         if problem := emulation.missing_tools():
             return unmeasured(problem, plan.state_bytes, _layer_costs(plan, None))
-        clip = np.random.default_rng(0).integers(-32_768, 32_768, (1, artifact.graph.input.size)).astype(np.int16)
+        samples = plan.window + (4 * plan.hop if mode == "sliding" else 0)
+        clip = np.random.default_rng(0).integers(-32_768, 32_768, samples).astype(np.int16)
         try:
             whole = emulation.measure(folder, target, clip, optimization=optimization)
             staged = emulation.measure(folder, target, clip, optimization=optimization, by_stage=True)
@@ -140,10 +146,11 @@ def measure(artifact: Artifact, kernels: str, target: str, optimization: str) ->
         kernels,
         target,
         optimization,
+        mode,
         plan.state_bytes,
         whole.stack_bytes,
         whole.flash_bytes,
-        whole.instructions[0],
+        whole.instructions[-1],
         _layer_costs(plan, staged.stage_instructions),
     )
 
@@ -191,18 +198,26 @@ def text(figures: dict[str, Any]) -> str:
             f"{layer['kind']:14}{shapes[0]:>12}{shapes[1]:>12}{layer['multiply_accumulates']:>15,}"
             f"{layer['parameter_bytes']:>14,}{layer['whole_activation_bytes']:>15,}"
         )
-    lines += ["", f"{'kernels':12}{'target':14}{'':6}{'state B':>9}{'stack B':>9}{'flash B':>10}{'instructions':>15}"]
+    lines += [
+        "",
+        f"{'kernels':10}{'target':12}{'':5}{'mode':9}{'state B':>9}{'stack B':>9}{'flash B':>10}{'instructions':>15}",
+    ]
     for build in figures["builds"]:
         cells = [build[key] for key in ("state_bytes", "stack_bytes", "flash_bytes", "instructions")]
         shown = ["-" if cell is None else f"{cell:,}" for cell in cells]
         lines.append(
-            f"{build['kernels']:12}{build['target']:14}{build['optimization']:6}{shown[0]:>9}{shown[1]:>9}{shown[2]:>10}"
+            f"{build['kernels']:10}{build['target']:12}{build['optimization']:5}{build['mode']:9}{shown[0]:>9}{shown[1]:>9}{shown[2]:>10}"
             f"{shown[3]:>15}  {build['note']}".rstrip()
         )
-    lines.append("instructions: of one window, counted exactly under QEMU; not cycles, and no board was timed")
+    lines.append(
+        "instructions: of one window, or of one hop, counted exactly under QEMU; not cycles, and no board was timed"
+    )
     for build in figures["builds"]:
         if build["instructions"] is not None:
-            lines += ["", f"{build['kernels']} on {build['target']} ({build['optimization']}), layer by layer"]
+            lines += [
+                "",
+                f"{build['kernels']} on {build['target']} ({build['optimization']}, {build['mode']}), layer by layer",
+            ]
             lines.append(f"{'layer':16}{'kernel':30}{'state B':>9}{'flash B':>10}{'instructions':>15}{'share':>8}")
             lines += [
                 f"{row['name']:16}{row['kernel']:30}{row['state_bytes']:>9,}{row['flash_bytes']:>10,}"

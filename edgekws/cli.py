@@ -94,7 +94,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     _artifact_arguments(bundle)
     bundle.add_argument("--target", default="c99", help="what the bundle is for (c99)")
-    bundle.add_argument("--kernels", default="portable", help="the engine's kernel set (portable)")
+    bundle.add_argument(
+        "--kernels", default="portable", help="the engine's kernel set: portable (default), dsp, dsp_fast, mve, avx2"
+    )
+    bundle.add_argument("--mode", default="window", help="window: a result a second; sliding: one every hop (window)")
     bundle.add_argument(
         "--out", type=Path, metavar="DIR", help="the folder (RUN/bundles/TARGET; for a .tflite file NAME-TARGET)"
     )
@@ -234,7 +237,7 @@ def _bundle(args: argparse.Namespace) -> int:
 
     made_from = artifact.load(args.run, args.coding)
     beside = args.run / "bundles" / args.target if args.run.is_dir() else Path(f"{args.run.stem}-{args.target}")
-    print(bundle.make(made_from, args.target, args.out or beside, kernels=args.kernels))
+    print(bundle.make(made_from, args.target, args.out or beside, kernels=args.kernels, mode=args.mode))
     return 0
 
 
