@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from convert.c_kernels import Kernel, KernelSet, Stage
-from convert.c_quantization import INT32_MAX, Scaling
+from convert.c_quantization import INT32_MAX
 
 BLOCK = 16  # output channels, as in kernels_avx2.c
 POSITIONS = 48  # a call: memory is cheap here
@@ -32,7 +30,7 @@ TOOM_COOK_SCALE = 360  # of its sums
 def stage(stage: Stage, positions: int | None) -> Kernel:
     """The fastest kernel that computes the stage exactly."""
     wanted = max(positions or POSITIONS, stage.pool)
-    scaling, scratch = _padded(stage.scaling), wanted * BLOCK * 4
+    scaling, scratch = stage.scaling.padded(BLOCK), wanted * BLOCK * 4
     if stage.scaling.zero_point != -128 or stage.scaling.minimum != -128 or stage.scaling.shift.max() > 0:
         reason = "scaling in vectors needs ReLU, zero point -128 and shifts to the right"
         return Kernel("edgekws_convolve_avx2_any", _weights(stage.weights), wanted, reason, scratch, scaling)
@@ -59,18 +57,6 @@ def _weights(weights: np.ndarray) -> np.ndarray:
     rows = weights.reshape(len(weights), -1).astype(np.int16)
     rows = np.pad(rows, ((0, -len(rows) % BLOCK), (0, rows.shape[1] % 2)))
     return rows.reshape(-1, BLOCK, rows.shape[1] // 2, 2).swapaxes(1, 2)
-
-
-def _padded(scaling: Scaling) -> Scaling:
-    """One multiplier and shift a channel, and values for the channels that fill the last block."""
-    size = scaling.bias.size
-
-    def padded(values: np.ndarray) -> np.ndarray:
-        return np.pad(np.broadcast_to(values, size), (0, -size % BLOCK))
-
-    return replace(
-        scaling, bias=padded(scaling.bias), multiplier=padded(scaling.multiplier), shift=padded(scaling.shift)
-    )
 
 
 KERNELS = KernelSet(

@@ -8,7 +8,7 @@ from convert.c_kernels import Kernel, KernelSet, Stage
 
 # As in kernels_mve.c:
 SHAPES = {(16, 5), (32, 5), (48, 5), (64, 5), (96, 5), (128, 5), (64, 3), (128, 3)}  # input channels, taps
-SAMPLE_TAPS, SAMPLE_POSITIONS = 5, 12
+SAMPLE_TAPS, SAMPLE_POSITIONS, ANY_POSITIONS = 5, 12, 8
 SLOTS, BLOCK, LANES = 12, 16, 16
 
 
@@ -20,7 +20,7 @@ def stage(stage: Stage, positions: int | None) -> Kernel:
         if (stage.in_channels, stage.taps) in SHAPES and stage.out_channels % BLOCK == 0 and stage.pool <= SLOTS:
             return _tiled(stage, positions)
         problem = "no faster kernel has this shape"
-    return Kernel("edgekws_convolve_mve", stage.weights, positions or stage.pool, problem)
+    return _any_shape(stage, positions, problem)
 
 
 def _not_plain(stage: Stage) -> str | None:
@@ -30,6 +30,14 @@ def _not_plain(stage: Stage) -> str | None:
     if stage.scaling.shift.max() > 0:
         return "the faster kernels need scales that shift to the right"
     return "the faster kernels need stride 1" if stage.stride > 1 else None
+
+
+def _any_shape(stage: Stage, positions: int | None, reason: str) -> Kernel:
+    rows = stage.weights.reshape(stage.out_channels, -1)
+    rows = np.pad(rows, ((0, -len(rows) % 4), (0, -rows.shape[1] % LANES)))
+    weights = rows.reshape(-1, 4, rows.shape[1] // LANES, LANES).swapaxes(1, 2)
+    scaling = stage.scaling.padded(4)
+    return Kernel("edgekws_convolve_mve", weights, max(positions or ANY_POSITIONS, stage.pool), reason, scaling=scaling)
 
 
 def _constants(stage: Stage) -> np.ndarray:
@@ -73,7 +81,7 @@ KERNELS = KernelSet(
     8,
     ("kernels_mve.c",),
     stage,
-    readable_past_end=SAMPLE_TAPS - 1,
+    readable_past_end=LANES - 1,
     dense_function="edgekws_dense_mve",
     requires="defined(__ARM_FEATURE_MVE)",
     hint="these kernels need Helium: compile for a Cortex-M52, M55 or M85, or choose other kernels",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,15 @@ class Scaling:
     @property
     def per_channel(self) -> bool:
         return self.multiplier.size == self.bias.size
+
+    def padded(self, multiple: int) -> Scaling:
+        """One multiplier and shift a channel, and zeros for the channels that fill the last vector."""
+        size = self.bias.size
+
+        def fill(values: np.ndarray) -> np.ndarray:
+            return np.pad(np.broadcast_to(values, size), (0, -size % multiple))
+
+        return replace(self, bias=fill(self.bias), multiplier=fill(self.multiplier), shift=fill(self.shift))
 
 
 def quantized_multiplier(real: float) -> tuple[int, int]:

@@ -4,11 +4,66 @@
  * loaded, so the fewer loads, the fewer instructions: each kernel below says how it uses a load more than once.
  *
  * Requantising in vectors: VQRDMULH is TensorFlow Lite's high multiply. VRSHL rounds halves up, not away from zero, which
- * differs for negative results only; where ReLU cuts these off, it is exact. The fast kernels are chosen only then (zero
- * point and minimum -128, shifts to the right); saturating to uint8 and subtracting 128 does the rest. */
+ * differs for negative results only; where ReLU cuts these off, it is exact. The fastest kernels are chosen only then
+ * (zero point and minimum -128, shifts to the right); saturating to uint8 and subtracting 128 does the rest. */
 #include "edgekws_kernels.h"
 
 #include <arm_mve.h>
+
+/* Any shape, any quantization. A vector of activations serves four output channels; requantising works on all four.
+ *
+ * Weights: int8, (out_channels / 4, taps * in_channels / 16, 4, 16), both quotients rounded up, filled with zeros; so up
+ * to 15 values beyond a run are read and do not matter. */
+static inline int32x4_t dot_four(const int8_t *in, const int8_t *weights, uint32_t vectors)
+{
+    int32_t sums[4] = {0, 0, 0, 0};
+    register uint32_t count __asm__("lr") = vectors;
+    __asm__("dls lr, lr\n"
+            "1:\n"
+            "vldrb.u8 q0, [%[in]], #16\n"
+            "vldrw.u32 q1, [%[weights]], #16\n"
+            "vldrw.u32 q2, [%[weights]], #16\n"
+            "vmladava.s8 %[sum0], q0, q1\n"
+            "vldrw.u32 q1, [%[weights]], #16\n"
+            "vmladava.s8 %[sum1], q0, q2\n"
+            "vldrw.u32 q2, [%[weights]], #16\n"
+            "vmladava.s8 %[sum2], q0, q1\n"
+            "vmladava.s8 %[sum3], q0, q2\n"
+            "le lr, 1b\n"
+            : [in] "+r"(in), [weights] "+r"(weights), "+r"(count), [sum0] "+Te"(sums[0]), [sum1] "+Te"(sums[1]),
+              [sum2] "+Te"(sums[2]), [sum3] "+Te"(sums[3])
+            :
+            : "q0", "q1", "q2", "memory");
+    return vld1q_s32(sums);
+}
+
+static inline int32x4_t requantize_four(const edgekws_scaling *scaling, uint32_t channel, int32x4_t sums)
+{
+    const int32x4_t shift = vldrbq_s32(scaling->shift + channel), zero = vdupq_n_s32(0);
+    const int32x4_t left = vmaxq_s32(shift, zero), right = vminq_s32(shift, zero);
+    const int32x4_t biased = vshlq_s32(vaddq_s32(sums, vld1q_s32(scaling->bias + channel)), left);
+    const int32x4_t scaled = vqrdmulhq_s32(biased, vld1q_s32(scaling->multiplier + channel));
+    const int32x4_t away = vqaddq_s32(scaled, vshrq_n_s32(vandq_s32(scaled, right), 31)); /* negative halves: down */
+    const int32x4_t value = vaddq_n_s32(vrshlq_s32(away, right), scaling->zero_point);
+    return vminq_s32(vmaxq_s32(value, vdupq_n_s32(scaling->minimum)), vdupq_n_s32(127));
+}
+
+void edgekws_convolve_mve(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out, uint32_t outputs,
+                          uint32_t pool, edgekws_scratch *scratch)
+{
+    const uint32_t vectors = ((uint32_t)stage->taps * stage->in_channels + 15) / 16;
+    const uint32_t step = (uint32_t)stage->stride * stage->in_channels, channels = stage->out_channels;
+    (void)scratch;
+    for (; outputs; outputs--, in += pool * step, out += channels) {
+        const int8_t *weights = stage->weights;
+        for (uint32_t channel = 0; channel < channels; channel += 4, weights += vectors * 64) {
+            int32x4_t maximum = dot_four(in, weights, vectors);
+            for (uint32_t position = 1; position < pool; position++)
+                maximum = vmaxq_s32(maximum, dot_four(in + position * step, weights, vectors));
+            vstrbq_p_s32(out + channel, requantize_four(&stage->scaling, channel, maximum), vctp32q(channels - channel));
+        }
+    }
+}
 
 /* The dot product of `count` values, any number. */
 static inline int32_t dot(const int8_t *a, const int8_t *b, uint32_t count)
@@ -17,26 +72,6 @@ static inline int32_t dot(const int8_t *a, const int8_t *b, uint32_t count)
     for (; count > 16; count -= 16, a += 16, b += 16) sum = vmladavaq_s8(sum, vld1q_s8(a), vld1q_s8(b));
     const mve_pred16_t rest = vctp8q(count);
     return vmladavaq_p_s8(sum, vld1q_z_s8(a, rest), vld1q_z_s8(b, rest), rest);
-}
-
-/* Any shape, any quantization. Weights: int8, (out_channels, taps * in_channels). */
-void edgekws_convolve_mve(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out, uint32_t outputs,
-                          uint32_t pool, edgekws_scratch *scratch)
-{
-    const uint32_t run = (uint32_t)stage->taps * stage->in_channels;
-    const uint32_t step = (uint32_t)stage->stride * stage->in_channels;
-    (void)scratch;
-    for (; outputs; outputs--, in += pool * step) {
-        const int8_t *weights = stage->weights;
-        for (uint32_t channel = 0; channel < stage->out_channels; channel++, weights += run) {
-            int32_t maximum = INT32_MIN;
-            for (uint32_t position = 0; position < pool; position++) {
-                const int32_t sum = dot(in + position * step, weights, run);
-                if (sum > maximum) maximum = sum;
-            }
-            *out++ = edgekws_requantize(&stage->scaling, channel, maximum);
-        }
-    }
 }
 
 void edgekws_dense_mve(const edgekws_dense *dense, const void *weights, const edgekws_value *in, uint32_t values,
