@@ -117,7 +117,8 @@ def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str
     sources = sorted(str(path) for path in folder.glob("*.c"))
     command = [compiler, "-std=c99", "-O2", *WARNINGS, "-DEDGEKWS_TRACE", "-shared", "-fPIC", *flags]
     command += [*os.environ.get("EDGEKWS_CFLAGS", "").split(), *sources]
-    subprocess.run([*command, "-o", str(library)], check=True, timeout=600)
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # not for the compiler
+    subprocess.run([*command, "-o", str(library)], env=environment, check=True, timeout=600)
     loaded = ctypes.CDLL(str(library))
     loaded.edgekws_push.restype = ctypes.c_size_t
     loaded.edgekws_push.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]

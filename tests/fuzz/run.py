@@ -25,13 +25,13 @@ COMPILE = ("clang", "-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-f
 POOLED = Block((Convolution(3, 5),), MaxPool(3))
 PADDED = Block((Convolution(2, 3), Convolution(3, 4)), MaxPool(5, "same"))
 MODELS = {  # with their hops
-    "floor-pools": (Architecture("", (Block((Convolution(3, 5),)), *(POOLED,) * 4), (), 500), 81),
-    "ceil-pools": (Architecture("", (PADDED,) * 2, (6,), 303), 25),
+    "floor-pools": (Architecture("", (Block((Convolution(3, 5),)), *(POOLED,) * 3), (), 200), 27),
+    "ceil-pools": (Architecture("", (PADDED,) * 2, (6,), 153), 25),
     "strides": (
-        Architecture("", (Block((Convolution(3, 40, 10),)), Block((Convolution(3, 2, 3),), MaxPool(2))), (), 607),
+        Architecture("", (Block((Convolution(3, 40, 10),)), Block((Convolution(3, 2, 3),), MaxPool(2))), (), 307),
         60,
     ),
-    "valid": (Architecture("", (Block((Convolution(3, 25, 1, "valid"),), MaxPool(4, "same")),) * 2, (), 400), 16),
+    "valid": (Architecture("", (Block((Convolution(3, 25, 1, "valid"),), MaxPool(4, "same")),) * 2, (), 190), 16),
 }
 
 
