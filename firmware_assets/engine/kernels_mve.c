@@ -102,8 +102,9 @@ void edgekws_dense_mve(const edgekws_dense *dense, const void *weights, const ed
     "vmla.s32 q5, q3, r3\n"                                                                                            \
     "vmla.s32 q5, q4, r4\n" SCALE_AND_NARROW("q5", "r5", "r6", "r8", narrow, into)
 
-static inline void four_samples(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out,
-                                const uint32_t *offsets)
+/* Out of line: the loop takes nearly every register. */
+EDGEKWS_NOINLINE static void four_samples(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out,
+                                          const uint32_t *offsets)
 {
     const int32_t *constants = stage->weights;
     register const edgekws_value *x __asm__("r0") = in; /* ends as a weight */
