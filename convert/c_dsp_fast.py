@@ -24,7 +24,7 @@ TRANSFORM = np.array(  # of the filter: points by taps
         [0, 0, 0, 0, 90],
     ]
 )
-SUMS_BYTES = 2 * c_dsp.POSITIONS * 4
+SUMS_BYTES = c_dsp.POSITIONS * 4
 CHUNK_BYTES = POINTS * (CHUNK // 2 + 2) * c_dsp.BLOCK * 4
 
 

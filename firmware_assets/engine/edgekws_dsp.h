@@ -17,7 +17,7 @@
 #define EDGEKWS_INLINE static inline
 #endif
 
-/* Of one channel: the bias doubled, the multiplier, 2^(shift - 1) + zero point * 2^shift, and the shift to the right. */
+/* Of one channel: the bias doubled, the multiplier, 2^(shift - 1) + zero point * 2^shift, the shift to the right. */
 typedef struct {
     int32_t bias, multiplier, offset, shift;
 } edgekws_dsp_channel;

@@ -1,5 +1,5 @@
-/* Toom-Cook (Winograd) convolution F(4, 5) for cores with the DSP extension: 8 multiplications for 4 outputs of a filter
- * of 5 taps, in place of 20.
+/* Toom-Cook (Winograd) convolution F(4, 5) for cores with the DSP extension: 8 multiplications for 4 outputs of a
+ * filter of 5 taps, in place of 20.
  *
  * The filter g and a tile of 8 frames d are each taken to 8 numbers, whose products, summed over the channels in, give
  * the 4 outputs y. Each number belongs to a point: the product of two polynomials is known from its values at as many
@@ -18,8 +18,8 @@
  *
  * Nothing is rounded, so the bits are those of the direct way:
  * - Of int8 weights and values, those of the filter are within 12800 and those of the frames within 50 * 128: int16.
- * - Sums may wrap; they are right modulo 2^32, and 360 y fits int32: the generator proves it from the weights, channel by
- *   channel, and takes the direct kernel where it fails.
+ * - Sums may wrap; they are right modulo 2^32, and 360 y fits int32: the generator proves it from the weights, and
+ *   takes the direct kernel where it fails.
  * - 360 y times the inverse of 45 modulo 2^32 is 8 y. The maximum over the pool is taken before that.
  *
  * Shapes: 5 taps, stride 1, channels in a multiple of 32 (a *chunk*) up to 128, pool at most 12, any number of channels
@@ -27,7 +27,7 @@
  * past its input, for outputs that are not used.
  * Weights, for every two channels out: their two edgekws_dsp_channel; then for every chunk, point and pair of channels
  * in, a pair of int16 for each of the two.
- * Scratch: the transformed tiles, with room for the 6 sums of a point behind it; then 12 sums for each of two channels. */
+ * Scratch: the transformed tiles, with room for the 6 sums of a point behind each; then the 12 sums of a channel. */
 #include "edgekws_dsp.h"
 
 enum { TILES = 3, TILE = 4, POSITIONS = TILES * TILE, CHUNK = 32, POINTS = 8 };
@@ -49,7 +49,7 @@ EDGEKWS_NOINLINE static void multiply_points(uint32_t *tiles, const uint32_t *we
     register uint32_t *r0 __asm__("r0") = tiles;
     register const uint32_t *r1 __asm__("r1") = weights;
     register const uint32_t *r2 __asm__("r2") = tiles + POINTS * POINT;
-    /* All registers are needed, so they are saved here and not named to the compiler: it may want some itself. */
+    /* Needs all registers, so it saves them itself. */
     __asm__ volatile("push {r2-r12, lr}\n"
                      "1:\n" THREE_PAIRS(SET_A, SET_B) THREE_PAIRS(ADD_A, ADD_B) THREE_PAIRS(ADD_A, ADD_B)
                      THREE_PAIRS(ADD_A, ADD_B) THREE_PAIRS(ADD_A, ADD_B)
@@ -130,7 +130,7 @@ EDGEKWS_INLINE void outputs_of_tile(const uint32_t *sums, uint32_t y[TILE])
     y[3] = d1 + 8 * d2 + d3 + sums[7 * POINT];
 }
 
-/* The usual case, 4 outputs of 3 positions, ReLU, of the channels from `channel` to `end`: only the outputs are stored. */
+/* The usual case, 4 outputs of 3 positions, ReLU, of the channels from `channel` to `end`: only outputs are stored. */
 #if EDGEKWS_DSP_ASM
 /* y0 to y3 of a tile come to r5, r7, r8 and r4; r10 is the maximum of what the next output shares with the tile before.
  * r0 walks through the channels, r1 through their sums, r2 through the output in steps of r3, one frame. */
@@ -154,7 +154,7 @@ EDGEKWS_NOINLINE static void put_four(const edgekws_dsp_channel *channel, const 
     register edgekws_value *r2 __asm__("r2") = out;
     register uint32_t r3 __asm__("r3") = step * sizeof *out + 0 * sizeof(point_is_54_words);
     register const edgekws_dsp_channel *r12 __asm__("r12") = end;
-    /* All registers are needed, so they are saved here and not named to the compiler: it may want some itself. */
+    /* Needs all registers, so it saves them itself. */
     __asm__ volatile("push {r2-r12, lr}\n"
                      "movw lr, #0x4FA5\n movt lr, #0xA4FA\n"
                      "1: ldrd r12, r11, [r0, #8]\n"
