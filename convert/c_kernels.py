@@ -83,7 +83,13 @@ def portable_stage(stage: Stage, positions: int | None) -> Kernel:
 
 KERNELS = KernelSet("portable", 8, ("kernels_portable.c",), portable_stage)
 # Each has its set as KERNELS.
-MODULES = {"portable": "convert.c_kernels", "avx2": "convert.c_avx2", "mve": "convert.c_mve", "dsp": "convert.c_dsp", "dsp_fast": "convert.c_dsp_fast"}
+MODULES = {
+    "portable": "convert.c_kernels",
+    "mve": "convert.c_mve",
+    "avx2": "convert.c_avx2",
+    "dsp": "convert.c_dsp",
+    "dsp_fast": "convert.c_dsp_fast",
+}
 
 
 def find(name: str) -> KernelSet:
