@@ -26,7 +26,7 @@ def fake_quant_model(architecture: Architecture, *, classes: int, dropout: float
     import tensorflow_model_optimization as tfmot
     import tf_keras
 
-    tf_keras.backend.reset_uids()  # layers named by TFMOT get the same names, and the .tflite the same bytes, every time
+    tf_keras.backend.reset_uids()  # TFMOT then gives its layers the same names every time
     plain = network.build(architecture, classes=classes, dropout=dropout, keras=tf_keras)
     model = tfmot.quantization.keras.quantize_model(plain)
     quantizers = tfmot.quantization.keras.quantizers
