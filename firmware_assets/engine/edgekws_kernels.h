@@ -1,4 +1,4 @@
-/* Between the scheduler (edgekws.c), the generated model (edgekws_model.c) and the kernels (kernels_*.c).
+/* Between the scheduler (edgekws_*.c), the generated model (edgekws_model.c) and the kernels (kernels_*.c).
  *
  * A *stage* is one convolution with the max pool behind it, if there is one. It reads frames (in_channels values of one
  * point in time) and writes frames of out_channels values. The scheduler keeps the last frames of its input side by side
@@ -113,14 +113,14 @@ void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values)
 
 edgekws_stage_kernel edgekws_convolve_portable;
 edgekws_dense_kernel edgekws_dense_portable;
+edgekws_stage_kernel edgekws_convolve_dsp_1, edgekws_convolve_dsp_3, edgekws_convolve_dsp_5;
+edgekws_stage_kernel edgekws_convolve_dsp_1_narrow, edgekws_convolve_dsp_3_narrow, edgekws_convolve_dsp_5_narrow;
 edgekws_stage_kernel edgekws_convolve_mve, edgekws_convolve_mve_samples;
 edgekws_stage_kernel edgekws_convolve_mve_16x5, edgekws_convolve_mve_32x5, edgekws_convolve_mve_48x5;
 edgekws_stage_kernel edgekws_convolve_mve_64x5, edgekws_convolve_mve_96x5, edgekws_convolve_mve_128x5;
 edgekws_stage_kernel edgekws_convolve_mve_64x3, edgekws_convolve_mve_128x3;
 edgekws_dense_kernel edgekws_dense_mve;
 edgekws_stage_kernel edgekws_convolve_avx2, edgekws_convolve_avx2_any, edgekws_convolve_avx2_toom_cook;
-edgekws_stage_kernel edgekws_convolve_dsp_1, edgekws_convolve_dsp_3, edgekws_convolve_dsp_5;
-edgekws_stage_kernel edgekws_convolve_dsp_1_narrow, edgekws_convolve_dsp_3_narrow, edgekws_convolve_dsp_5_narrow;
 edgekws_stage_kernel edgekws_convolve_dsp_samples;
 edgekws_stage_kernel edgekws_convolve_dsp_fast;
 
