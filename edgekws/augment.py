@@ -40,58 +40,59 @@ class Front(keras.layers.Layer):
         self.settings = settings
         self.input_coding = input_coding
         self.noises = noises
+        self.noise_rms = np.array(
+            [max(np.sqrt(np.mean(np.square(n, dtype=np.float32))), 1.0) for n in noises], np.float32
+        )
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def call(self, samples: Any, training: bool = False) -> Any:
-        wave = ops.cast(samples, "float32")
-        if training:
-            wave = self._augmented(wave)
-            wave = ops.clip(ops.round(wave), -32_768, 32_767)
-        return ops.reshape(self._coded(wave) / 128.0, (-1, 1, CLIP_SAMPLES, 1))
+        wave = self._augmented(samples) if training else ops.cast(samples, "float32")
+        return ops.reshape(self._coded(wave), (-1, 1, CLIP_SAMPLES, 1))
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         return (input_shape[0], 1, CLIP_SAMPLES, 1)
 
     def _coded(self, wave: Any) -> Any:
+        """``code / 128`` of a wave on the scale of int16, limited to it; the augmented one is rounded on the way."""
         if self.input_coding == "linear":
-            return ops.minimum(ops.floor((wave + 128.0) / 256.0), 127.0)
-        table = ops.convert_to_tensor(coding.table(self.input_coding).astype(np.float32))
-        return ops.take(table, ops.cast(wave, "int32") + 32_768)
+            return ops.clip(ops.floor(wave * (1 / 256) + 0.5), -128.0, 127.0) * (1 / 128)
+        table = ops.convert_to_tensor(coding.table(self.input_coding).astype(np.float32) / 128)
+        return ops.take(table, ops.cast(ops.clip(wave + 32_768.5, 0.0, 65_535.0), "int32"))
 
     def _uniform(self, low: float, high: float, batch: Any) -> Any:
         return keras.random.uniform((batch, 1), low, high, dtype="float32", seed=self.seed_generator)
 
-    def _augmented(self, wave: Any) -> Any:
-        settings, batch = self.settings, ops.shape(wave)[0]
+    def _augmented(self, samples: Any) -> Any:
+        """Shift, gain and noise; every pass over the samples counts, so gains are folded into one factor a clip."""
+        settings, batch = self.settings, ops.shape(samples)[0]
         if settings.shift_ms:
-            wave = self._shifted(wave, round(settings.shift_ms * SAMPLE_RATE / 1000), batch)
-        if settings.gain_db:
-            wave = wave * _amplitude(self._uniform(-settings.gain_db, settings.gain_db, batch))
-        if settings.noise_probability and len(self.noises):
-            wave = wave + self._noise_for(wave, batch)
-        return wave
+            samples = self._shifted(samples, round(settings.shift_ms * SAMPLE_RATE / 1000), batch)
+        wave = ops.cast(samples, "float32")
+        gain = _amplitude(self._uniform(-settings.gain_db, settings.gain_db, batch)) if settings.gain_db else 1.0
+        if not (settings.noise_probability and len(self.noises)):
+            return wave * gain
+        noise, factor = self._noise(batch)
+        return wave * gain + noise * (factor * gain * ops.sqrt(ops.mean(ops.square(wave), axis=1, keepdims=True)))
 
-    def _shifted(self, wave: Any, limit: int, batch: Any) -> Any:
+    def _shifted(self, samples: Any, limit: int, batch: Any) -> Any:
         """Each clip moved by its own whole number of samples, as one gather from the zero-padded batch."""
         width = CLIP_SAMPLES + 2 * limit
-        padded = ops.reshape(ops.pad(wave, ((0, 0), (limit, limit))), (-1,))
+        padded = ops.reshape(ops.pad(samples, ((0, 0), (limit, limit))), (-1,))
         start = ops.cast(self._uniform(0.0, 2.0 * limit + 1.0, batch), "int32")
         start = ops.minimum(start, 2 * limit) + ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1)) * width
         return ops.take(padded, start + ops.reshape(ops.arange(CLIP_SAMPLES, dtype="int32"), (1, -1)))
 
-    def _noise_for(self, wave: Any, batch: Any) -> Any:
+    def _noise(self, batch: Any) -> tuple[Any, Any]:
+        """A noise for each clip, float32 (batch, 16000), and what scales it under a clip of RMS 1, (batch, 1)."""
         settings = self.settings
         chosen = ops.cast(ops.reshape(self._uniform(0.0, float(len(self.noises)), batch), (-1,)), "int32")
         chosen = ops.minimum(chosen, len(self.noises) - 1)
         noise = ops.cast(ops.take(ops.convert_to_tensor(self.noises), chosen, axis=0), "float32")
+        level = ops.reshape(ops.take(ops.convert_to_tensor(self.noise_rms), chosen), (-1, 1))
         ratio = _amplitude(-self._uniform(settings.snr_db_low, settings.snr_db_high, batch))
         wanted = ops.cast(self._uniform(0.0, 1.0, batch) < settings.noise_probability, "float32")
-        return noise * (wanted * ratio * _rms(wave) / ops.maximum(_rms(noise), 1.0))
+        return noise, wanted * ratio / level
 
 
 def _amplitude(decibels: Any) -> Any:
     return ops.power(10.0, decibels / 20.0)
-
-
-def _rms(wave: Any) -> Any:
-    return ops.sqrt(ops.mean(ops.square(wave), axis=1, keepdims=True))

@@ -52,7 +52,7 @@ def test_gain_stays_within_its_decibels():
 def test_noise_comes_at_the_drawn_ratio_and_share():
     x = clips(400) // 4
     noise = noise_windows([np.random.default_rng(1).normal(0, 3_000, 48_000).astype(np.int16)])
-    wave = np.asarray(Front(Augment(0.0, 0.0, 0.25, 10.0, 10.0), "linear", noise, 1)._augmented(x.astype(np.float32)))
+    wave = np.asarray(Front(Augment(0.0, 0.0, 0.25, 10.0, 10.0), "linear", noise, 1)._augmented(x))
     added = wave - x
     noisy = np.abs(added).max(1) > 0
     assert 0.15 < noisy.mean() < 0.35

@@ -108,9 +108,7 @@ def test_any_chunks(largest, folders):
     assert_equal_to_windows(read, folders, chunk=largest)
 
 
-@pytest.mark.skipif(
-    not CPU.exists() or " avx2 " not in CPU.read_text(), reason="this machine's processor has no AVX2"
-)
+@pytest.mark.skipif(not CPU.exists() or " avx2 " not in CPU.read_text(), reason="this machine's processor has no AVX2")
 @pytest.mark.parametrize("shape", ["six blocks", "two convolutions, deep", "ceil pools, deep", "strides all the way"])
 def test_avx2(shape, folders):
     read = graph.read(synthetic_tflite.build(DEEPER[shape], 5))
