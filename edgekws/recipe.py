@@ -69,7 +69,7 @@ class Augment:
 class Training:
     """Float training."""
 
-    epochs: int = _key(20, "passes over the training clips at most", low=1)
+    epochs: int = _key(16, "passes over the training clips at most", low=1)
     batch_size: int = _key(64, "clips a step", low=1)
     learning_rate: float = _key(0.002, "peak of the cosine schedule (Adam)", low=1e-8, high=1)
     warmup_epochs: float = _key(1.0, "epochs of linear warm-up", low=0)

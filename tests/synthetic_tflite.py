@@ -5,7 +5,9 @@ Scales are chosen from the weights' statistics so that activations use the int8 
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import flatbuffers
 import numpy as np
@@ -168,3 +170,15 @@ class _Writer:
         builder = flatbuffers.Builder(1 << 16)
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
+
+
+def main() -> None:
+    """``python tests/synthetic_tflite.py ARCHITECTURE FILE``: a catalogue model with random weights, to be profiled."""
+    from edgekws import catalogue
+
+    name, path = sys.argv[1:]
+    Path(path).write_bytes(build(catalogue.find(name).architecture))
+
+
+if __name__ == "__main__":
+    main()
