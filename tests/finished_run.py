@@ -45,6 +45,7 @@ def build(folder: Path, clips: Corpus, *, wrong: int = 2, float_wrong: int = 2, 
     """The folder up to predictions.npz, with `wrong` clips heard wrongly by int8 and `float_wrong` by float."""
     tables = {"name": "made", "data": {"words": list(clips.words)}, "quantization": {"epochs": qat_epochs}}
     run = workspace.open_run(folder / "made", recipe.from_tables(tables))
+    workspace.begin(run, clips)
     architecture = catalogue.find(run.recipe.model.architecture).architecture
     run.int8_model.write_bytes(synthetic_tflite.build(architecture, len(clips.words)))
     run.history.write_text(history(3))
