@@ -1,7 +1,8 @@
 """The generated engine, compiled for this machine, equals TensorFlow Lite Micro to the bit."""
 
-from __future__ import os
+from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from functools import cache
