@@ -1,5 +1,8 @@
 """Recipes: defaults, round trips, and one clear error for each mistake."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 
 from edgekws import recipe
@@ -58,3 +61,10 @@ def test_missing_and_broken_files(tmp_path):
 
 def test_integers_are_taken_for_numbers():
     assert recipe.from_tables({"model": {"dropout": 0}}).model.dropout == 0.0
+
+
+def test_the_recipes_that_ship_load():
+    shipped = [path for path in (files("edgekws") / "recipes").iterdir() if path.name.endswith(".toml")]
+    assert shipped
+    for path in shipped:
+        assert recipe.load(Path(str(path))).name == path.name.removesuffix(".toml")
