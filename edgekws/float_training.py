@@ -12,6 +12,7 @@ import numpy as np
 
 from edgekws import catalogue, network, training, workspace
 from edgekws.corpus import Corpus
+from edgekws.errors import UserError
 from edgekws.files import atomic_write
 from edgekws.recipe import Recipe
 from edgekws.workspace import Run
@@ -23,6 +24,7 @@ class Device:
 
     words: str
     scope: AbstractContextManager[Any]
+    count: int = 1
     jit_compile: bool | str = "auto"
 
 
@@ -33,13 +35,17 @@ def train(run: Run, clips: Corpus) -> None:
 
     recipe = run.recipe
     device = find_device()
+    if recipe.training.batch_size % device.count:
+        raise UserError(
+            f"training.batch_size must be a multiple of the {device.count} devices, got {recipe.training.batch_size}"
+        )
     print(f"training {recipe.model.architecture} on {device.words}, {keras.backend.backend()} backend", flush=True)
     if recipe.training.mixed_precision != "none":
         keras.mixed_precision.set_global_policy(f"mixed_{recipe.training.mixed_precision}")
     try:
         with device.scope:
             core, model = _compiled(keras, recipe, clips, device)
-            outcome = _fit(keras, run, clips, model)
+            outcome = _fit(keras, run, clips, model, device.count)
     finally:
         keras.mixed_precision.set_global_policy("float32")
     model.set_weights(outcome.best)
@@ -76,7 +82,7 @@ def find_device() -> Device:
 
         found = tf.config.list_physical_devices("GPU")
         if len(found) > 1:
-            return Device(f"{len(found)} GPUs (data parallel)", tf.distribute.MirroredStrategy().scope())
+            return Device(f"{len(found)} GPUs (data parallel)", tf.distribute.MirroredStrategy().scope(), len(found))
         if found:
             return Device(tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU"), nullcontext())
         # XLA on a CPU takes longer to compile this step than it saves
@@ -84,7 +90,7 @@ def find_device() -> Device:
     devices = keras.distribution.list_devices()
     if len(devices) > 1:
         keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
-        return Device(f"{len(devices)} devices (data parallel)", nullcontext())
+        return Device(f"{len(devices)} devices (data parallel)", nullcontext(), len(devices))
     return Device(devices[0] if devices else "CPU", nullcontext())
 
 
@@ -119,14 +125,14 @@ def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device) -> tupl
     return core, model
 
 
-def _fit(keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outcome:
+def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int) -> training.Outcome:
     settings = run.recipe.training
     learn, validate = clips.split("training"), clips.split("validation")
     return training.fit(
         keras,
         model,
         training.batches(keras, learn.samples, learn.labels, settings.batch_size, run.recipe.seed),
-        training.batches(keras, validate.samples, validate.labels, settings.batch_size, None),
+        training.batches(keras, validate.samples, validate.labels, settings.batch_size, None, devices=devices),
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         patience=settings.patience,

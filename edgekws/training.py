@@ -42,11 +42,15 @@ def batches(
     batch_size: int,
     seed: int | None,
     prepare: Prepare | None = None,
+    devices: int = 1,
 ) -> Any:
     """A Keras dataset over int16 clips (n, 16000) and labels (n,): shuffled by ``seed`` and epoch, or in order (None).
 
-    ``prepare(clips, epoch, step)`` makes the network's input where the model does not do so itself.
+    ``prepare(clips, epoch, step)`` makes the network's input where the model does not do so itself. Every batch can be
+    shared out evenly among ``devices``: in order, the last few clips beyond a multiple of them are left out.
     """
+    if seed is None:
+        labels = labels[: len(labels) - len(labels) % devices]
     base = keras.utils.PyDataset if hasattr(keras.utils, "PyDataset") else keras.utils.Sequence
 
     class Batches(base):  # type: ignore[misc, valid-type]

@@ -94,6 +94,11 @@ def test_order_depends_on_seed_and_epoch_alone():
     assert len(training.batches(keras, SAMPLES, LABELS, 8, None)) == 7
 
 
+def test_batches_can_be_shared_out_among_devices():
+    shared = training.batches(keras, SAMPLES[:47], LABELS[:47], 8, None, devices=4)
+    assert [len(shared[i][1]) for i in range(len(shared))] == [8, 8, 8, 8, 8, 4]
+
+
 def test_schedule_warms_up_and_falls_to_zero():
     schedule = training.cosine_schedule(keras, 0.1, 10, 10, 2.0)
     rates = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
