@@ -65,8 +65,13 @@ def probabilities(scores: np.ndarray) -> np.ndarray:
     return (scores.astype(np.float32) + 128) / 256
 
 
-def climb(scores: dict[str, np.ndarray], labels: np.ndarray, limits: Parity) -> Ladder:
-    """Compare the probabilities (n, classes) of the four ``RUNGS`` on ``labels`` (n,) with the recipe's bounds."""
+def climb(
+    scores: dict[str, np.ndarray], labels: np.ndarray, limits: Parity, *, phone: np.ndarray | None = None
+) -> Ladder:
+    """Compare the probabilities (n, classes) of the four ``RUNGS`` on ``labels`` (n,) with the recipe's bounds.
+
+    ``phone``, from model_phone.tflite in LiteRT, must equal those of rung xnnpack.
+    """
     for name in RUNGS:
         if not np.isfinite(scores[name]).all():
             raise UserError(f"the scores of {TITLES[name]} are not all numbers; the model is damaged, train it again")
@@ -85,7 +90,7 @@ def climb(scores: dict[str, np.ndarray], labels: np.ndarray, limits: Parity) -> 
     with_fake_quant = metrics.agreement(scores["int8"], scores["fake_quant"]).value
     with_xnnpack = metrics.agreement(scores["xnnpack"], scores["int8"]).value
     drop = -100 * paired.value
-    bounds = (
+    bounds: tuple[Bound, ...] = (
         Bound("int8", "points of accuracy int8 is under float", drop, limits.accuracy_drop_points,
               drop <= limits.accuracy_drop_points + 1e-9),
         Bound("int8", "top words equal, int8 and fake-quant", with_fake_quant, limits.fake_quant_agreement,
@@ -93,6 +98,10 @@ def climb(scores: dict[str, np.ndarray], labels: np.ndarray, limits: Parity) -> 
         Bound("xnnpack", "top words equal, reference kernels and XNNPACK", with_xnnpack, limits.xnnpack_agreement,
               with_xnnpack >= limits.xnnpack_agreement),
     )  # fmt: skip
+    if phone is not None:
+        equal = float((phone == scores["xnnpack"]).all(axis=1).mean())
+        text = "clips with equal scores, model_phone.tflite and XNNPACK"
+        bounds = (*bounds, Bound("phone", text, equal, 1.0, equal == 1))
     return Ladder(tuple(rungs), paired, bounds)
 
 

@@ -13,6 +13,7 @@ from convert import graph, parity
 from edgekws import catalogue, coding, corpus, metrics, training, workspace
 from edgekws.corpus import Corpus
 from edgekws.errors import UserError
+from edgekws.files import atomic_write
 from edgekws.workspace import Run
 
 
@@ -58,12 +59,22 @@ def quantize(run: Run, clips: Corpus) -> None:
 
 
 def convert(run: Run, clips: Corpus) -> None:
-    """``model_int8.tflite`` and ``labels.txt``: of ptq and qat, the better on the validation split (ties: qat)."""
-    if run.int8_model.exists() and run.record("convert").exists():
-        return
+    """``model_int8.tflite``, ``labels.txt``, and from these ``model_phone.tflite``."""
+    from convert import phone
+
+    if not (run.int8_model.exists() and run.record("convert").exists()):
+        _choose_int8(run, clips)
+    if not run.phone_model.exists():
+        recipe = run.recipe
+        made = phone.build(run.int8_model.read_bytes(), clips.words, recipe.model.coding, recipe.name)
+        atomic_write(run.phone_model, made)
+
+
+def _choose_int8(run: Run, clips: Corpus) -> None:
+    """Of ptq and qat, the better on the validation split (ties: qat)."""
     _needs(run, run.quantized, "quantize")
+    run.phone_model.unlink(missing_ok=True)  # made from another int8 model
     from convert import qat, qat_training, tflite
-    from edgekws.files import atomic_write
 
     architecture = catalogue.find(run.recipe.model.architecture).architecture
     split = clips.split("validation")
@@ -89,8 +100,9 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     ``predictions.npz`` keeps labels (n,) and every rung's probabilities float32 (n, classes).
     Raises parity.BrokenRungError where the int8 file is not one that the ladder can stand on.
     """
-    _needs(run, run.int8_model, "convert")
-    from convert import figures, qat, qat_training, tflite
+    for path in (run.int8_model, run.phone_model):
+        _needs(run, path, "convert")
+    from convert import figures, phone, qat, qat_training, tflite
     from edgekws import float_training
 
     try:
@@ -122,7 +134,8 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
 
     scorers = (float_scores, fake_quant_scores, int8_scores, xnnpack_scores)
     scores = {rung: _scored(rung, scorer) for rung, scorer in zip(parity.RUNGS, scorers, strict=True)}
-    ladder = parity.climb(scores, split.labels, recipe.parity)
+    on_phones = _scored("phone", lambda: phone.scores(run.phone_model, split.samples))
+    ladder = parity.climb(scores, split.labels, recipe.parity, phone=on_phones)
     if write:
         workspace.save_arrays(run.predictions, {"labels": split.labels} | scores)
         facts = figures.collect(run, clips, ladder)

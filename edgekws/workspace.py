@@ -53,6 +53,10 @@ class Run:
         return self.folder / "model_int8.tflite"
 
     @property
+    def phone_model(self) -> Path:
+        return self.folder / "model_phone.tflite"
+
+    @property
     def labels(self) -> Path:
         return self.folder / "labels.txt"
 

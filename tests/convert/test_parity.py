@@ -102,3 +102,13 @@ def test_scores_that_are_no_numbers_are_refused():
     scores["fake_quant"][2, 1] = np.nan
     with pytest.raises(UserError, match="fake-quant Keras are not all numbers"):
         parity.climb(scores, np.zeros(4, np.int64), Parity())
+
+
+def test_the_phone_file_must_give_the_scores_of_xnnpack():
+    rungs = {name: scores() for name in parity.RUNGS}
+    assert parity.climb(rungs, LABELS, DEFAULTS, phone=scores()).holds
+    other = scores()
+    other[0, 0] += 1 / 256
+    ladder = parity.climb(rungs, LABELS, DEFAULTS, phone=other)
+    assert broken(ladder) == [("phone", "clips with equal scores")]
+    assert ladder.bounds[-1].measured == pytest.approx(0.999)

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tone_corpus
 
+from convert import phone
 from edgekws import cli, coding, workspace
 from edgekws.corpus import load
 
@@ -25,6 +26,7 @@ ARTIFACTS = (
     "qat_history.csv",
     "fake_quant.npz",
     "model_int8.tflite",
+    "model_phone.tflite",
     "labels.txt",
 )
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,6 +67,7 @@ def test_a_run_leaves_everything_a_person_needs(run):
     assert names >= {*ARTIFACTS, "report.json", "report.html", "model_card.md", "manifest.json", "predictions.npz"}
     report = json.loads(run.report.read_text())
     assert report["accuracy"]["int8"] >= 0.95
+    assert {"rung": "phone", "measured": 1.0, "holds": True}.items() <= report["parity"]["bounds"][-1].items()
     assert set(report["accuracy"]) == {"float", "fake_quant", "int8", "xnnpack"}
     assert run.labels.read_text().split() == list(tone_corpus.WORDS)
     assert workspace.damaged_files(run) == []
@@ -145,11 +148,20 @@ def test_a_damaged_model_breaks_the_ladder(copy, capsys, how):
     assert copy.report.read_bytes() != report
 
 
-@pytest.mark.parametrize(("name", "rung"), [("float.keras", "float"), ("fake_quant.npz", "fake_quant")])
+@pytest.mark.parametrize(("name", "rung"), [("float.keras", "float"), ("fake_quant.npz", "fake_quant"),
+                                           ("model_phone.tflite", "phone")])  # fmt: skip
 def test_a_damaged_rung_is_named(copy, capsys, name, rung):
     (copy.folder / name).write_bytes((copy.folder / name).read_bytes()[:1000])
     assert cli.main(["check", str(copy.folder)]) == 1
     assert f"BROKEN at rung '{rung}'" in capsys.readouterr().out
+
+
+def test_a_phone_file_of_another_model_breaks_the_ladder(copy, capsys):
+    other = damaged(copy.int8_model.read_bytes(), "weights")
+    copy.phone_model.write_bytes(phone.build(other, tone_corpus.WORDS, "linear"))
+    workspace.write_manifest(copy, {})
+    assert cli.main(["check", str(copy.folder)]) == 1
+    assert "BROKEN at rung 'phone'" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("content", [b"", b"not a model", None])

@@ -1,0 +1,153 @@
+"""The phone file: the same core, the very same codes, what its metadata says, and MediaPipe itself."""
+
+import importlib.util
+import io
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+import pytest
+import synthetic_tflite
+from ai_edge_litert import schema_py_generated as schema
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from synthetic_tflite import Options
+
+from convert import graph, phone, tflite
+from edgekws import catalogue, coding
+from edgekws.errors import UserError
+
+LABELS = ("yes", "no", '"ü', "a b")
+WINDOW = 16_000
+EVERY_SAMPLE = np.arange(-32_768, 32_768).astype(np.int16)
+CLIENT = Path(__file__).parents[1] / "mediapipe_client.py"
+
+
+@pytest.fixture(scope="module")
+def core() -> bytes:  # of this seed, the clips get different scores
+    return synthetic_tflite.build(catalogue.find("nano").architecture, len(LABELS), Options(seed=2))
+
+
+@pytest.fixture(scope="module", params=coding.CODINGS)
+def made(request, core) -> tuple[str, bytes]:
+    """Coding and phone file."""
+    return request.param, phone.build(core, LABELS, request.param, "mine")
+
+
+@pytest.fixture(scope="module")
+def clips() -> np.ndarray:
+    """int16 (8, window): noise from faint to clipped, and silence."""
+    noise = np.random.default_rng(0).standard_normal((8, WINDOW))
+    return np.clip(np.rint(noise * [[0], [3], [60], [500], [2000], [9000], [20000], [40000]]), -32_768, 32_767).astype(
+        np.int16
+    )
+
+
+def codes(content: bytes, samples: np.ndarray, kind: OpResolverType) -> np.ndarray:
+    """What a phone file makes of float samples (n,): the int8 its core would get, from the graph cut off there."""
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    subgraph = model.subgraphs[0]
+    names = [opcode.builtinCode for opcode in model.operatorCodes]
+    first = next(
+        i for i, op in enumerate(subgraph.operators) if names[op.opcodeIndex] == schema.BuiltinOperator.QUANTIZE
+    )
+    subgraph.operators, subgraph.outputs = subgraph.operators[: first + 1], subgraph.operators[first].outputs
+    builder = flatbuffers.Builder(1 << 16)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    interpreter = Interpreter(model_content=bytes(builder.Output()), experimental_op_resolver_type=kind)
+    interpreter.allocate_tensors()
+    padded = np.zeros(-(-len(samples) // WINDOW) * WINDOW, np.float32)
+    padded[: len(samples)] = samples
+    found = []
+    for window in padded.reshape(-1, 1, WINDOW):
+        interpreter.set_tensor(interpreter.get_input_details()[0]["index"], window)
+        interpreter.invoke()
+        found.append(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).reshape(-1))
+    return np.concatenate(found)[: len(samples)]
+
+
+@pytest.mark.parametrize("kind", [OpResolverType.BUILTIN_REF, OpResolverType.AUTO])
+def test_every_sample_gets_its_code(made, kind):
+    name, content = made
+    found = codes(content, EVERY_SAMPLE.astype(np.float32) / 32_768, kind)
+    assert np.array_equal(found, coding.encode(EVERY_SAMPLE, name))
+
+
+@pytest.mark.parametrize("kind", [OpResolverType.BUILTIN_REF, OpResolverType.AUTO])
+def test_samples_between_and_beyond_are_rounded_as_a_recording(made, kind):
+    name, content = made
+    ties = (np.arange(-33_000, 33_000) + 0.5).astype(np.float32) / 32_768
+    between = np.random.default_rng(1).uniform(-1.2, 1.2, 50_000).astype(np.float32)
+    samples = np.concatenate([ties, between, np.array([1, -1, 8, -8, 0, -0.0], np.float32)])
+    recorded = np.clip(np.rint(samples * np.float32(32_768)), -32_768, 32_767).astype(np.int16)
+    assert np.array_equal(codes(content, samples, kind), coding.encode(recorded, name))
+
+
+@pytest.mark.parametrize("kernels", ["reference", "xnnpack"])
+def test_scores_are_those_of_the_int8_file(made, core, clips, kernels):
+    name, content = made
+    int8 = tflite.predict(core, coding.encode(clips, name), kernels=kernels, progress=False)
+    assert len(np.unique(int8, axis=0)) > 4
+    assert np.array_equal(phone.scores(content, clips, kernels=kernels), (int8.astype(np.float32) + 128) / 256)
+
+
+def test_the_core_is_unchanged(made, core):
+    before, after = (schema.ModelT.InitFromPackedBuf(c, 0) for c in (core, made[1]))
+    for old, new in zip(before.subgraphs[0].tensors, after.subgraphs[0].tensors, strict=False):
+        assert (old.name, old.type, list(old.shape)) == (new.name, new.type, list(new.shape))
+        if old.quantization:
+            assert np.array_equal(old.quantization.scale, new.quantization.scale)
+            assert np.array_equal(old.quantization.zeroPoint, new.quantization.zeroPoint)
+        assert np.array_equal(before.buffers[old.buffer].data, after.buffers[new.buffer].data)
+    kinds = [after.operatorCodes[op.opcodeIndex].builtinCode for op in after.subgraphs[0].operators]
+    core_kinds = [before.operatorCodes[op.opcodeIndex].builtinCode for op in before.subgraphs[0].operators]
+    first = kinds.index(schema.BuiltinOperator.QUANTIZE) + 1
+    assert kinds[first:] == [*core_kinds, schema.BuiltinOperator.DEQUANTIZE]
+    subgraph = after.subgraphs[0]
+    ports = [subgraph.tensors[i] for i in (*subgraph.inputs, *subgraph.outputs)]
+    assert [(list(p.shape), p.type) for p in ports] == [([1, WINDOW], 0), ([1, len(LABELS)], 0)]
+
+
+def test_labels_stand_in_the_zip_and_the_same_arguments_give_the_same_bytes(made, core):
+    name, content = made
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        assert archive.read("labels.txt").decode().splitlines() == list(LABELS)
+    assert phone.build(core, LABELS, name, "mine") == content
+
+
+def test_what_does_not_fit_is_named(core):
+    with pytest.raises(UserError, match="3 labels for 4 classes"):
+        phone.build(core, LABELS[:3], "linear")
+    with pytest.raises(UserError, match="no coding is called 'a-law'; choose one of linear, mu_law"):
+        phone.build(core, LABELS, "a-law")
+    shifted = synthetic_tflite.build(catalogue.find("nano").architecture, 4, Options(input_zero_point=3))
+    with pytest.raises(UserError, match="zero point 3"):
+        phone.build(shifted, LABELS, "linear")
+    with pytest.raises(UserError, match="FLOAT32|QUANTIZE|RESHAPE|MUL|ADD|not int8"):
+        graph.read(phone.build(core, LABELS, "linear"))  # the engine is made from the int8 file, never from this one
+
+
+def mediapipe_python() -> str | None:
+    """A Python that has mediapipe, whose packages do not go together with the project's own."""
+    if importlib.util.find_spec("mediapipe"):
+        return sys.executable
+    return os.environ.get("EDGEKWS_MEDIAPIPE_PYTHON")
+
+
+@pytest.mark.skipif(
+    not mediapipe_python(),
+    reason="mediapipe is not here: python3 -m venv mp && mp/bin/pip install mediapipe; "
+    "EDGEKWS_MEDIAPIPE_PYTHON=mp/bin/python pytest …",
+)
+def test_mediapipe_gives_the_same_scores(made, clips, tmp_path):
+    model = tmp_path / "model phone.tflite"
+    model.write_bytes(made[1])
+    np.save(tmp_path / "samples.npy", clips)
+    command = [mediapipe_python(), CLIENT, model, tmp_path / "samples.npy", tmp_path / "scores.npz"]
+    subprocess.run(command, check=True, capture_output=True, env={"PATH": os.environ["PATH"]})
+    with np.load(tmp_path / "scores.npz") as found:
+        assert tuple(found["names"]) == LABELS
+        assert np.array_equal(found["scores"], phone.scores(made[1], clips))
