@@ -41,14 +41,13 @@ _OPTIONS = {
 }
 
 
-def build(content: bytes, labels: Sequence[str], coding: str, name: str = "keyword spotter") -> bytes:
+def build(content: bytes, labels: Sequence[str], coding: str) -> bytes:
     """The phone file of an int8 model, with the labels' file as a zip behind it; same arguments, same bytes.
 
     Args:
         content: a .tflite file that ``graph.read`` takes, its input of scale 1/128 and zero point 0.
         labels: one word a class, in the order of the scores.
         coding: how a sample becomes int8, one of ``edgekws.coding.CODINGS``.
-        name: the model's name in the metadata.
 
     Raises:
         UserError: the labels, the coding or the input do not fit.
@@ -75,7 +74,7 @@ def build(content: bytes, labels: Sequence[str], coding: str, name: str = "keywo
     editor.subgraph.operators += core
     scores = editor.operator("DEQUANTIZE", "scores", (1, model.output.size), core_output)
     editor.subgraph.inputs, editor.subgraph.outputs = np.array([samples], np.int32), np.array([scores], np.int32)
-    return editor.packed(_metadata(name, len(labels))) + _zipped(labels)
+    return editor.packed(_metadata(len(labels))) + _zipped(labels)
 
 
 def scores(content: bytes | Path, samples: np.ndarray, *, kernels: str = "xnnpack") -> np.ndarray:
@@ -201,7 +200,7 @@ class _Editor:
         return self.codes[op]
 
 
-def _metadata(name: str, classes: int) -> bytes:
+def _metadata(classes: int) -> bytes:
     """TFLite Metadata: what goes in, what comes out, and that the labels are in the zip behind the model.
 
     Tables are written by the slot numbers of TensorFlow's metadata_schema.fbs, file identifier M001.
@@ -240,7 +239,7 @@ def _metadata(name: str, classes: int) -> bytes:
     subgraph = table({2: vector(samples), 3: vector(found)})
     root = table(
         {
-            0: text(name),
+            0: text("Keyword spotter"),
             1: text(f"Recognizes one of {classes} words in a clip of audio."),
             3: vector(subgraph),
             7: text("1.3.0"),  # the first parser that knows audio properties

@@ -65,8 +65,7 @@ def convert(run: Run, clips: Corpus) -> None:
     if not (run.int8_model.exists() and run.record("convert").exists()):
         _choose_int8(run, clips)
     if not run.phone_model.exists():
-        recipe = run.recipe
-        made = phone.build(run.int8_model.read_bytes(), clips.words, recipe.model.coding, recipe.name)
+        made = phone.build(run.int8_model.read_bytes(), clips.words, run.recipe.model.coding)
         atomic_write(run.phone_model, made)
 
 

@@ -34,7 +34,7 @@ def core() -> bytes:  # of this seed, the clips get different scores
 @pytest.fixture(scope="module", params=coding.CODINGS)
 def made(request, core) -> tuple[str, bytes]:
     """Coding and phone file."""
-    return request.param, phone.build(core, LABELS, request.param, "mine")
+    return request.param, phone.build(core, LABELS, request.param)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_labels_stand_in_the_zip_and_the_same_arguments_give_the_same_bytes(made
     name, content = made
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         assert archive.read("labels.txt").decode().splitlines() == list(LABELS)
-    assert phone.build(core, LABELS, name, "mine") == content
+    assert phone.build(core, LABELS, name) == content
 
 
 def test_what_does_not_fit_is_named(core):
