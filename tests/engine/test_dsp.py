@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import synthetic_tflite
-from engine import host, tflm_reference
+from engine import host
 from engine.test_engine import OPTIONS, SHAPES, assert_equal_to_tflm, clips
 from synthetic_tflite import Options
 
-from convert import c_dsp, c_dsp_fast, c_plan, c_source, emulation, graph
+from convert import c_dsp, c_dsp_fast, c_plan, c_source, emulation, graph, tflm_reference
 from edgekws import catalogue, coding
 from edgekws.architecture import Architecture, Block
 from edgekws.architecture import Convolution as Conv

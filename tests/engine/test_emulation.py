@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import synthetic_tflite
-from engine import tflm_reference
 
-from convert import c_kernels, c_source, emulation, graph
+from convert import c_kernels, c_source, emulation, graph, tflm_reference
 from edgekws import catalogue, coding
 from edgekws.architecture import Architecture, Block
 from edgekws.architecture import Convolution as Conv

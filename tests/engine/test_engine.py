@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import synthetic_tflite
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
-from engine import host, tflm_reference
+from engine import host
 from synthetic_tflite import Options
 
-from convert import c_source, graph
+from convert import c_source, graph, tflm_reference
 from convert.graph import Convolution, Graph, MaxPool
 from edgekws import catalogue, coding
 from edgekws.architecture import Architecture, Block

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import synthetic_tflite
-from engine import tflm_reference
 from engine.test_engine import OPTIONS, SHAPES, clips
 
-from convert import c_mve, c_source, emulation, graph
+from convert import c_mve, c_source, emulation, graph, tflm_reference
 from edgekws import catalogue, coding
 from edgekws.architecture import Architecture, Block
 from edgekws.architecture import Convolution as Conv

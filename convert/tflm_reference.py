@@ -1,12 +1,14 @@
-"""What TensorFlow Lite Micro computes, in NumPy, written for reading: the golden output of the engine's tests."""
+"""What TensorFlow Lite Micro computes, in NumPy, written for reading: the golden output of tests and of self-tests."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from convert.graph import Convolution, Dense, Graph, MaxPool, Softmax
+from convert.graph import Convolution, Dense, Graph, Layer, MaxPool, Softmax
 
 
 def run(graph: Graph, inputs: np.ndarray) -> list[np.ndarray]:
@@ -74,7 +76,7 @@ def multiply_by_quantized_multiplier(x: np.ndarray, multiplier: int, shift: int)
     return rounding_divide_by_power_of_two(high, max(-shift, 0))
 
 
-def saturating_rounding_doubling_high_mul(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def saturating_rounding_doubling_high_mul(a: np.ndarray | np.int64, b: np.ndarray | np.int64) -> np.ndarray:
     """gemmlowp's definition, truncating division included."""
     product = a.astype(np.int64) * np.int64(b)
     nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
@@ -121,7 +123,7 @@ def exp_on_negative_values(x: np.ndarray) -> np.ndarray:
     return np.where(x == 0, 2**31 - 1, result)
 
 
-def one_over_one_plus_x(x: np.ndarray) -> np.ndarray:
+def one_over_one_plus_x(x: np.int64) -> np.ndarray:
     """0 <= x < 1 with 31 fractional bits; Newton-Raphson with 29."""
     multiply = saturating_rounding_doubling_high_mul
     half_denominator = (x + (2**31 - 1) + 1) // 2
@@ -131,4 +133,9 @@ def one_over_one_plus_x(x: np.ndarray) -> np.ndarray:
     return np.minimum(2 * y, 2**31 - 1)
 
 
-FUNCTIONS = {Convolution: convolution, MaxPool: max_pool, Dense: dense, Softmax: softmax}
+FUNCTIONS: dict[type[Layer], Callable[[Any, np.ndarray], np.ndarray]] = {
+    Convolution: convolution,
+    MaxPool: max_pool,
+    Dense: dense,
+    Softmax: softmax,
+}
