@@ -18,25 +18,32 @@ class Artifact:
     graph: graph.Graph
     labels: tuple[str, ...]
     coding: str
+    content: bytes  # the .tflite file
+
+    @classmethod
+    def of(cls, content: bytes, name: str, labels: tuple[str, ...] = (), coding: str = "linear") -> Artifact:
+        """An artifact of a .tflite file's bytes; without labels its classes are called class_0, class_1, …"""
+        read = graph.read(content)
+        labels = labels or tuple(f"class_{i}" for i in range(read.output.size))
+        if len(labels) != read.output.size:
+            raise UserError(f"{name} has {len(labels)} words, its model {read.output.size} classes")
+        return cls(name, read, labels, coding, content)
 
 
 def load(path: Path, coding: str | None = None) -> Artifact:
-    """Read a run folder, a pretrained folder or a .tflite file.
-
-    A bare file has no labels: its classes are called class_0, class_1, …; its coding is ``coding``, or linear.
-    """
+    """Read a run folder, a pretrained folder or a .tflite file, whose coding is ``coding``, or linear."""
     if path.is_dir():
         model, labels_file, recipe_file = (path / n for n in ("model_int8.tflite", "labels.txt", "recipe.toml"))
         for needed in (model, labels_file, recipe_file):
             if not needed.exists():
                 raise UserError(f"{path}: {needed.name} is missing; expected a finished run or a pretrained folder")
-        labels = tuple(labels_file.read_text(encoding="utf-8").splitlines())
         made_by = recipe.load(recipe_file)
+        labels = tuple(labels_file.read_text(encoding="utf-8").splitlines())
         read = graph.read(model)
         if len(labels) != read.output.size:
             raise UserError(f"{labels_file} has {len(labels)} words, the model {read.output.size} classes")
-        return Artifact(made_by.name, read, labels, coding or made_by.model.coding)
+        return Artifact(made_by.name, read, labels, coding or made_by.model.coding, model.read_bytes())
     if not path.exists():
         raise UserError(f"{path}: no such run folder or .tflite file")
-    read = graph.read(path)
-    return Artifact(path.stem, read, tuple(f"class_{i}" for i in range(read.output.size)), coding or "linear")
+    graph.read(path)  # names the file where it is none
+    return Artifact.of(path.read_bytes(), path.stem, coding=coding or "linear")

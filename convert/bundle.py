@@ -1,52 +1,171 @@
-"""Bundles: a folder made from a model that builds as it is. One target so far: C99 sources."""
+"""Bundles: a folder or zip file made from a model for one target, with a manifest by which it is checked later."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import shutil
+import tempfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from convert import c_source
+from convert import targets
 from convert.artifact import Artifact
+from convert.targets import Request
+from convert.targets.templates import identifier
+from edgekws import __version__
 from edgekws.errors import UserError
-from edgekws.files import atomic_folder, sha256
+from edgekws.files import atomic_folder, atomic_write, sha256
 from edgekws.workspace import write_json
 
-TARGETS = ("c99",)
+MANIFEST = "manifest.json"
+MODEL = "model_int8.tflite"
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # zip knows no earlier time
 
 
-def make(
-    artifact: Artifact, target: str, destination: Path, *, kernels: str = "portable", mode: str = "window"
-) -> Path:
-    """Write the bundle into ``destination``, whole or not at all; a bundle that stands there is replaced.
+def make(request: Request, target: str, destination: Path) -> Path:
+    """Write the bundle to ``destination``, whole or not at all; a bundle that stands there is replaced.
 
-    The same model gives the same bytes. Raises UserError where ``destination`` holds anything but an earlier bundle.
+    A zip file where the target is an archive (its name then ends in .zip), a folder otherwise. The same request gives
+    the same bytes on a machine. Raises UserError where something else than an earlier bundle is in the way.
     """
-    if target not in TARGETS:
-        raise UserError(f"no target is called '{target}'; choose one of {', '.join(TARGETS)}")
-    if destination.exists() and not (destination / "manifest.json").exists():
-        raise UserError(f"{destination} exists and is not a bundle (no manifest.json); choose another place with --out")
+    chosen = targets.find(target)
+    if chosen.archive:
+        destination = destination.with_name(destination.name.removesuffix(".zip") + ".zip")
+        _refuse_strangers(destination)
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / identifier(request.artifact.name)
+            folder.mkdir()
+            _fill(request, chosen, folder)
+            atomic_write(destination, _zip(folder))
+        return destination
+    _refuse_strangers(destination)
     with _replaced(destination), atomic_folder(destination) as folder:
-        plan = c_source.generate(
-            artifact.graph, artifact.labels, folder, kernels=kernels, coding=artifact.coding, mode=mode
-        )
-        facts = {
-            "target": target,
-            "model": artifact.name,
-            "kernels": kernels,
-            "mode": mode,
-            "coding": artifact.coding,
-            "window_samples": plan.window,
-            "hop_samples": plan.hop,
-            "sample_rate": 16_000,
-            "classes": plan.classes,
-            "state_bytes": plan.state_bytes,
-            "engine_licence": "Apache-2.0",
-        }
-        sums = {path.name: sha256(path) for path in sorted(folder.iterdir())}
-        write_json(folder / "manifest.json", facts | {"sha256": sums})
+        _fill(request, chosen, folder)
     return destination
+
+
+def verify(bundle: Path) -> list[str]:
+    """What is wrong with a bundle, a line each; empty: nothing.
+
+    Every file is compared with the manifest, and what this version of edgekws makes of the bundle's own model with
+    what lies in it. Raises UserError where ``bundle`` is no bundle.
+    """
+    with _opened(bundle) as folder:
+        manifest = _manifest(folder, bundle)
+        found = {path: sha256(folder / path) for path in _files(folder)}
+        expected = manifest["sha256"]
+        problems = [f"{path} is missing" for path in sorted(set(expected) - set(found))]
+        problems += [f"{path} is not of this bundle" for path in sorted(set(found) - set(expected))]
+        problems += [
+            f"{p} was changed (SHA-256 differs)" for p in sorted(found) if found[p] != expected.get(p, found[p])
+        ]
+        if not problems and manifest["versions"]["edgekws"] == __version__:
+            problems += _regenerated(folder, manifest)
+    return problems
+
+
+def _regenerated(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """Files that differ from those that are made again from the bundle's model."""
+    artifact = Artifact.of(
+        (folder / MODEL).read_bytes(), manifest["model"], tuple(manifest["labels"]), manifest["coding"]
+    )
+    request = Request(artifact, manifest.get("kernels"), manifest.get("mode", "window"))
+    with tempfile.TemporaryDirectory() as scratch:
+        again = Path(scratch)
+        _fill(request, targets.find(manifest["target"]), again)
+        return [
+            f"{path} is not what the model gives"
+            for path in _files(again)
+            if not (folder / path).exists() or (folder / path).read_bytes() != (again / path).read_bytes()
+        ]
+
+
+def _fill(request: Request, target: targets.Target, folder: Path) -> None:
+    artifact = request.artifact
+    facts = target.write(request, folder)
+    (folder / MODEL).write_bytes(artifact.content)
+    common = {
+        "target": target.name,
+        "model": artifact.name,
+        "model_sha256": hashlib.sha256(artifact.content).hexdigest(),
+        "labels": list(artifact.labels),
+        "coding": artifact.coding,
+        "sample_rate": 16_000,
+        "window_samples": artifact.graph.input.length,
+        "threshold": None,
+        "versions": {"edgekws": __version__},
+        "licences": {"engine": "Apache-2.0", "model": "see the model card of the run"},
+    }
+    sums = {path: sha256(folder / path) for path in _files(folder)}
+    write_json(folder / MANIFEST, common | facts | {"sha256": sums})
+
+
+def _files(folder: Path) -> list[str]:
+    """Every file but the manifest, as paths with /, in order."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(path for path in found if path != MANIFEST)
+
+
+def _zip(folder: Path) -> bytes:
+    """A zip of the folder under its own name, the same bytes for the same files."""
+    import io
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in (*_files(folder), MANIFEST):
+            entry = zipfile.ZipInfo(f"{folder.name}/{path}", _EPOCH)
+            entry.compress_type, entry.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            archive.writestr(entry, (folder / path).read_bytes())
+    return buffer.getvalue()
+
+
+def _manifest(folder: Path, bundle: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        if not isinstance(manifest["sha256"], dict) or not manifest["versions"]["edgekws"]:
+            raise ValueError
+    except FileNotFoundError:
+        raise UserError(f"{bundle} is not a bundle: it has no {MANIFEST}") from None
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{bundle}: {MANIFEST} is damaged; make the bundle again") from None
+    return manifest
+
+
+@contextlib.contextmanager
+def _opened(bundle: Path) -> Iterator[Path]:
+    """The bundle as a folder; a zip is unpacked beside nothing of the user's."""
+    if bundle.is_dir():
+        yield bundle
+        return
+    if not bundle.exists():
+        raise UserError(f"{bundle}: no such bundle")
+    with tempfile.TemporaryDirectory() as scratch:
+        try:
+            with zipfile.ZipFile(bundle) as archive:
+                archive.extractall(scratch)  # zipfile keeps every member inside
+        except (zipfile.BadZipFile, OSError) as error:
+            raise UserError(f"{bundle} is neither a bundle's folder nor its zip file ({error})") from None
+        top = list(Path(scratch).iterdir())
+        if len(top) != 1 or not top[0].is_dir():
+            raise UserError(f"{bundle} is not a bundle: its zip holds {len(top)} entries at the top, not one folder")
+        yield top[0]
+
+
+def _refuse_strangers(destination: Path) -> None:
+    if not destination.exists():
+        return
+    if destination.is_dir():
+        known = (destination / MANIFEST).exists() or not any(destination.iterdir())
+    else:
+        known = zipfile.is_zipfile(destination) and any(
+            name.endswith(f"/{MANIFEST}") for name in zipfile.ZipFile(destination).namelist()
+        )
+    if not known:
+        raise UserError(f"{destination} exists and is not a bundle (no {MANIFEST}); choose another place with --out")
 
 
 @contextlib.contextmanager

@@ -1,12 +1,16 @@
 """Bundles and profiles from run folders, pretrained folders and bare files."""
 
+import dataclasses
 import json
 import subprocess
+import zipfile
 
 import pytest
 import synthetic_tflite
 
-from convert import artifact, bundle, emulation, profile
+from convert import artifact, bundle, emulation, profile, targets
+from convert.targets import Request
+from convert.targets.templates import identifier
 from edgekws import catalogue, cli, recipe
 from edgekws.errors import UserError
 
@@ -55,6 +59,8 @@ def test_a_bundle_compiles_and_is_the_same_twice(pretrained, capsys):
     facts = json.loads(first["manifest.json"])
     assert facts["coding"] == "mu_law"
     assert set(facts["sha256"]) == set(first) - {"manifest.json"}
+    assert first["model_int8.tflite"] == (pretrained / "model_int8.tflite").read_bytes()
+    assert (facts["stack_bytes"] is None) == (facts["flash_bytes"] is None) == bool(emulation.missing_tools())
 
 
 def test_a_strange_folder_is_left_alone(pretrained, tmp_path, capsys):
@@ -63,19 +69,70 @@ def test_a_strange_folder_is_left_alone(pretrained, tmp_path, capsys):
     assert cli.main(["bundle", str(pretrained), "--out", str(tmp_path / "mine")]) == 2
     assert "not a bundle" in capsys.readouterr().err
     assert cli.main(["bundle", str(pretrained), "--target", "c98"]) == 2
-    assert "choose one of c99" in capsys.readouterr().err
+    assert "did you mean c99" in capsys.readouterr().err
+    assert cli.main(["bundle"]) == 2
+    assert "which run?" in capsys.readouterr().err
     assert cli.main(["bundle", str(pretrained), "--kernels", "none"]) == 2
     assert (tmp_path / "mine" / "notes.txt").exists()
     assert not list((pretrained / "bundles").glob("*"))
 
 
 def test_a_failed_bundle_leaves_the_earlier_one(pretrained, monkeypatch):
-    bundle.make(artifact.load(pretrained), "c99", pretrained / "out")
+    request = Request(artifact.load(pretrained))
+    bundle.make(request, "c99", pretrained / "out")
     before = (pretrained / "out" / "manifest.json").read_bytes()
     monkeypatch.setattr(bundle, "write_json", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        bundle.make(artifact.load(pretrained), "c99", pretrained / "out")
+        bundle.make(request, "c99", pretrained / "out")
     assert (pretrained / "out" / "manifest.json").read_bytes() == before
+
+
+def test_verify_names_what_was_touched(pretrained, capsys):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    assert cli.main(["verify", str(folder)]) == 0
+    (folder / "edgekws.c").write_text("int x;")
+    (folder / "main.c").unlink()
+    (folder / "mine.c").write_text("")
+    assert cli.main(["verify", str(folder)]) == 1
+    told = capsys.readouterr().out
+    assert all(name in told for name in ("edgekws.c was changed", "main.c is missing", "mine.c is not of this bundle"))
+    (folder / "manifest.json").write_text("{}")
+    assert cli.main(["verify", str(folder)]) == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_verify_makes_the_sources_again_from_the_model(pretrained):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    source = folder / "edgekws_model.c"
+    source.write_text(source.read_text().replace("{", "{ ", 1))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"]["edgekws_model.c"] = bundle.sha256(source)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert bundle.verify(folder) == ["edgekws_model.c is not what the model gives"]
+
+
+def test_an_archive_is_a_zip_of_the_same_bytes(pretrained, monkeypatch):
+    c99 = targets.find("c99")
+    monkeypatch.setitem(targets.targets(), "zipped", dataclasses.replace(c99, name="zipped", archive=True))
+    request = Request(artifact.load(pretrained))
+    made = bundle.make(request, "zipped", pretrained / "out")
+    assert made.name == "out.zip"
+    first = made.read_bytes()
+    assert bundle.make(request, "zipped", pretrained / "out").read_bytes() == first
+    assert {name.split("/")[0] for name in zipfile.ZipFile(made).namelist()} == {"mine"}
+    assert bundle.verify(made) == []
+    made.write_bytes(first[:1000])
+    with pytest.raises(UserError, match="neither a bundle"):
+        bundle.verify(made)
+    with pytest.raises(UserError, match="not a bundle"):
+        bundle.make(request, "zipped", pretrained / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("custom-32/8", "custom_32_8"), ("Ü b", "b"), ("2 go", "m_2_go"), ("…", "model")]
+)
+def test_identifiers(name, expected):
+    assert identifier(name) == expected
 
 
 def test_profile_without_tools_says_how_to_get_them(pretrained, monkeypatch, capsys):

@@ -1,0 +1,60 @@
+"""What a bundle can be made for: each target fills a folder from a model, and says what its manifest should.
+
+A module here holds one family of targets; its templates stand in ``firmware_assets/templates``. Adding one: write the
+module with a ``TARGETS`` tuple and name it in ``MODULES``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from convert.artifact import Artifact
+from edgekws.errors import UserError
+
+MODULES = ("c99",)
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """What a bundle is made from. ``kernels``: a kernel set of the engine, or None for what the target likes best."""
+
+    artifact: Artifact
+    kernels: str | None = None
+    mode: str = "window"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One kind of bundle.
+
+    ``write(request, folder)`` fills an empty folder and returns what the manifest should say beside the common facts.
+    ``archive``: the bundle is a zip file whose only entry at the top is a folder of the model's identifier.
+    """
+
+    name: str
+    help: str
+    write: Callable[[Request, Path], dict[str, Any]]
+    archive: bool = False
+
+
+@cache
+def targets() -> dict[str, Target]:
+    """Every target by name."""
+    found = [target for module in MODULES for target in import_module(f"convert.targets.{module}").TARGETS]
+    return {target.name: target for target in found}
+
+
+def find(name: str) -> Target:
+    """The target of this name; a UserError names the nearest one where there is none."""
+    known = targets()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 1, 0.5)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise UserError(f"no target is called '{name}'{hint}; choose one of {', '.join(known)}, or all")
+    return known[name]

@@ -1,0 +1,62 @@
+"""The part that all targets with the C engine share: its sources for a model, and what a manifest says of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert import c_source, emulation
+from convert.targets import Request
+from edgekws.errors import UserError
+
+CORES = {  # where a kernel set's memory is measured
+    "portable": "cortex-m0",
+    "dsp": "cortex-m4",
+    "dsp_fast": "cortex-m4",
+    "mve": "cortex-m55",
+}
+
+
+def write(request: Request, folder: Path, *, kernels: str = "portable", example: bool = False) -> dict[str, Any]:
+    """Write the engine with the model as C into ``folder``, and return the manifest's facts.
+
+    ``kernels`` is the target's choice where the request has none. ``example``: with the engine's ``main.c``, which
+    reads a WAV file; frameworks bring a main of their own.
+    """
+    chosen = request.kernels or kernels
+    artifact = request.artifact
+    plan = c_source.generate(
+        artifact.graph, artifact.labels, folder, kernels=chosen, coding=artifact.coding, mode=request.mode
+    )
+    measured = _memory(folder, chosen, plan.window)
+    if not example:
+        (folder / "main.c").unlink()
+    return {
+        "kernels": chosen,
+        "mode": request.mode,
+        "window_samples": plan.window,
+        "hop_samples": plan.hop,
+        "state_bytes": plan.state_bytes,
+        **measured,
+    }
+
+
+def _memory(folder: Path, kernels: str, window: int) -> dict[str, Any]:
+    """Stack and flash, measured under emulation at -O2 on one window of noise; None and the reason where not."""
+    unmeasured = {"stack_bytes": None, "flash_bytes": None}
+    if kernels not in CORES:
+        return unmeasured | {"memory_measured": "not measured: no emulated core runs these kernels"}
+    if problem := emulation.missing_tools():
+        return unmeasured | {"memory_measured": f"not measured: {problem}"}
+    clip = np.random.default_rng(0).integers(-32_768, 32_768, window).astype(np.int16)
+    try:
+        cost = emulation.measure(folder, CORES[kernels], clip)
+    except UserError as error:
+        return unmeasured | {"memory_measured": f"not measured: {error}"}
+    return {
+        "stack_bytes": cost.stack_bytes,
+        "flash_bytes": cost.flash_bytes,
+        "memory_measured": f"under emulation, {CORES[kernels]}, gcc -O2, engine and model alone",
+    }

@@ -1,0 +1,5 @@
+import sys
+
+from edgekws.cli import main
+
+sys.exit(main())

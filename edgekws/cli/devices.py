@@ -1,0 +1,99 @@
+"""Commands about what goes onto a device: bundles, and what a model costs there."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from edgekws.errors import UserError
+
+
+def add(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
+    bundle = command(
+        "bundle", _bundle, "write what a board or phone builds from", "edgekws bundle runs/NAME --target arduino"
+    )
+    artifact_arguments(bundle, nargs="?")
+    bundle.add_argument(
+        "--target", action="append", default=[], metavar="T", help="what it is for (repeatable; all: every one; c99)"
+    )
+    bundle.add_argument("--list", action="store_true", help="list the targets")
+    bundle.add_argument("--kernels", help="the engine's kernel set: portable, dsp, dsp_fast, mve, avx2 (the target's)")
+    bundle.add_argument("--mode", default="window", help="window: a result a second; sliding: one every hop (window)")
+    bundle.add_argument(
+        "--out", type=Path, metavar="DIR", help="the folder (RUN/bundles/TARGET; for a .tflite file NAME-TARGET); "
+        "with several targets, the folder of their folders",
+    )  # fmt: skip
+    verify = command(
+        "verify", _verify, "compare a bundle with its manifest and its model", "edgekws verify runs/NAME/bundles/c99"
+    )
+    verify.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle's folder or zip file")
+    profile = command(
+        "profile",
+        _profile,
+        "count instructions, state, stack and flash of every build of the engine",
+        "edgekws profile runs/NAME --target cortex-m4",
+    )
+    artifact_arguments(profile)
+    profile.add_argument("--target", action="append", default=[], help="only this one, e.g. cortex-m4 (repeatable)")
+    profile.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def artifact_arguments(parser: argparse.ArgumentParser, **options: Any) -> None:
+    """The model that a command works on."""
+    parser.add_argument(
+        "run", type=Path, metavar="RUN", **options, help="a run folder, a pretrained folder or a .tflite file"
+    )
+    parser.add_argument("--coding", help="of the int8 input, for a bare .tflite file: linear (default) or mu_law")
+
+
+def _bundle(args: argparse.Namespace) -> int:
+    from convert import artifact, bundle, targets
+
+    if args.list:
+        print("\n".join(f"{target.name:16}{target.help}" for target in targets.targets().values()))
+        return 0
+    if not args.run:
+        raise UserError("which run? give a run folder, a pretrained folder or a .tflite file")
+    names = list(targets.targets()) if "all" in args.target else list(dict.fromkeys(args.target)) or ["c99"]
+    for name in names:
+        targets.find(name)
+    request = targets.Request(artifact.load(args.run, args.coding), args.kernels, args.mode)
+    failed = 0
+    for name in names:
+        beside = args.run / "bundles" / name if args.run.is_dir() else Path(f"{args.run.stem}-{name}")
+        place = (args.out / name if len(names) > 1 else args.out) if args.out else beside
+        try:
+            print(bundle.make(request, name, place), flush=True)
+        except UserError as error:
+            if len(names) == 1:
+                raise
+            failed = 2
+            print(f"edgekws: error: {name}: {error}", file=sys.stderr)
+    return failed
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from convert import bundle
+
+    problems = bundle.verify(args.bundle)
+    print("\n".join(problems) or f"{args.bundle}: every file is as it was made")
+    return 1 if problems else 0
+
+
+def _profile(args: argparse.Namespace) -> int:
+    import json
+
+    from convert import artifact, pipeline, profile
+    from edgekws import workspace
+
+    figures = profile.profile(artifact.load(args.run, args.coding), targets=tuple(args.target))
+    print(json.dumps(figures, indent=1) if args.json else profile.text(figures))
+    if (args.run / "report.json").exists() and (args.run / "corpus.json").exists() and not args.target:
+        run = workspace.load_run(args.run)
+        pipeline.add_profile(run, pipeline.load_corpus(run), figures)
+        print(f"added to {args.run / 'report.html'} and the model card", file=sys.stderr)
+    return 0
