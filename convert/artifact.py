@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from convert import graph
-from edgekws import recipe
+from edgekws import pretrained, recipe
 from edgekws.errors import UserError
 
 
@@ -31,7 +31,8 @@ class Artifact:
 
 
 def load(path: Path, coding: str | None = None) -> Artifact:
-    """Read a run folder, a pretrained folder or a .tflite file, whose coding is ``coding``, or linear."""
+    """Read a run folder, a pretrained model's name or folder, or a .tflite file of this ``coding`` (linear)."""
+    path = pretrained.resolve(path)
     if path.is_dir():
         model, labels_file, recipe_file = (path / n for n in ("model_int8.tflite", "labels.txt", "recipe.toml"))
         for needed in (model, labels_file, recipe_file):
@@ -44,6 +45,9 @@ def load(path: Path, coding: str | None = None) -> Artifact:
             raise UserError(f"{labels_file} has {len(labels)} words, the model {read.output.size} classes")
         return Artifact(made_by.name, read, labels, coding or made_by.model.coding, model.read_bytes())
     if not path.exists():
-        raise UserError(f"{path}: no such run folder or .tflite file")
+        raise UserError(
+            f"{path}: no such run folder or .tflite file, and no pretrained model of that name "
+            f"(there are: {', '.join(pretrained.folders()) or 'none'})"
+        )
     graph.read(path)  # names the file where it is none
     return Artifact.of(path.read_bytes(), path.stem, coding=coding or "linear")

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgekws import __version__
-from edgekws.cli import devices, runs
+from edgekws.cli import devices, models, runs
 from edgekws.errors import UserError
 
 EXAMPLES = """examples:
@@ -21,6 +21,7 @@ EXAMPLES = """examples:
   edgekws run --data speech_commands            the same words from a Speech Commands folder
   edgekws new my.toml && edgekws run my.toml    a recipe of your own
   edgekws check runs/espeak-nano                prove the int8 model again; exit status 1 if a bound is broken
+  edgekws classify recording.wav                the word in a recording, with a model that ships
   edgekws models custom-32/8                    one architecture, layer by layer
 """
 
@@ -66,6 +67,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=function)
         return sub
 
-    for family in (runs, devices):
+    for family in (runs, devices, models):
         family.add(command)
     return parser

@@ -1,0 +1,69 @@
+"""Commands about finished models: classify recordings, publish a run as a model that ships."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from edgekws.errors import UserError
+
+NOTES = {"resampled": "resampled to 16 kHz", "mixed_down": "mixed down to mono", "clipped": "clipped at full scale"}
+
+
+def add(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
+    classify = command(
+        "classify", _classify, "say which word is in a recording, with a model that ships", "edgekws classify hello.wav"
+    )
+    classify.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings: WAV, FLAC, Ogg, MP3, AIFF")
+    classify.add_argument("--model", metavar="RUN", help="a pretrained model's name or a run folder (the best)")
+    classify.add_argument("--top", type=int, default=3, metavar="N", help="how many words to show (3)")
+    classify.add_argument("--json", action="store_true", help="one line of JSON a window")
+    publish = command(
+        "publish", _publish, "copy a finished run to a folder that ships: no path of this machine stays in it",
+        'edgekws publish runs/NAME firmware_assets/pretrained/NAME --source "Speech Commands v0.01, official split"',
+    )  # fmt: skip
+    publish.add_argument("run", type=Path, metavar="RUN", help="a run folder whose check passed")
+    publish.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to write or replace")
+    publish.add_argument("--source", required=True, help="what the recordings were, in one line")
+
+
+def _classify(args: argparse.Namespace) -> int:
+    from edgekws import audio, pretrained
+    from edgekws.classify import Classifier
+
+    folder = pretrained.resolve(args.model) if args.model else pretrained.default()
+    if not folder.is_dir():
+        pretrained.find(str(args.model))
+    classifier = Classifier(folder)
+    failed = 0
+    for path in args.files:
+        try:
+            samples, done = audio.read(path)
+        except UserError as error:
+            print(f"edgekws: error: {error}", file=sys.stderr)
+            failed = 2
+            continue
+        if notes := [text for key, text in NOTES.items() if getattr(done, key)]:
+            print(f"{path}: {', '.join(notes)}", file=sys.stderr)
+        for result in classifier.classify(samples):
+            best = result.scores[: max(args.top, 1)]
+            if args.json:
+                scores = {word: round(score, 4) for word, score in best}
+                facts = {"file": str(path), "time": round(result.seconds, 3), "word": best[0][0], "scores": scores}
+                print(json.dumps(facts, ensure_ascii=False), flush=True)
+            else:
+                shown = "  ".join(f"{word} {100 * score:.1f} %" for word, score in best)
+                at = f" at {result.seconds:.1f} s" if len(samples) > audio.CLIP_SAMPLES else ""
+                print(f"{path}{at}: {shown}", flush=True)
+    return failed
+
+
+def _publish(args: argparse.Namespace) -> int:
+    from edgekws import pretrained, workspace
+
+    print(pretrained.publish(workspace.load_run(args.run), args.folder, source=args.source))
+    return 0

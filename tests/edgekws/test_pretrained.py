@@ -1,0 +1,82 @@
+"""Models that ship: found by name, and made from finished runs without a trace of the machine they came from."""
+
+import dataclasses
+import json
+
+import finished_run
+import pytest
+
+from convert import artifact, figures
+from edgekws import cli, pretrained, recipe, report, workspace
+from edgekws.errors import UserError
+
+WORDS = ("yes", "no", "ünö")
+
+
+@pytest.fixture
+def run(tmp_path):
+    clips = finished_run.corpus(WORDS, source="/home/me/recordings (its own lists split it)")
+    made = finished_run.build(tmp_path / "runs", clips)
+    made = dataclasses.replace(made, recipe=recipe.replace(made.recipe, {"data.source": "/home/me/recordings"}))
+    made.recipe_file.write_text(recipe.to_toml(made.recipe))
+    made.labels.write_text("".join(f"{word}\n" for word in WORDS))
+    facts = figures.collect(made, clips, finished_run.ladder(made))
+    report.write(made, clips, facts)
+    workspace.write_manifest(made, {"versions": facts["versions"]})
+    return made
+
+
+def test_a_published_run_names_no_path_and_is_whole(run, tmp_path, capsys):
+    folder = tmp_path / "pretrained" / "mine"
+    assert cli.main(["publish", str(run.folder), str(folder), "--source", "words of mine"]) == 0
+    for path in folder.iterdir():
+        assert b"/home/me" not in path.read_bytes(), path
+    published = workspace.load_run(folder)
+    assert workspace.damaged_files(published) == []
+    assert published.recipe.data.source == "recordings"
+    assert "words of mine" in (folder / "model_card.md").read_text()
+    assert json.loads(published.report.read_text())["accuracy"] == json.loads(run.report.read_text())["accuracy"]
+    assert artifact.load(folder).labels == WORDS
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    pretrained.publish(run, folder, source="words of mine")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_what_is_not_finished_whole_and_within_its_bounds_is_refused(run, tmp_path):
+    def refused(match):
+        with pytest.raises(UserError, match=match):
+            pretrained.publish(run, tmp_path / "out", source="x")
+        assert not (tmp_path / "out").exists()
+
+    facts = json.loads(run.report.read_text())
+    facts["parity"]["holds"] = False
+    run.report.write_text(json.dumps(facts))
+    refused("changed since the check")
+    workspace.write_manifest(run, {})
+    refused("bound of its parity ladder is broken")
+    run.report.unlink()
+    refused("not finished")
+
+
+def test_a_strange_folder_is_left_alone(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="not a published model"):
+        pretrained.publish(run, tmp_path, source="x")
+    assert (tmp_path / "notes.txt").exists()
+
+
+def test_names_are_looked_up_where_no_path_is(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "folders", lambda: {"nano": run.folder})
+    assert pretrained.resolve("nano") == run.folder == pretrained.default() == pretrained.find("nano")
+    assert pretrained.resolve(tmp_path) == tmp_path
+    assert artifact.load(pretrained.resolve("nano")).labels == WORDS
+    with pytest.raises(UserError, match="did you mean nano"):
+        pretrained.find("nao")
+    monkeypatch.setattr(pretrained, "folders", dict)
+    with pytest.raises(UserError, match="no pretrained model ships"):
+        pretrained.default()
+
+
+@pytest.mark.parametrize("name", pretrained.folders())
+def test_what_ships_is_whole(name):
+    assert workspace.damaged_files(workspace.load_run(pretrained.find(name))) == []
