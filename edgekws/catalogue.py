@@ -77,7 +77,7 @@ _OWN = (
     ),
     (
         "<= 100 k parameters, <= 30 M multiply-accumulates",
-        _strided("small", Convolution(32, 40, 8), (32,), (48,), (48,), (64,), (64,)),
+        _strided("small", Convolution(32, 40, 8), (40,), (56,), (56,), (72,), (72,)),
     ),
     (
         "<= 500 k parameters, <= 150 M multiply-accumulates",
