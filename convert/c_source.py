@@ -104,7 +104,7 @@ def _header(made: Plan, coding: str, sample_rate: int) -> str:
 
 
 def _source(made: Plan, labels: Sequence[str]) -> str:
-    words = ", ".join(f'"{_escaped(label)}"' for label in labels)
+    words = ", ".join(f'"{c_escaped(label)}"' for label in labels)
     parts = [
         MARK,
         '#include "edgekws_scheduler.h"\n',
@@ -126,7 +126,7 @@ def _source(made: Plan, labels: Sequence[str]) -> str:
     return "\n".join(parts)
 
 
-def _escaped(label: str) -> str:
+def c_escaped(label: str) -> str:
     """The inside of a C string literal, in ASCII."""
     return "".join(chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in label.encode())
 

@@ -1,0 +1,155 @@
+"""Target ``tflm``: what an application built on TensorFlow Lite Micro needs of a model, and a self-test for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert import c_source, tflm_reference
+from convert.artifact import Artifact
+from convert.graph import Convolution
+from convert.targets import Request, Target
+from convert.targets.templates import render
+from edgekws import coding
+from edgekws.audio import SAMPLE_RATE
+
+CLIPS = 8  # of the self-test
+RESOLVER_METHODS = {
+    "CONV_2D": "AddConv2D",
+    "FULLY_CONNECTED": "AddFullyConnected",
+    "MAX_POOL_2D": "AddMaxPool2D",
+    "RESHAPE": "AddReshape",
+    "SOFTMAX": "AddSoftmax",
+}
+ALIGNMENT = 16  # MicroArenaBufferAlignment()
+INTERPRETER_BYTES = 2_048
+TENSOR_BYTES = 32
+OPERATOR_BYTES = 256
+CHANNEL_BYTES = 8
+
+
+@dataclass(frozen=True)
+class Arena:
+    """Bytes of a TFLM arena, computed from the file."""
+
+    activations: int  # tensors, placed as TFLM's greedy planner places them
+    scratch: int  # at most, of CMSIS-NN's convolutions: two columns of int16
+    structures: int  # at most, of the interpreter, per tensor, operator and channel
+
+    @property
+    def total(self) -> int:
+        return _aligned(self.activations + self.scratch + self.structures)
+
+
+def _write(request: Request, folder: Path) -> dict[str, Any]:
+    artifact = request.artifact
+    graph = artifact.graph
+    operators, _ = _operators(artifact.content)
+    needed = arena(artifact)
+    names = sorted({name for name, _, _ in operators})
+    expected = [
+        tflm_reference.run(graph, coding.encode(clip, artifact.coding))[-1][0]
+        for clip in selftest_clips(graph.input.size)
+    ]
+    values = {
+        "name": artifact.name,
+        "words": artifact.labels,
+        "labels": [c_source.c_escaped(label) for label in artifact.labels],
+        "sample_rate": SAMPLE_RATE,
+        "window": graph.input.size,
+        "classes": graph.output.size,
+        "mu_law": artifact.coding == "mu_law",
+        "coding": artifact.coding,
+        "input": graph.input,
+        "output": graph.output,
+        "arena": needed,
+        "methods": [RESOLVER_METHODS[name] for name in names],
+        "model_bytes": len(artifact.content),
+        "model": _rows(np.frombuffer(artifact.content, np.uint8)),
+        "clips": CLIPS,
+        "expected": [", ".join(str(value) for value in row) for row in expected],
+    }
+    render("tflm", folder, **values)
+    return {
+        "operators": names,
+        "arena_bytes": needed.total,
+        "arena_origin": "computed from the file; the self-test prints the bytes really used",
+        "model_bytes": len(artifact.content),
+    }
+
+
+def arena(artifact: Artifact) -> Arena:
+    """What TFLM needs: the planned activations exactly, its own structures and CMSIS-NN's scratch from above."""
+    operators, sizes = _operators(artifact.content)
+    lives: dict[int, tuple[int, int]] = {}
+    for step, (_, inputs, outputs) in enumerate(operators):
+        for tensor in (*inputs, *outputs):
+            lives[tensor] = (lives.get(tensor, (step, step))[0], step)
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
+    for tensor in sorted(lives, key=lambda tensor: (-sizes[tensor], tensor)):
+        first, last = lives[tensor]
+        size, offset = _aligned(sizes[tensor]), 0
+        for start, end, begin, stop in sorted(placed):
+            if begin <= last and first <= stop and start < offset + size:
+                offset = max(offset, end)
+        placed.append((offset, offset + size, first, last))
+    convolutions = [layer for layer in artifact.graph.layers if isinstance(layer, Convolution)]
+    scratch = max((4 * layer.kernel * layer.input.channels for layer in convolutions), default=0)
+    channels = sum(layer.output.channels for layer in convolutions)
+    structures = (
+        INTERPRETER_BYTES
+        + TENSOR_BYTES * (len(sizes) + 1)
+        + OPERATOR_BYTES * len(operators)
+        + CHANNEL_BYTES * (channels + artifact.graph.output.size)
+    )
+    return Arena(max(end for _, end, _, _ in placed), _aligned(scratch), structures)
+
+
+def selftest_clips(window: int) -> np.ndarray:
+    """int16 (CLIPS, window): silence, then pieces of noise and sawtooth from faint to loud. The C makes the same."""
+    clips = np.zeros((CLIPS, window), np.int16)
+    state = 1
+    for clip in range(1, CLIPS):
+        for i in range(window):
+            state = (state * 1_664_525 + 1_013_904_223) & 0xFFFFFFFF
+            noise = (state >> 16) - 32_768
+            sawtooth = ((i * 41 * clip) & 0xFFFF) - 32_768
+            clips[clip, i] = (noise if (i * clip >> 11) & 1 else sawtooth) >> (8 - clip)
+    return clips
+
+
+def _operators(content: bytes) -> tuple[list[tuple[str, list[int], list[int]]], dict[int, int]]:
+    """Operators as (name, activations in, activations out), and the bytes of every tensor of the file."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    subgraph = model.subgraphs[0]
+    names = {value: key for key, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+    sizes = {
+        number: int(np.prod(tensor.shape)) * (4 if tensor.type == schema.TensorType.INT32 else 1)
+        for number, tensor in enumerate(subgraph.tensors)
+    }
+    constant = {
+        number for number, tensor in enumerate(subgraph.tensors) if model.buffers[tensor.buffer].data is not None
+    }
+    found = []
+    for operator in subgraph.operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        ports = [[int(t) for t in side if t >= 0 and t not in constant] for side in (operator.inputs, operator.outputs)]
+        found.append((names[max(code.builtinCode, code.deprecatedBuiltinCode)], *ports))
+    return found, sizes
+
+
+def _aligned(size: int) -> int:
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
+
+def _rows(values: np.ndarray) -> list[str]:
+    text = [f"0x{value:02x}" for value in values.tolist()]
+    return [", ".join(text[i : i + 16]) for i in range(0, len(text), 16)]
+
+
+TARGETS = (Target("tflm", "model array, settings, op resolver and self-test for TensorFlow Lite Micro", _write),)

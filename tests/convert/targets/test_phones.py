@@ -1,0 +1,112 @@
+"""Bundles for phones: the model in its place, and Kotlin that a compiler takes."""
+
+import json
+import re
+import shutil
+import subprocess
+from xml.etree import ElementTree
+
+import pytest
+import synthetic_tflite
+
+from convert import artifact, bundle, phone
+from convert.targets import Request
+from edgekws import catalogue
+
+LABELS = ("yes", '"ü', "a b")
+STAND_INS = {
+    "android/content/Context.java": "public class Context {}",
+    "android/media/MediaRecorder.java": """public class MediaRecorder {
+        public static final class AudioSource { public static final int VOICE_RECOGNITION = 6; } }""",
+    "android/media/AudioFormat.java": """public class AudioFormat {
+        public static final int CHANNEL_IN_MONO = 16; public static final int ENCODING_PCM_16BIT = 2; }""",
+    "android/media/AudioRecord.java": """public class AudioRecord {
+        public static final int STATE_INITIALIZED = 1;
+        public AudioRecord(int source, int rate, int channels, int format, int bytes) {}
+        public static int getMinBufferSize(int rate, int channels, int format) { return 0; }
+        public int getState() { return 1; }
+        public void startRecording() {}
+        public int read(short[] samples, int offset, int size) { return size; }
+        public void release() {} }""",
+    "com/google/mediapipe/tasks/components/containers/AudioData.java": """public class AudioData {
+        public static AudioData create(AudioDataFormat format, int sampleCounts) { return new AudioData(); }
+        public void load(float[] samples) {}
+        public abstract static class AudioDataFormat {
+            public static Builder builder() { return null; }
+            public abstract static class Builder {
+                public abstract Builder setNumOfChannels(int value);
+                public abstract Builder setSampleRate(float value);
+                public abstract AudioDataFormat build(); } } }""",
+    "com/google/mediapipe/tasks/components/containers/Category.java": """public abstract class Category {
+        public abstract float score(); public abstract String categoryName(); }""",
+    "com/google/mediapipe/tasks/components/containers/Classifications.java": """public abstract class Classifications {
+        public abstract java.util.List<Category> categories(); }""",
+    "com/google/mediapipe/tasks/components/containers/ClassificationResult.java": """
+        public abstract class ClassificationResult {
+        public abstract java.util.List<Classifications> classifications(); }""",
+    "com/google/mediapipe/tasks/audio/audioclassifier/AudioClassifierResult.java": """
+        import com.google.mediapipe.tasks.components.containers.ClassificationResult;
+        public abstract class AudioClassifierResult {
+        public abstract java.util.List<ClassificationResult> classificationResults(); }""",
+    "com/google/mediapipe/tasks/audio/audioclassifier/AudioClassifier.java": """
+        import android.content.Context;
+        import com.google.mediapipe.tasks.components.containers.AudioData;
+        public final class AudioClassifier implements AutoCloseable {
+        public static AudioClassifier createFromFile(Context context, String path) { return null; }
+        public AudioClassifierResult classify(AudioData clip) { return null; }
+        public void close() {} }""",
+}
+
+
+@pytest.fixture(scope="module")
+def source() -> artifact.Artifact:
+    content = synthetic_tflite.build(catalogue.find("nano").architecture, len(LABELS))
+    return artifact.Artifact.of(content, "my words", LABELS, "mu_law")
+
+
+@pytest.mark.parametrize(
+    ("target", "model", "class_file"),
+    [
+        ("android", "edgekws/src/main/assets/edgekws.tflite", "edgekws/src/main/kotlin/edgekws/WordSpotter.kt"),
+        ("ios", "Sources/EdgeKWS/edgekws.tflite", "Sources/EdgeKWS/WordSpotter.swift"),
+    ],
+)
+def test_model_class_and_readme_stand_in_their_places(source, tmp_path, target, model, class_file):
+    folder = bundle.make(Request(source), target, tmp_path / "phone bundle")
+    assert (folder / model).read_bytes() == phone.build(source.content, LABELS, "mu_law")
+    text = (folder / class_file).read_text()
+    assert text.count("\n") < 100
+    assert re.search(r"WINDOW = 16000|window = 16000", text)
+    readme = (folder / "README.md").read_text()
+    assert 'Words: yes, "ü, a b.' in readme
+    assert "What was checked, and what was not" in readme
+    assert json.loads((folder / "manifest.json").read_text())["phone_model_bytes"] == (folder / model).stat().st_size
+    assert bundle.verify(folder) == []
+
+
+def test_android_declares_the_microphone(source, tmp_path):
+    folder = bundle.make(Request(source), "android", tmp_path / "android")
+    manifest = ElementTree.parse(folder / "edgekws/src/main/AndroidManifest.xml").getroot()
+    names = [p.get("{http://schemas.android.com/apk/res/android}name") for p in manifest.iter("uses-permission")]
+    assert names == ["android.permission.RECORD_AUDIO"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (shutil.which("kotlinc") and shutil.which("javac")),
+    reason="kotlinc is not here: apt install kotlin default-jdk",
+)
+def test_kotlin_compiles_against_stand_ins(source, tmp_path):
+    folder = bundle.make(Request(source), "android", tmp_path / "android")
+    files = []
+    for path, text in STAND_INS.items():
+        file = tmp_path / "java" / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"package {path.rpartition('/')[0].replace('/', '.')};\n{text}")
+        files.append(file)
+    subprocess.run(["javac", "-d", tmp_path / "classes", *files], check=True)
+    kotlin = folder / "edgekws/src/main/kotlin/edgekws/WordSpotter.kt"
+    command = ["kotlinc", kotlin, "-classpath", tmp_path / "classes", "-d", tmp_path / "out", "-Werror"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/edgekws/WordSpotter.class").exists()

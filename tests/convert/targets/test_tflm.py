@@ -1,0 +1,99 @@
+"""The bundle for TensorFlow Lite Micro: its C compiles, codes as Python does, and makes the clips of the self-test."""
+
+import json
+import re
+import subprocess
+
+import numpy as np
+import pytest
+import synthetic_tflite
+
+from convert import artifact, bundle, tflm_reference
+from convert.targets import Request, tflm
+from edgekws import catalogue, coding
+
+LABELS = ("yes", '"ü', "a??/b")
+
+
+def model(name: str, labels: tuple[str, ...] = (), code: str = "linear") -> artifact.Artifact:
+    content = synthetic_tflite.build(catalogue.find(name).architecture, len(labels) or 16)
+    return artifact.Artifact.of(content, name, labels, code)
+
+
+@pytest.fixture(scope="module", params=coding.CODINGS)
+def made(request, tmp_path_factory):
+    """Coding and bundle."""
+    source = model("nano", LABELS, request.param)
+    return request.param, bundle.make(Request(source), "tflm", tmp_path_factory.mktemp("tflm bundles") / request.param)
+
+
+def test_the_manifest_says_what_the_settings_say(made):
+    facts = json.loads((made[1] / "manifest.json").read_text())
+    settings = (made[1] / "edgekws_settings.h").read_text()
+    assert f"#define EDGEKWS_ARENA_BYTES {facts['arena_bytes']}\n" in settings
+    assert "#define EDGEKWS_INPUT_SCALE 0.0078125f" in settings
+    assert f"#define EDGEKWS_CODING_MU_LAW {int(made[0] == 'mu_law')}\n" in settings
+    assert facts["operators"] == ["CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D", "RESHAPE", "SOFTMAX"]
+    resolver = (made[1] / "edgekws_op_resolver.h").read_text()
+    assert re.findall(r"resolver\.Add(\w+)\(\);", resolver) == [
+        "Conv2D", "FullyConnected", "MaxPool2D", "Reshape", "Softmax"
+    ]  # fmt: skip
+    assert "MicroMutableOpResolver<5>" in resolver
+    assert bundle.verify(made[1]) == []
+
+
+CHECK = r"""
+#include <cstdio>
+#include <cstring>
+#include "edgekws_coding.h"
+#include "edgekws_model.h"
+SELFTEST
+int main()
+{
+    for (int sample = -32768; sample < 32768; sample++) std::putchar((unsigned char)edgekws_code((int16_t)sample));
+    for (int clip = 0; clip < 8; clip++)
+        for (int i = 0; i < EDGEKWS_WINDOW; i++) {
+            int16_t sample = next_sample(clip, i);
+            std::fwrite(&sample, 2, 1, stdout);
+        }
+    std::fwrite(expected, 1, sizeof expected, stdout);
+    std::fwrite(edgekws_model, 1, edgekws_model_bytes, stdout);
+    for (const char *label : edgekws_labels) std::puts(label);
+    return (unsigned long)edgekws_model % 16 != 0;
+}
+"""
+
+
+def test_the_c_has_the_codes_clips_scores_and_model_of_python(made, tmp_path):
+    name, folder = made
+    selftest = (folder / "edgekws_selftest.cc").read_text()
+    clips = selftest[selftest.index("static const int8_t expected") : selftest.index("int main(void)")]
+    (tmp_path / "check.cc").write_text(CHECK.replace("SELFTEST", clips))
+    command = ["c++", "-std=c++17", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-I{folder}", tmp_path / "check.cc",
+               folder / "edgekws_model.cc", "-o", tmp_path / "check"]  # fmt: skip
+    subprocess.run(command, check=True)
+    out = subprocess.run([tmp_path / "check"], check=True, capture_output=True).stdout
+    codes, rest = np.frombuffer(out[:65_536], np.int8), out[65_536:]
+    assert np.array_equal(codes, coding.table(name))
+    made_clips = tflm.selftest_clips(16_000)
+    assert np.array_equal(np.frombuffer(rest[: made_clips.nbytes], np.int16).reshape(made_clips.shape), made_clips)
+    rest = rest[made_clips.nbytes :]
+    source = model("nano", LABELS, name)
+    scores = [tflm_reference.run(source.graph, coding.encode(clip, name))[-1][0] for clip in made_clips[::3]]
+    assert np.array_equal(np.frombuffer(rest[:24], np.int8).reshape(8, 3)[::3], scores)
+    assert rest[24:].removeprefix(source.content).decode().splitlines() == list(LABELS)
+
+
+@pytest.mark.parametrize(("name", "used"), [("nano", 68_768), ("custom-32/8", 1_031_168)])
+def test_the_computed_arena_holds_what_tflm_was_measured_to_use(name, used):
+    """TFLM 90b983c on x86-64, reference kernels: `arena_used_bytes` of the self-test."""
+    computed = tflm.arena(model(name))
+    assert used <= computed.total <= used + 6_000
+    assert computed.activations <= used
+
+
+def test_clips_are_silent_then_ever_louder():
+    loudness = np.abs(tflm.selftest_clips(4_000).astype(int)).max(axis=1)
+    assert loudness[0] == 0
+    assert (loudness[2:] > loudness[1:-1]).all()
+    assert loudness[-1] > 16_000
