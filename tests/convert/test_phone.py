@@ -17,7 +17,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from synthetic_tflite import Options
 
 from convert import graph, phone, tflite
-from edgekws import catalogue, coding
+from edgekws import audio, catalogue, coding
 from edgekws.errors import UserError
 
 LABELS = ("yes", "no", '"ü', "a b")
@@ -137,17 +137,42 @@ def mediapipe_python() -> str | None:
     return os.environ.get("EDGEKWS_MEDIAPIPE_PYTHON")
 
 
-@pytest.mark.skipif(
+needs_mediapipe = pytest.mark.skipif(
     not mediapipe_python(),
     reason="mediapipe is not here: python3 -m venv mp && mp/bin/pip install mediapipe; "
     "EDGEKWS_MEDIAPIPE_PYTHON=mp/bin/python pytest …",
 )
-def test_mediapipe_gives_the_same_scores(made, clips, tmp_path):
-    model = tmp_path / "model phone.tflite"
-    model.write_bytes(made[1])
-    np.save(tmp_path / "samples.npy", clips)
-    command = [mediapipe_python(), CLIENT, model, tmp_path / "samples.npy", tmp_path / "scores.npz"]
+
+
+def by_mediapipe(content: bytes, samples: np.ndarray, folder: Path) -> tuple[tuple[str, ...], np.ndarray]:
+    """Labels and scores that MediaPipe's AudioClassifier gives."""
+    model = folder / "model phone.tflite"
+    model.write_bytes(content)
+    np.save(folder / "samples.npy", samples)
+    command = [mediapipe_python(), CLIENT, model, folder / "samples.npy", folder / "scores.npz"]
     subprocess.run(command, check=True, capture_output=True, env={"PATH": os.environ["PATH"]})
-    with np.load(tmp_path / "scores.npz") as found:
-        assert tuple(found["names"]) == LABELS
-        assert np.array_equal(found["scores"], phone.scores(made[1], clips))
+    with np.load(folder / "scores.npz") as found:
+        return tuple(found["names"]), found["scores"]
+
+
+@needs_mediapipe
+def test_mediapipe_gives_the_same_scores(made, clips, tmp_path):
+    names, scores = by_mediapipe(made[1], clips, tmp_path)
+    assert names == LABELS
+    assert np.array_equal(scores, phone.scores(made[1], clips))
+
+
+@needs_mediapipe
+@pytest.mark.skipif(
+    "EDGEKWS_SPEECH_COMMANDS" not in os.environ,
+    reason="set EDGEKWS_SPEECH_COMMANDS to an unpacked Speech Commands folder",
+)
+def test_mediapipe_gives_the_same_scores_on_recordings(made, tmp_path):
+    folder = Path(os.environ["EDGEKWS_SPEECH_COMMANDS"])
+    recordings = [folder / line for line in (folder / "testing_list.txt").read_text().split()]
+    recordings = [path for path in recordings if path.exists()][::13][:100]
+    samples = np.stack([audio.read_clip(path)[0] for path in recordings])
+    assert len(samples) == 100
+    _, scores = by_mediapipe(made[1], samples, tmp_path)
+    assert np.array_equal(scores, phone.scores(made[1], samples))
+    assert len(np.unique(scores, axis=0)) > 10
