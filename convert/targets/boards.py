@@ -1,0 +1,58 @@
+"""Targets for frameworks of boards: the engine's C in ``src/``, and around it what each framework's build asks for."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from convert.targets import Request, Target, engine
+from convert.targets.templates import identifier, render
+from edgekws import __version__
+
+HOST_FLAGS = {"avx2": ("-mavx2",)}
+
+
+def _library(*templates: str, example: str = "") -> Callable[[Request, Path], dict[str, Any]]:
+    """A ``write`` that puts the engine into ``src`` and renders the templates; ``example``: where its main.c goes."""
+
+    def write(request: Request, folder: Path) -> dict[str, Any]:
+        source_folder = folder / "src"
+        facts = engine.write(request, source_folder, example=bool(example))
+        if example:
+            (folder / example).mkdir(parents=True, exist_ok=True)
+            shutil.move(source_folder / "main.c", folder / example / "main.c")
+        artifact = request.artifact
+        plain = [_ascii(word) for word in artifact.labels]
+        for template in templates:
+            render(
+                template,
+                folder,
+                identifier=identifier(artifact.name),
+                ascii_name=_ascii(artifact.name),
+                version=__version__,
+                words=artifact.labels,
+                ascii_words=", ".join(plain),
+                sources=sorted(path.name for path in source_folder.glob("*.c")),
+                flags=HOST_FLAGS.get(facts["kernels"], ()),
+                state_bytes=facts["state_bytes"],
+                kernels=facts["kernels"],
+            )
+        return facts
+
+    return write
+
+
+def _ascii(text: str) -> str:
+    """A line that every tool's manifest takes: letters, digits, spaces and .-_ of ASCII."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in " .-_") else "_" for c in text).strip()
+
+
+TARGETS = (
+    Target("arduino", "a zip for the Arduino IDE: library and Listen sketch", _library("arduino"), archive=True),
+    Target("platformio", "a PlatformIO library", _library("arduino", "platformio")),
+    Target("esp-idf", "an ESP-IDF component with an I2S example", _library("esp-idf")),
+    Target("zephyr", "a Zephyr module with a sample for digital microphones", _library("zephyr")),
+    Target("cmake", "a CMake package, installed or added as a folder", _library("cmake", example="example")),
+)

@@ -1,0 +1,89 @@
+// Prints the words that a microphone hears.
+//
+// On boards with the PDM library (Nano 33 BLE Sense, Nano RP2040 Connect, Nicla, Portenta Vision Shield) it works as it
+// is. Elsewhere fill in microphoneBegin and microphoneRead: 16-bit samples, EDGEKWS_SAMPLE_RATE a second, one channel.
+#include <edgekws.h>
+
+static edgekws spotter;
+static const int certain = 77;  // of 127: probability = value / 256 + 0.5, so 0.8
+
+#if defined(__has_include)
+#if __has_include(<PDM.h>)
+#define HAS_PDM 1
+#endif
+#endif
+
+#ifdef HAS_PDM
+#include <PDM.h>
+
+static int16_t ring[2048];  // an eighth of a second between the interrupt that writes and the loop that reads
+static volatile uint32_t written, taken, lost;
+
+static void onSamples() {
+  int16_t block[256];
+  int bytes = PDM.available();
+  while (bytes > 0) {
+    const int count = PDM.read(block, bytes < (int)sizeof block ? bytes : (int)sizeof block) / 2;
+    if (count <= 0) return;
+    for (int i = 0; i < count; i++) {
+      if (written - taken < 2048)
+        ring[written++ % 2048] = block[i];
+      else
+        lost++;
+    }
+    bytes -= 2 * count;
+  }
+}
+
+static bool microphoneBegin() {
+  PDM.onReceive(onSamples);
+  return PDM.begin(1, EDGEKWS_SAMPLE_RATE);
+}
+
+static size_t microphoneRead(int16_t *samples, size_t count) {
+  size_t read = 0;
+  while (read < count && taken != written) samples[read++] = ring[taken++ % 2048];
+  return read;
+}
+
+static uint32_t microphoneLost() { return lost; }
+#else
+static bool microphoneBegin() { return false; }                    // fill in: start your microphone
+static size_t microphoneRead(int16_t *, size_t) { return 0; }      // fill in: copy what it has, at most count samples
+static uint32_t microphoneLost() { return 0; }                     // fill in: samples that came too fast
+#endif
+
+void setup() {
+  Serial.begin(115200);
+  while (!Serial) {
+  }
+  edgekws_reset(&spotter);
+  if (!microphoneBegin()) {
+    Serial.println("no microphone: this board has no PDM library; fill in microphoneBegin in this sketch");
+    while (true) {
+    }
+  }
+}
+
+void loop() {
+  static uint32_t reported;
+  int16_t samples[128];
+  const size_t count = microphoneRead(samples, 128);
+  for (size_t i = 0; i < count;) {
+    i += edgekws_push(&spotter, samples + i, count - i);
+    if (!edgekws_ready(&spotter)) continue;
+    const int label = edgekws_label(&spotter);
+    const int score = edgekws_scores(&spotter)[label];
+    if (score >= certain) {
+      Serial.print(edgekws_labels[label]);
+      Serial.print(' ');
+      Serial.print((score + 128) * 100 / 256);
+      Serial.println(" %");
+    }
+  }
+  if (microphoneLost() != reported) {
+    reported = microphoneLost();
+    Serial.print("this board is too slow for the model or its kernels: samples lost so far: ");
+    Serial.println(reported);
+  }
+}

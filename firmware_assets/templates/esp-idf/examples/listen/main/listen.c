@@ -1,0 +1,56 @@
+/* Prints the words that an I2S microphone (INMP441, ICS-43434 and their like, left channel) hears.
+ * idf.py menuconfig, Microphone: which pins it is on. */
+#include <stdio.h>
+
+#include "driver/i2s_std.h"
+#include "edgekws.h"
+#include "freertos/FreeRTOS.h"
+
+#define CERTAIN 77 /* of 127: probability = value / 256 + 0.5, so 0.8 */
+
+static edgekws spotter;
+
+static i2s_chan_handle_t microphone(void)
+{
+    i2s_chan_handle_t channel;
+    const i2s_chan_config_t settings = I2S_CHANNEL_DEFAULT_CONFIG(I2S_NUM_AUTO, I2S_ROLE_MASTER);
+    const i2s_std_config_t format = {
+        .clk_cfg = I2S_STD_CLK_DEFAULT_CONFIG(EDGEKWS_SAMPLE_RATE),
+        .slot_cfg = I2S_STD_PHILIPS_SLOT_DEFAULT_CONFIG(I2S_DATA_BIT_WIDTH_32BIT, I2S_SLOT_MODE_MONO),
+        .gpio_cfg = {
+            .mclk = I2S_GPIO_UNUSED,
+            .bclk = CONFIG_LISTEN_I2S_CLOCK,
+            .ws = CONFIG_LISTEN_I2S_SELECT,
+            .dout = I2S_GPIO_UNUSED,
+            .din = CONFIG_LISTEN_I2S_DATA,
+        },
+    };
+    ESP_ERROR_CHECK(i2s_new_channel(&settings, NULL, &channel));
+    ESP_ERROR_CHECK(i2s_channel_init_std_mode(channel, &format));
+    ESP_ERROR_CHECK(i2s_channel_enable(channel));
+    return channel;
+}
+
+void app_main(void)
+{
+    const i2s_chan_handle_t channel = microphone();
+    edgekws_reset(&spotter);
+    for (;;) {
+        int32_t wide[256];
+        int16_t samples[256];
+        size_t bytes = 0;
+        if (i2s_channel_read(channel, wide, sizeof wide, &bytes, 1000) != ESP_OK) {
+            printf("no samples for a second: is the microphone connected?\n");
+            continue;
+        }
+        const size_t count = bytes / sizeof wide[0];
+        for (size_t i = 0; i < count; i++) samples[i] = (int16_t)(wide[i] >> 16); /* 24 bits, at the upper end */
+        for (size_t i = 0; i < count;) {
+            i += edgekws_push(&spotter, samples + i, count - i);
+            if (!edgekws_ready(&spotter)) continue;
+            const int label = edgekws_label(&spotter);
+            const int score = edgekws_scores(&spotter)[label];
+            if (score >= CERTAIN) printf("%s %d %%\n", edgekws_labels[label], (score + 128) * 100 / 256);
+        }
+    }
+}

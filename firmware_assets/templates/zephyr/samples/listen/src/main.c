@@ -1,0 +1,65 @@
+/* Prints the words that a digital microphone hears: any board whose devicetree has a node labelled dmic_dev. */
+#include <stdio.h>
+#include <zephyr/audio/dmic.h>
+#include <zephyr/device.h>
+#include <zephyr/kernel.h>
+
+#include "edgekws.h"
+
+#define CERTAIN 77 /* of 127: probability = value / 256 + 0.5, so 0.8 */
+#define BLOCK_SAMPLES (EDGEKWS_SAMPLE_RATE / 50)
+#define BLOCK_BYTES (BLOCK_SAMPLES * sizeof(int16_t))
+
+K_MEM_SLAB_DEFINE_STATIC(blocks, BLOCK_BYTES, 4, 4);
+
+static edgekws spotter;
+
+static int microphone(const struct device *dmic)
+{
+    struct pcm_stream_cfg stream = {
+        .pcm_rate = EDGEKWS_SAMPLE_RATE,
+        .pcm_width = 16,
+        .block_size = BLOCK_BYTES,
+        .mem_slab = &blocks,
+    };
+    struct dmic_cfg settings = {
+        .io = {.min_pdm_clk_freq = 1000000,
+               .max_pdm_clk_freq = 3500000,
+               .min_pdm_clk_dc = 40,
+               .max_pdm_clk_dc = 60},
+        .streams = &stream,
+        .channel = {.req_num_streams = 1,
+                    .req_num_chan = 1,
+                    .req_chan_map_lo = dmic_build_channel_map(0, 0, PDM_CHAN_LEFT)},
+    };
+    const int failed = dmic_configure(dmic, &settings);
+    return failed ? failed : dmic_trigger(dmic, DMIC_TRIGGER_START);
+}
+
+int main(void)
+{
+    const struct device *dmic = DEVICE_DT_GET(DT_NODELABEL(dmic_dev));
+    if (!device_is_ready(dmic) || microphone(dmic)) {
+        printf("no microphone: %s is not ready\n", dmic->name);
+        return 0;
+    }
+    edgekws_reset(&spotter);
+    for (;;) {
+        void *block;
+        size_t bytes;
+        if (dmic_read(dmic, 0, &block, &bytes, 1000)) {
+            printf("no samples for a second\n");
+            continue;
+        }
+        const int16_t *samples = block;
+        const size_t count = bytes / sizeof *samples;
+        for (size_t i = 0; i < count;) {
+            i += edgekws_push(&spotter, samples + i, count - i);
+            if (!edgekws_ready(&spotter)) continue;
+            const int label = edgekws_label(&spotter);
+            const int score = edgekws_scores(&spotter)[label];
+            if (score >= CERTAIN) printf("%s %d %%\n", edgekws_labels[label], (score + 128) * 100 / 256);
+        }
+        k_mem_slab_free(&blocks, block);
+    }
+}

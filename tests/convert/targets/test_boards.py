@@ -1,0 +1,185 @@
+"""Bundles for frameworks of boards: their manifests, their C on every core, their examples against stand-ins."""
+
+import json
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import synthetic_tflite
+import yaml
+
+from convert import bundle, c_source
+from convert.artifact import Artifact
+from convert.targets import Request
+from edgekws import catalogue
+
+STAND_INS = Path(__file__).parents[2] / "stand_ins"
+BOARDS = ("arduino", "platformio", "esp-idf", "zephyr", "cmake")
+CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
+WARNINGS = ("-Wall", "-Wextra", "-Werror")
+NAME = "Küche & 2/8"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Every bundle of boards as a folder, from a model with an odd name, in a folder with a space."""
+    content = synthetic_tflite.build(catalogue.find("nano").architecture, 3)
+    request = Request(Artifact.of(content, NAME, ("yes", 'no "way"', "ünö"), "mu_law"))
+    root = tmp_path_factory.mktemp("my bundles")
+    folders = {}
+    for target in BOARDS:
+        path = bundle.make(request, target, root / target)
+        assert bundle.verify(path) == []
+        if path.suffix == ".zip":
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(root / "unzipped")
+            path = root / "unzipped" / "k_che_2_8"
+        folders[target] = path
+    return folders
+
+
+def tool(*command, **options):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def needs(program, how):
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"no {program} here: {how}")
+
+
+def test_the_engine_is_the_same_everywhere_and_brings_no_main(made, tmp_path):
+    request = synthetic_tflite.build(catalogue.find("nano").architecture, 3)
+    artifact = Artifact.of(request, NAME, ("yes", 'no "way"', "ünö"), "mu_law")
+    c_source.generate(artifact.graph, artifact.labels, tmp_path, coding="mu_law")
+    expected = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "main.c"}
+    for target in BOARDS:
+        assert {path.name: path.read_bytes() for path in (made[target] / "src").iterdir()} == expected, target
+    assert (made["cmake"] / "example" / "main.c").read_bytes() == (tmp_path / "main.c").read_bytes()
+
+
+def test_no_template_is_left_unrendered(made):
+    for folder in made.values():
+        for path in folder.rglob("*"):
+            assert path.suffix != ".j2"
+            assert "{{" not in path.name
+            if path.suffix in (".md", ".txt", ".json", ".yml", ".properties"):
+                assert "{{" not in path.read_text(encoding="utf-8"), path
+
+
+def test_arduino_properties_follow_the_specification(made):
+    lines = (made["arduino"] / "library.properties").read_text(encoding="ascii").splitlines()
+    properties = dict(line.split("=", 1) for line in lines)
+    required = ["name", "version", "author", "maintainer", "sentence", "paragraph", "category", "url", "architectures"]
+    assert set(required) <= set(properties)
+    assert re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,62}", properties["name"])
+    assert re.fullmatch(r"\d+\.\d+\.\d+", properties["version"])
+    assert (made["arduino"] / "src" / properties["includes"]).exists()
+    for line in (made["arduino"] / "keywords.txt").read_text().splitlines():
+        assert re.fullmatch(r"\w+\t(KEYWORD1|KEYWORD2|LITERAL1)", line)
+
+
+def test_platformio_manifest_names_what_is_there(made):
+    manifest = json.loads((made["platformio"] / "library.json").read_text())
+    assert re.fullmatch(r"[a-z0-9_]+", manifest["name"])
+    assert (made["platformio"] / "src" / manifest["headers"]).exists()
+    for example in manifest["examples"]:
+        assert all((made["platformio"] / example["base"] / name).exists() for name in example["files"])
+
+
+def test_esp_idf_and_zephyr_manifests(made):
+    component = yaml.safe_load((made["esp-idf"] / "idf_component.yml").read_text())
+    assert re.fullmatch(r"\d+\.\d+\.\d+", component["version"])
+    example = made["esp-idf"] / "examples" / "listen" / "main"
+    (needed,) = yaml.safe_load((example / "idf_component.yml").read_text())["dependencies"].values()
+    assert (example / needed["override_path"]).resolve() == made["esp-idf"].resolve()
+    module = yaml.safe_load((made["zephyr"] / "zephyr" / "module.yml").read_text())
+    assert set(module) <= {"name", "build", "tests", "samples", "boards"}
+    assert all((made["zephyr"] / module["build"]["cmake"] / name).exists() for name in ("CMakeLists.txt", "Kconfig"))
+    sample = yaml.safe_load((made["zephyr"] / "samples" / "listen" / "sample.yaml").read_text())
+    assert {"sample", "tests"} <= set(sample)
+
+
+@pytest.mark.parametrize(
+    ("target", "file"),
+    [("esp-idf", "CMakeLists.txt"), ("zephyr", "zephyr/CMakeLists.txt"), ("cmake", "CMakeLists.txt")],
+)
+def test_builds_name_every_source_once(made, target, file):
+    named = re.findall(r"src/(\w+\.c)", (made[target] / file).read_text())
+    assert sorted(named) == sorted(path.name for path in (made[target] / "src").glob("*.c"))
+
+
+@needs("arm-none-eabi-gcc", "apt install gcc-arm-none-eabi libnewlib-arm-none-eabi")
+@pytest.mark.parametrize("core", CORES)
+def test_the_sources_compile_for_every_core(made, core, tmp_path):
+    sources = sorted((made["arduino"] / "src").glob("*.c"))
+    float_abi = ["-mfloat-abi=hard"] if core == "cortex-m55" else []
+    tool("arm-none-eabi-gcc", f"-mcpu={core}", *float_abi, "-Os", "-std=c99", *WARNINGS, "-c", *sources, cwd=tmp_path)
+
+
+@needs("c++", "apt install g++")
+@pytest.mark.parametrize("microphone", [(), ("arduino-pdm",)])
+def test_arduino_sketches_compile_against_a_stand_in(made, microphone, tmp_path):
+    for sketch in (made["arduino"] / "examples").glob("*/*.ino"):
+        assert sketch.stem == sketch.parent.name
+        includes = [f"-I{STAND_INS / name}" for name in ("arduino", *microphone)] + [f"-I{made['arduino'] / 'src'}"]
+        tool("c++", "-std=c++11", *WARNINGS, *includes, "-include", "Arduino.h", "-x", "c++", "-c", sketch,
+             "-o", tmp_path / "sketch.o")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("target", "source", "defines"),
+    [
+        (
+            "esp-idf",
+            "examples/listen/main/listen.c",
+            [f"CONFIG_LISTEN_I2S_{pin}=4" for pin in ("CLOCK", "SELECT", "DATA")],
+        ),
+        ("zephyr", "samples/listen/src/main.c", []),
+    ],
+)
+def test_examples_compile_against_a_stand_in(made, target, source, defines, tmp_path):
+    flags = [f"-D{define}" for define in defines]
+    tool("cc", "-std=gnu11", *WARNINGS, *flags, f"-I{STAND_INS / target}", f"-I{made[target] / 'src'}",
+         "-c", made[target] / source, "-o", tmp_path / "example.o")  # fmt: skip
+
+
+@needs("cmake", "pip install cmake")
+def test_the_cmake_package_installs_and_its_consumer_runs(made, tmp_path):
+    source, build = made["cmake"], tmp_path / "b"
+    tool("cmake", "-S", source, "-B", build)
+    tool("cmake", "--build", build)
+    tool("cmake", "--install", build, "--prefix", tmp_path / "installed")
+    prefix = f"-DCMAKE_PREFIX_PATH={tmp_path / 'installed'}"
+    tool("cmake", "-S", source / "example", "-B", tmp_path / "c", prefix)
+    tool("cmake", "--build", tmp_path / "c")
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000, np.int16), 16_000)
+    word, score = tool(tmp_path / "c" / "spotter", tmp_path / "a.wav").rsplit(maxsplit=1)
+    assert word in ("yes", 'no "way"', "ünö")
+    assert 0 <= float(score) <= 1
+
+
+@needs("pio", "pip install platformio")
+def test_platformio_packs_it(made, tmp_path):
+    tool("pio", "pkg", "pack", made["platformio"], "-o", tmp_path / "packed.tar.gz")
+    assert (tmp_path / "packed.tar.gz").exists()
+
+
+@needs("compote", "pip install idf-component-manager")
+def test_the_component_manager_packs_it(made, tmp_path):
+    tool(
+        "compote",
+        "component",
+        "pack",
+        "--name",
+        "edgekws_k_che_2_8",
+        "--dest-dir",
+        tmp_path / "dist",
+        cwd=made["esp-idf"],
+    )
+    assert list((tmp_path / "dist").iterdir())

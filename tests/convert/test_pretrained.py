@@ -1,0 +1,75 @@
+"""The parity of every model that ships: on self-made clips anywhere, on the testing split where recordings are."""
+
+import json
+import os
+
+import numpy as np
+import pytest
+from engine import host
+
+from convert import artifact, parity, phone, tflite, tflm_reference
+from edgekws import coding, corpus, metrics, pretrained
+
+NAMES = list(pretrained.folders())
+RECORDINGS = os.environ.get("EDGEKWS_SPEECH_COMMANDS")
+
+
+def self_made_clips() -> np.ndarray:
+    """Silence, full scale, impulses, and syllables: harmonics under a moving formant, in noise, at four levels."""
+    rng = np.random.default_rng(7)
+    t = np.arange(16_000) / 16_000
+    clips = [np.zeros(16_000), np.full(16_000, 32_767.0), np.where(np.arange(16_000) % 1600 == 0, -32_768.0, 0)]
+    for level in (300, 2000, 9000, 30_000):
+        for _ in range(3):
+            pitch, formant = rng.uniform(90, 250), np.interp(t, [0, 1], rng.uniform(300, 3000, 2))
+            harmonics = np.arange(1, 25)[:, None] * pitch
+            voice = (np.sin(2 * np.pi * harmonics * t) / (1 + ((harmonics - formant) / 200) ** 2)).sum(0)
+            voice *= np.exp(-(((t - 0.5) / 0.15) ** 2))
+            clips.append(level * (voice / np.abs(voice).max() + 0.03 * rng.standard_normal(16_000)))
+    return np.clip(np.rint(clips), -32_768, 32_767).astype(np.int16)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_rung_on_self_made_clips(name, tmp_path):
+    from edgekws import float_training
+
+    folder, shipped = pretrained.find(name), artifact.load(pretrained.find(name))
+    clips = self_made_clips()
+    codes = coding.encode(clips, shipped.coding)
+    reference = tflm_reference.run(shipped.graph, codes[..., None])[-1].reshape(len(clips), -1)
+    engine = host.build(shipped.graph, tmp_path, coding=shipped.coding)
+    assert np.array_equal([engine.scores(clip) for clip in clips], reference)
+    xnnpack = parity.probabilities(tflite.predict(shipped.content, codes, kernels="xnnpack", title=""))
+    assert np.array_equal(phone.scores(folder / "model_phone.tflite", clips), xnnpack)
+    int8 = parity.probabilities(tflite.predict(shipped.content, codes, kernels="reference", title=""))
+    assert (
+        np.abs(int8 - parity.probabilities(reference)).max() <= 1 / 256
+    )  # TensorFlow Lite rounds the dense layer once
+    inputs = (codes.astype(np.float32) / 128).reshape(len(codes), 1, -1, 1)
+    floats = float_training.load(folder / "float.keras").predict(inputs, verbose=0)
+    assert metrics.agreement(int8, floats).value >= 0.9
+    assert np.abs(int8 - floats).mean() < 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not RECORDINGS, reason="set EDGEKWS_SPEECH_COMMANDS to an unpacked Speech Commands folder")
+@pytest.mark.parametrize("name", NAMES)
+def test_accuracy_on_recordings(name):
+    """The published figure where the whole testing split is here, its interval where only a part is."""
+    from edgekws import float_training
+
+    folder, shipped = pretrained.find(name), artifact.load(pretrained.find(name))
+    published = json.loads((folder / "report.json").read_text())
+    split = corpus.load(RECORDINGS, shipped.labels, progress=False).split("testing")
+    codes = coding.encode(split.samples, shipped.coding)
+    int8 = parity.probabilities(tflite.predict(shipped.content, codes, kernels="xnnpack", title=name))
+    inputs = (codes.astype(np.float32) / 128).reshape(len(codes), 1, -1, 1)
+    floats = float_training.load(folder / "float.keras").predict(inputs, verbose=0)
+    measured = metrics.accuracy(int8, split.labels)
+    if measured.total == published["testing_clips"]:
+        assert measured.correct == published["correct"]["xnnpack"]
+        assert metrics.paired_difference(int8, floats, split.labels).value >= -0.003
+    else:
+        low, high = measured.interval
+        assert low <= published["accuracy"]["xnnpack"] <= high
+        assert metrics.paired_difference(int8, floats, split.labels).value >= -0.005

@@ -1,0 +1,21 @@
+#ifndef ARDUINO_H
+#define ARDUINO_H
+#include <stddef.h>
+#include <stdint.h>
+struct Stream {
+  void begin(unsigned long) {}
+  explicit operator bool() const { return true; }
+  void print(const char *) {}
+  void print(char) {}
+  void print(int) {}
+  void print(unsigned int) {}
+  void print(unsigned long) {}
+  void println(const char *) {}
+  void println(int) {}
+  void println(unsigned int) {}
+  void println(unsigned long) {}
+};
+extern Stream Serial;
+void setup();
+void loop();
+#endif
