@@ -13,17 +13,25 @@ from convert import graph, parity
 from edgekws import catalogue, coding, corpus, metrics, training, workspace
 from edgekws.corpus import Corpus
 from edgekws.errors import UserError
-from edgekws.files import atomic_write
+from edgekws.files import atomic_write, sha256
+from edgekws.recipe import Recipe
 from edgekws.workspace import Run
 
 
 def load_corpus(run: Run) -> Corpus:
     """The recordings of the run's recipe; a UserError where they are not those the run began with."""
-    data = run.recipe.data
+    loaded = recordings(run.recipe)
+    workspace.begin(run, loaded)
+    return loaded
+
+
+def recordings(recipe: Recipe) -> Corpus:
+    """The recordings a recipe names."""
+    data = recipe.data
     loaded = corpus.load(
         data.source,
         data.words,
-        seed=run.recipe.seed,
+        seed=recipe.seed,
         clips_per_word=data.clips_per_word,
         validation_percent=data.validation_percent,
         testing_percent=data.testing_percent,
@@ -33,7 +41,6 @@ def load_corpus(run: Run) -> Corpus:
         raise UserError(
             f"data.held_out_noise: no noise {sorted(unknown)} in {loaded.source}; there are {sorted(known)}"
         )
-    workspace.begin(run, loaded)
     return loaded
 
 
@@ -140,8 +147,49 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
         facts = figures.collect(run, clips, ladder)
         if run.profile.exists():
             facts["engine"] = json.loads(run.profile.read_text())
+        if (known := _known_robustness(run)) is not None:
+            facts["robustness"] = known
         _write_report(run, clips, facts)
     return ladder
+
+
+def measure_robustness(run: Run, clips: Corpus) -> dict[str, Any]:
+    """The figures of ``convert.robustness`` for the int8 and the float model of a folder; nothing is written."""
+    from convert import robustness, tflite
+    from edgekws import augment, float_training
+
+    model, split = float_training.load(run.float_model), clips.split("testing")
+    held_out = (noise.samples for noise in clips.noise if noise.name in run.recipe.data.held_out_noise)
+
+    def int8_scores(codes: np.ndarray) -> np.ndarray:
+        return tflite.predict(run.int8_model, codes, kernels="xnnpack", progress=False)
+
+    def float_scores(inputs: np.ndarray) -> np.ndarray:
+        return model.predict(inputs.reshape(len(inputs), 1, -1, 1), batch_size=64, verbose=0)
+
+    return robustness.measure(
+        np.asarray(split.samples),
+        split.labels,
+        [clip.speaker for clip in split.clips],
+        augment.noise_windows(held_out),
+        run.recipe.model.coding,
+        int8_scores,
+        float_scores,
+    )
+
+
+def add_robustness(run: Run, clips: Corpus, found: dict[str, Any]) -> None:
+    """Put these figures into a checked run: robustness.json, the report, the model card and the manifest."""
+    workspace.write_json(run.robustness, {"model": sha256(run.int8_model), "found": found})
+    _write_report(run, clips, json.loads(run.report.read_text()) | {"robustness": found})
+
+
+def _known_robustness(run: Run) -> dict[str, Any] | None:
+    """What was measured before, where it was of this very int8 model."""
+    if not run.robustness.exists():
+        return None
+    kept = json.loads(run.robustness.read_text())
+    return kept["found"] if kept["model"] == sha256(run.int8_model) else None
 
 
 def _scored(rung: str, scorer: Callable[[], np.ndarray]) -> np.ndarray:

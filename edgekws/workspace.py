@@ -73,6 +73,10 @@ class Run:
         return self.folder / "profile.json"
 
     @property
+    def robustness(self) -> Path:
+        return self.folder / "robustness.json"
+
+    @property
     def manifest(self) -> Path:
         return self.folder / "manifest.json"
 

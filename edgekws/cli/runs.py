@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,8 +35,14 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     check = command(
         "check", _check, "prove a run's int8 model: files, parity ladder, report", "edgekws check runs/NAME"
     )
-    check.add_argument("run", type=Path, metavar="RUN", help="a run folder, or its name under runs/")
+    check.add_argument("run", type=Path, metavar="RUN", help="a run folder, its name under runs/, or the name "
+                       "of a model that ships")  # fmt: skip
     check.add_argument("--data", metavar="DIR", help="where the recordings are now, if they have moved")
+    check.add_argument(
+        "--robustness",
+        action="store_true",
+        help="also at other levels, in noise kept from training, shifted, and the worst speakers; into the report too",
+    )
     new = command("new", _new, "write a commented recipe", "edgekws new my.toml --set model.architecture=custom-32/8")
     new.add_argument("file", type=Path, help="the recipe file to write; it must not exist")
     _set_argument(new)
@@ -114,18 +121,41 @@ def _step(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     import dataclasses
 
-    from convert import pipeline
-    from edgekws import recipe, workspace
+    from convert import pipeline, robustness
+    from edgekws import pretrained, recipe, workspace
 
-    folder = args.run if args.run.exists() or args.run.parent != Path() else Path("runs") / args.run
-    run = workspace.load_run(folder)
+    places = (args.run, Path("runs") / args.run, pretrained.resolve(args.run))
+    run = workspace.load_run(next((place for place in places if place.exists()), args.run))
     if args.data:
         run = dataclasses.replace(run, recipe=recipe.replace(run.recipe, {"data.source": args.data}))
     damaged = workspace.damaged_files(run) if run.manifest.exists() else []
     for name in damaged:
         print(f"manifest: {name} is missing or not the file that was written (SHA-256 differs)")
-    status = _proved(run, pipeline.load_corpus(run), keep=bool(damaged))
+    if not run.corpus_file.exists():
+        return _check_shipped(run, damaged, args.robustness)
+    clips = pipeline.load_corpus(run)
+    status = _proved(run, clips, keep=bool(damaged))
+    if args.robustness and not damaged and run.report.exists():
+        found = pipeline.measure_robustness(run, clips)
+        print("\n".join(robustness.lines(found)))
+        pipeline.add_robustness(run, clips, found)
     return 1 if damaged else status
+
+
+def _check_shipped(run: Run, damaged: list[str], robustness_too: bool) -> int:
+    """A published model: its files, and its robustness where asked; the ladder was climbed before it was published."""
+    from convert import pipeline, robustness
+
+    if damaged:
+        return 1
+    print(f"{run.folder}: every file is as it was published")
+    if robustness_too:
+        clips = pipeline.recordings(run.recipe)
+        known = json.loads(run.report.read_text())["data"]["fingerprint"]
+        if clips.fingerprint != known:
+            print(f"note: these recordings ({clips.source}) are not quite those it was trained and proved with")
+        print("\n".join(robustness.lines(pipeline.measure_robustness(run, clips))))
+    return 0
 
 
 def _proved(run: Run, clips: Any, *, keep: bool = False) -> int:

@@ -102,6 +102,24 @@ def test_a_second_run_has_nothing_to_do_and_changes_nothing(run, workplace, monk
     assert {name: (run.folder / name).read_bytes() for name in before} == before
 
 
+def test_robustness_is_measured_once_and_stays_with_the_model_it_was_measured_of(copy, capsys):
+    assert cli.main(["check", str(copy.folder), "--robustness"]) == 0
+    assert "200 ms later" in capsys.readouterr().out
+    facts = json.loads(copy.report.read_text())
+    recorded = facts["robustness"]["conditions"][0]
+    assert recorded["int8"]["accuracy"] == facts["accuracy"]["xnnpack"]
+    assert recorded["float"]["accuracy"] == facts["accuracy"]["float"]
+    assert "## Robustness" in (copy.folder / "model_card.md").read_text()
+    assert workspace.damaged_files(copy) == []
+    before = copy.report.read_bytes()
+    assert cli.main(["check", str(copy.folder)]) == 0
+    assert copy.report.read_bytes() == before
+    copy.robustness.write_text(json.dumps({"model": "of another", "found": facts["robustness"]}))
+    workspace.write_manifest(copy, {})
+    assert cli.main(["check", str(copy.folder)]) == 0
+    assert "robustness" not in json.loads(copy.report.read_text())
+
+
 def test_another_recipe_in_the_same_folder_is_refused(run, workplace, monkeypatch, capsys):
     monkeypatch.chdir(workplace)
     assert cli.main(["run", *arguments(workplace, "tones"), "--set", "seed=9"]) == 2

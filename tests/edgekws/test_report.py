@@ -2,47 +2,19 @@ import base64
 import io
 import json
 import re
-from html.parser import HTMLParser
 
 import finished_run
 import numpy as np
 import pytest
 import soundfile
+from page_reader import page, words_of
 
 from convert import figures
 from edgekws import report, report_plots
 
 WORDS = ("yes", "no", "up")
 HOSTILE = ("yes", '<script>alert("1")</script>', "a|b_c*d`e[f](g)&lt;")
-VOID = {"meta", "path", "br"}
 BUILD = {"kernels": "portable", "target": "Cortex-M<4>", "state_bytes": 9120, "stack_bytes": 512, "flash_bytes": 45_678}
-
-
-class Page(HTMLParser):
-    """Every element and attribute, the text, and whether the elements are closed in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.open: list[str] = []
-        self.text = ""
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] != "style":
-            self.text += data
 
 
 def written(folder, clips, **options):
@@ -51,14 +23,6 @@ def written(folder, clips, **options):
     facts = figures.collect(run, clips, finished_run.ladder(run))
     report.write(run, clips, facts)
     return run, facts
-
-
-def page(run) -> Page:
-    return Page((run.folder / "report.html").read_text(encoding="utf-8"))
-
-
-def words_of(text: str) -> str:
-    return " ".join(text.replace("\N{NO-BREAK SPACE}", " ").split())
 
 
 def test_json_is_what_was_collected(tmp_path):
