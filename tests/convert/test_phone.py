@@ -16,8 +16,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from synthetic_tflite import Options
 
-from convert import graph, phone, tflite
-from edgekws import audio, catalogue, coding
+from convert import artifact, graph, phone, tflite
+from edgekws import audio, catalogue, coding, pretrained
 from edgekws.errors import UserError
 
 LABELS = ("yes", "no", '"ü', "a b")
@@ -130,6 +130,15 @@ def test_what_does_not_fit_is_named(core):
         graph.read(phone.build(core, LABELS, "linear"))  # the engine is made from the int8 file, never from this one
 
 
+def test_every_shipped_model_has_its_phone_file():
+    assert pretrained.folders()
+    for folder in pretrained.folders().values():
+        shipped = artifact.load(folder)
+        assert (folder / "model_phone.tflite").read_bytes() == phone.build(
+            shipped.content, shipped.labels, shipped.coding
+        )
+
+
 def mediapipe_python() -> str | None:
     """A Python that has mediapipe, whose packages do not go together with the project's own."""
     if importlib.util.find_spec("mediapipe"):
@@ -167,12 +176,13 @@ def test_mediapipe_gives_the_same_scores(made, clips, tmp_path):
     "EDGEKWS_SPEECH_COMMANDS" not in os.environ,
     reason="set EDGEKWS_SPEECH_COMMANDS to an unpacked Speech Commands folder",
 )
-def test_mediapipe_gives_the_same_scores_on_recordings(made, tmp_path):
+def test_mediapipe_gives_the_same_scores_on_recordings(tmp_path):
     folder = Path(os.environ["EDGEKWS_SPEECH_COMMANDS"])
     recordings = [folder / line for line in (folder / "testing_list.txt").read_text().split()]
     recordings = [path for path in recordings if path.exists()][::13][:100]
     samples = np.stack([audio.read_clip(path)[0] for path in recordings])
     assert len(samples) == 100
-    _, scores = by_mediapipe(made[1], samples, tmp_path)
-    assert np.array_equal(scores, phone.scores(made[1], samples))
+    model = pretrained.default() / "model_phone.tflite"
+    _, scores = by_mediapipe(model.read_bytes(), samples, tmp_path)
+    assert np.array_equal(scores, phone.scores(model, samples))
     assert len(np.unique(scores, axis=0)) > 10

@@ -84,12 +84,12 @@ def test_the_c_has_the_codes_clips_scores_and_model_of_python(made, tmp_path):
     assert rest[24:].removeprefix(source.content).decode().splitlines() == list(LABELS)
 
 
-@pytest.mark.parametrize(("name", "used"), [("nano", 68_768), ("custom-32/8", 1_031_168)])
+@pytest.mark.parametrize(("name", "used"), [("nano", (67_620, 68_768)), ("custom-32/8", (1_029_764, 1_031_168))])
 def test_the_computed_arena_holds_what_tflm_was_measured_to_use(name, used):
-    """TFLM 90b983c on x86-64, reference kernels: `arena_used_bytes` of the self-test."""
+    """TFLM 90b983c, reference kernels, on a Cortex-M4 and on x86-64: `arena_used_bytes` of the self-test."""
     computed = tflm.arena(model(name))
-    assert used <= computed.total <= used + 6_000
-    assert computed.activations <= used
+    assert max(used) <= computed.total <= max(used) + 6_000
+    assert computed.activations <= min(used)
 
 
 def test_clips_are_silent_then_ever_louder():
