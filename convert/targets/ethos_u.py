@@ -91,7 +91,7 @@ def _run(*arguments: str) -> str:
         command = [found]
     else:
         raise UserError(
-            "ethos-u-vela is not installed; install edgekws[ethos-u], or ethos-u-vela where its vela is found"
+            "Arm's Vela is not installed; 'pip install ethos-u-vela' brings it, as the extra edgekws[ethos-u] does"
         )
     done = subprocess.run([*command, *arguments], capture_output=True, text=True)
     if done.returncode:
