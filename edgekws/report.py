@@ -48,9 +48,13 @@ def html(run: Run, clips: Corpus, figures: dict[str, Any]) -> str:
         for kind, path in histories.items()
         if figures["training"][kind]["epochs"]
     }
+    conditions = figures.get("robustness", {}).get("conditions", [])
+    worst = figures["robustness"]["worst_speakers"]["interval"] if conditions else []
+    reached = [end for row in conditions for end in (*row["int8"]["interval"], row["float"]["accuracy"])]
     return _render(
         "report.html.j2",
         figures,
+        robustness_axis=report_plots.axis([*reached, *worst], within=(0, 1)),
         accuracy_axis=report_plots.axis(np.ravel(list(figures["accuracy_interval"].values())).tolist(), within=(0, 1)),
         panels=panels,
         shades={name: report_plots.shades(matrix) for name, matrix in figures["confusion"].items()},
