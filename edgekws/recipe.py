@@ -177,6 +177,8 @@ def replace(recipe: Recipe, changes: Mapping[str, Any], origin: str = "command l
         table = tables
         for part in section:
             table = table.setdefault(part, {})
+            if not isinstance(table, dict):
+                raise UserError(f"{origin}: '{dotted}' is no key of a recipe: '{part}' is not a table")
         table[key] = value
     return from_tables(tables, origin)
 

@@ -186,6 +186,17 @@ class _Progress:
         return state
 
 
+def epochs_in(checkpoint: Path) -> int:
+    """How many epochs a checkpoint of ``fit`` holds; 0 where there is none."""
+    if not checkpoint.exists():
+        return 0
+    try:
+        with np.load(checkpoint) as file:
+            return len(json.loads(file["meta"].tobytes())["history"])
+    except FileNotFoundError:  # the training ended just now
+        return 0
+
+
 def _array(variable: Any) -> np.ndarray:
     return np.asarray(variable.numpy())
 

@@ -1,0 +1,94 @@
+"""Commands about many runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekws.errors import UserError
+
+if TYPE_CHECKING:
+    from edgekws.sweep.work import Ending
+
+
+def add(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
+    sweep = command(
+        "sweep",
+        _sweep,
+        "train a list or a grid of recipes; what is done already is not done again",
+        "edgekws sweep tables.toml --data speech_commands_v0.01 --jobs 2",
+    )
+    sweep.add_argument("sweep", type=Path, metavar="SWEEP", help="a sweep file (.toml)")
+    sweep.add_argument("--data", metavar="SOURCE", help="in place of data.source in every recipe")
+    sweep.add_argument(
+        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="run folders are DIR/SWEEP/RUN (runs)"
+    )
+    sweep.add_argument(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="runs at once; they share the cores (one run a core: on a CPU that trains most)",
+    )
+    sweep.add_argument(
+        "--ray",
+        nargs="?",
+        const="auto",
+        metavar="ADDRESS",
+        help="on a Ray cluster (auto: the one this machine belongs to); --jobs is then the cores of one run (1)",
+    )
+    tables = command(
+        "tables",
+        _tables,
+        "write the table and charts of published results anew (a maintainer's step)",
+        "edgekws tables firmware_assets/pretrained --add runs/NAME",
+    )
+    tables.add_argument("folder", type=Path, metavar="FOLDER", help="the folder with results.csv and README.md")
+    tables.add_argument(
+        "--add",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="finished runs, published models or results.csv files of sweeps to take in first",
+    )
+
+
+def _sweep(args: argparse.Namespace) -> int:
+    from edgekws.sweep import plan, queue, results
+
+    # absolute, so that it is found from every folder and process
+    source = str(Path(args.data).absolute()) if args.data and Path(args.data).is_dir() else args.data
+    sweep = plan.load(args.sweep, source)
+    folder = (args.runs / sweep.name).absolute()
+    runs = queue.runs_of(sweep, folder)
+
+    def ended(endings: dict[str, Ending]) -> None:
+        results.write(folder, sweep.name, runs, endings)
+
+    if args.ray:
+        from edgekws.sweep import cluster
+
+        endings = cluster.work_off(runs, sweep.testing, args.ray, cores=args.jobs or 1, ended=ended)
+    else:
+        done = queue.already_ended(runs, sweep.testing)
+        queue.prepare_recordings([run for run in runs if run.recipe.name not in done])
+        endings = queue.work_off(runs, sweep.testing, jobs=args.jobs or queue.cores(), ended=ended)
+    bad = [ending for ending in endings.values() if ending.status != "done"]
+    print(f"{len(endings) - len(bad)} of {len(runs)} runs done; {folder / 'results.html'}")
+    for ending in bad:
+        print(f"{ending.name} is {ending.status}: {ending.reason or 'see its report'}", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def _tables(args: argparse.Namespace) -> int:
+    from edgekws import published
+
+    if not args.folder.is_dir():
+        raise UserError(f"{args.folder} is not a folder")
+    published.make(args.folder, args.add)
+    print(args.folder / "README.md")
+    return 0

@@ -1,0 +1,160 @@
+"""The table and the charts of a folder of published models, made from its results.csv alone.
+
+results.csv has the columns of a sweep's table. The README's part between two marks is written anew; what stands around
+it stays. The same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from edgekws import catalogue, scatter, workspace
+from edgekws.errors import UserError
+from edgekws.files import atomic_write
+from edgekws.model_tables import VARIANTS
+from edgekws.sweep import results, work
+from edgekws.sweep.results import Row
+
+BEGIN, END = "<!-- results: made by 'edgekws tables' from results.csv -->", "<!-- results: end -->"
+CHARTS = {"macs": "accuracy_macs.svg", "parameters": "accuracy_parameters.svg"}
+KEY = ("architecture", "variant", "augmented", "coding", "seed")
+HEAD = "| model | variant | parameters | M MAC | the report | plain: float | plain: int8 | good: float | good: int8 |"
+OPENING = "# Models that ship\n\n"
+NOTES = """\
+Accuracy on the testing split ({clips} clips) with its 95 % Wilson interval: of several seeds the one in the middle by
+int8, and all of them after it. Parameters are those of the .tflite. The plain recipe changes no clip in training, as
+the report's; the good one shifts clips, changes their level and adds noise. {run} of the report's {whole} accuracies
+were run; an empty field was not. The report's split is not known, and may share speakers. `results.csv` has every run
+with its counts and the paired difference of int8 and float.
+
+![accuracy against multiply-accumulates]({macs})
+
+![accuracy against parameters]({parameters})
+
+What others have published, on other words and splits, for orientation:
+"""
+
+
+def make(folder: Path, added: Sequence[Path] = ()) -> None:
+    """Write README.md and both charts of ``folder``; ``added`` runs, published models or results.csv files go in first.
+
+    A row takes the place of an older one of the same architecture, variant, augmentation, coding and seed.
+    """
+    rows = {tuple(row[k] for k in KEY): row for row in read(folder / "results.csv")}
+    for path in added:
+        for row in _rows_of(path):
+            if row["int8"]:
+                rows[tuple(row[k] for k in KEY)] = row
+    if not rows:
+        raise UserError(f"{folder} has no results; add a run: edgekws tables {folder} --add runs/NAME")
+    ordered = sorted(rows.values(), key=_order)
+    atomic_write(folder / "results.csv", results.to_csv(ordered))
+    for cost, name in CHARTS.items():
+        title = scatter.MACS_TITLE if cost == "macs" else scatter.PARAMETERS_TITLE
+        atomic_write(folder / name, scatter.svg(chart_points(ordered, cost), title))
+    readme = folder / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.exists() else OPENING
+    before, _, rest = text.partition(BEGIN)
+    after = rest.partition(END)[2] or "\n"
+    atomic_write(readme, f"{before}{BEGIN}\n\n{markdown(ordered)}\n{END}{after}")
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The table: the report's accuracy, then float and int8 of the plain and of the good recipe."""
+    cells: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        cells[row["architecture"], row["variant"]][results.kind(row)].append(row)
+    for name in {architecture for architecture, _ in cells}:
+        for variant in catalogue.find(name).reported_accuracy:
+            cells[name, variant]  # a cell of the report that was not run: a line with nothing of ours
+    order = list(catalogue.entries())
+    columns = list(VARIANTS)
+    listed = sorted(cells, key=lambda cell: (order.index(cell[0]), (*columns, cell[1]).index(cell[1]), cell[1]))
+    lines = [HEAD, "|---|---|---:|---:|---:|---|---|---|---|"]
+    for name, variant in listed:
+        entry, found = catalogue.find(name), cells[name, variant]
+        rows_there = found["plain"] + found["good"]
+        parameters = int(rows_there[0]["parameters"]) if rows_there else entry.architecture.parameters()
+        macs = int(rows_there[0]["macs"]) if rows_there else entry.architecture.macs()
+        reported = entry.reported_accuracy.get(variant)
+        texts = [text for kind in ("plain", "good") for text in _accuracies(found[kind])]
+        lines.append(
+            f"| {name} | {VARIANTS.get(variant, variant)} | {parameters:,} | {macs / 1e6:.1f} "
+            f"| {f'{reported:.4f}' if reported is not None else ''} | {' | '.join(texts)} |"
+        )
+    run = sum(any(cells[cell].values()) and cell[1] in catalogue.find(cell[0]).reported_accuracy for cell in listed)
+    whole = sum(len(entry.reported_accuracy) for entry in catalogue.entries().values())
+    clips = sorted({row["testing_clips"] for row in rows}, key=int)
+    peers = [f"- {peer['name']}: {peer['accuracy']}, {peer['test']} ({peer['source']})" for peer in _peers()]
+    notes = NOTES.format(clips=" or ".join(clips), run=run, whole=whole, **CHARTS)
+    return "\n".join([*lines, "", notes, *peers, ""])
+
+
+def chart_points(rows: Iterable[Row], cost: str) -> list[scatter.Point]:
+    """Every run's int8 accuracy, the report's best of each architecture, others' published; ``cost`` is a column."""
+    points = []
+    for entry in catalogue.entries().values():
+        if entry.reported_accuracy:
+            architecture = entry.architecture
+            count = architecture.macs() if cost == "macs" else architecture.parameters()
+            points.append(scatter.Point(entry.name, count, max(entry.reported_accuracy.values()), "report"))
+    for row in rows:
+        interval = (float(row["int8_low"]), float(row["int8_high"]))
+        name = " ".join([row["architecture"], *([f"seed {row['seed']}"] if row["seed"] != "1" else [])])
+        points.append(scatter.Point(name, int(row[cost]), float(row["int8"]), results.kind(row), interval))
+    for peer in _peers():
+        if peer[cost]:
+            points.append(scatter.Point(peer["name"], int(peer[cost]), float(peer["accuracy"]), peer["input"]))
+    return points
+
+
+def median(rows: Sequence[Row]) -> Row:
+    """The run in the middle by int8 accuracy (of two, the lower; ties: the lower seed)."""
+    return sorted(rows, key=lambda row: (float(row["int8"]), -int(row["seed"])))[(len(rows) - 1) // 2]
+
+
+def _accuracies(rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return ["", ""]
+    middle, texts = median(rows), []
+    for kind in ("float", "int8"):
+        text = f"**{middle[kind]}** [{middle[f'{kind}_low']}, {middle[f'{kind}_high']}]"
+        seeds = ", ".join(f"{row['seed']}: {row[kind]}" for row in sorted(rows, key=lambda row: int(row["seed"])))
+        texts.append(f"{text} (seed {seeds})" if len(rows) == 1 else f"{text} (seeds {seeds})")
+    return texts
+
+
+def _rows_of(path: Path) -> list[Row]:
+    if path.suffix == ".csv":
+        if not path.exists():
+            raise UserError(f"{path}: no such table of results")
+        return read(path)
+    run = workspace.load_run(path)
+    if not run.report.exists():
+        raise UserError(f"{path} is not finished: it has no report; 'edgekws check' makes it")
+    ending = work.Ending(run.recipe.name, "broken" if work.has_broken_bound(run) else "done")
+    return [results.row(run, ending)]
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a results.csv; none where there is no file."""
+    if not path.exists():
+        return []
+    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    if rows and tuple(rows[0]) != results.COLUMNS:
+        raise UserError(f"{path} is not a table of results: expected the columns {', '.join(results.COLUMNS)}")
+    return rows
+
+
+def _order(row: Row) -> tuple[int, list[str], int]:
+    return list(catalogue.entries()).index(row["architecture"]), [row[k] for k in KEY[1:4]], int(row["seed"])
+
+
+def _peers() -> list[dict[str, str]]:
+    text = (files("edgekws") / "published_peers.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(io.StringIO(text)))

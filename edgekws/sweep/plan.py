@@ -1,0 +1,117 @@
+"""A sweep file → the recipe of each of its runs.
+
+name = "tables"              # run folders go to runs/NAME/ (the file's name)
+recipe = "good.toml"         # what all runs begin with, beside this file (the embedded default)
+testing = true               # false: as a search must, stop before the testing split is read
+
+[set]                        # changes for every run
+training.epochs = 40
+[grid]                       # every combination of these lists
+model.architecture = ["only-conv/4", "custom-32/8"]
+seed = [1, 2, 3]
+[[run]]                      # each combined with the grid; without any, the grid alone
+name = "plain"
+augment.gain_db = 0.0
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import itertools
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from edgekws import recipe as recipes
+from edgekws.errors import UserError
+from edgekws.recipe import Recipe
+
+KEYS = ("name", "recipe", "testing", "set", "grid", "run")
+RESERVED = ("results.csv", "results.html")
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Recipes with names of their own, and whether their runs may read the testing split."""
+
+    name: str
+    testing: bool
+    recipes: tuple[Recipe, ...]
+
+
+def load(path: Path, source: str | None = None) -> Sweep:
+    """The sweep in a TOML file; ``source`` takes the place of data.source. A UserError names what is wrong."""
+    tables = _read(path)
+    for key in tables:
+        if key not in KEYS:
+            near = difflib.get_close_matches(key, KEYS, 1, 0.3)
+            hint = f"did you mean '{near[0]}'?" if near else f"valid here: {', '.join(KEYS)}"
+            raise UserError(f"{path}: unknown key '{key}'; {hint} (a recipe's keys: in [set], [grid], [[run]])")
+    name, testing = tables.get("name", path.stem), tables.get("testing", True)
+    if not isinstance(name, str) or not isinstance(testing, bool):
+        raise UserError(f"{path}: name must be a string, testing true or false; got {name!r} and {testing!r}")
+    base = recipes.load(path.parent / str(tables["recipe"])) if "recipe" in tables else Recipe()
+    base = recipes.replace(base, {"name": name} | ({"data.source": source} if source else {}), str(path))
+    fixed = _flat(tables.get("set", {}), f"{path}: [set]")
+    grid = _flat(tables.get("grid", {}), f"{path}: [grid]")
+    for key, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise UserError(f"{path}: [grid] {key} must be a list of values to try, got {values!r}")
+    singles = tables.get("run", [{}])
+    if not isinstance(singles, list):
+        raise UserError(f"{path}: runs are an array of tables: write [[run]], not [run]")
+    made = []
+    for single in singles:
+        changes = _flat(single, f"{path}: [[run]]")
+        if twice := set(changes) & set(grid):
+            raise UserError(f"{path}: {', '.join(sorted(twice))} stands in [grid] and in a [[run]]; keep one of them")
+        called = changes.pop("name", None)
+        for values in itertools.product(*grid.values()):
+            drawn = dict(zip(grid, values, strict=True))
+            named = [str(called)] if called is not None else [_part(*pair) for pair in changes.items()]
+            parts = [*named, *(_part(*pair) for pair in drawn.items())]
+            full = fixed | changes | drawn | {"name": "_".join(parts) or name}
+            made.append(recipes.replace(base, full, str(path)))
+    _check_names(path, [recipe.name for recipe in made])
+    return Sweep(name, testing, tuple(made))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the sweep ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML: {error}") from None
+
+
+def _flat(tables: Any, where: str, prefix: str = "") -> dict[str, Any]:
+    """Nested tables with dotted keys: {"training": {"epochs": 3}} → {"training.epochs": 3}."""
+    if not isinstance(tables, Mapping):
+        raise UserError(f"{where} must be a table of recipe keys, got {tables!r}")
+    flat: dict[str, Any] = {}
+    for key, value in tables.items():
+        flat |= _flat(value, where, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
+    return flat
+
+
+def _part(key: str, value: Any) -> str:
+    """What a value adds to a run's name: the value alone of an architecture, else the key's last word with it."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, list):
+        text = hashlib.sha256(text.encode()).hexdigest()[:8]
+    last = key.rpartition(".")[2]
+    return re.sub(r"[^\w.+-]+", "-", text if last == "architecture" else f"{last}-{text}")
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise UserError(f"{path}: two runs are called '{name}'; give each [[run]] a name of its own")
+        if name in RESERVED:
+            raise UserError(f"{path}: a run cannot be called '{name}'; choose another name")

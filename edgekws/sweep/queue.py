@@ -1,0 +1,159 @@
+"""A sweep on this machine: so many runs at once, each a process of its own, until all have ended."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from edgekws import workspace
+from edgekws.errors import UserError
+from edgekws.sweep import work
+from edgekws.sweep.plan import Sweep
+from edgekws.sweep.work import Ending
+from edgekws.workspace import Run
+
+POLL_SECONDS = 1.0
+
+
+def runs_of(sweep: Sweep, folder: Path) -> tuple[Run, ...]:
+    """Each recipe's run under ``folder``, begun or not; a UserError where a folder belongs to another recipe."""
+    return tuple(workspace.open_run(folder / recipe.name, recipe) for recipe in sweep.recipes)
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def prepare_recordings(runs: Sequence[Run]) -> None:
+    """Prepare every corpus the runs need once, before several processes would; a UserError if one cannot be."""
+    from edgekws import corpus
+
+    prepared = set()
+    for run in runs:
+        data, seed = run.recipe.data, run.recipe.seed
+        share = (data.validation_percent, data.testing_percent)
+        if (key := (data.source, data.words, seed, data.clips_per_word, *share)) in prepared:
+            continue
+        prepared.add(key)
+        corpus.load(
+            data.source,
+            data.words,
+            seed=seed,
+            clips_per_word=data.clips_per_word,
+            validation_percent=share[0],
+            testing_percent=share[1],
+        )
+
+
+def work_off(
+    runs: Sequence[Run], testing: bool, *, jobs: int, ended: Callable[[dict[str, Ending]], None]
+) -> dict[str, Ending]:
+    """Do all runs that are not done, ``jobs`` at a time; ``ended`` is called at the start and as each run ends.
+
+    Returns how every run ended, by name. On an interrupt the children are stopped before it is passed on.
+    """
+    if jobs < 1:
+        raise UserError(f"--jobs must be at least 1, got {jobs}")
+    endings = already_ended(runs, testing)
+    waiting = [run for run in runs if run.recipe.name not in endings]
+    ended(endings)
+    threads = max(cores() // max(min(jobs, len(waiting)), 1), 1)
+    progress = Progress(runs, endings)
+    running: dict[str, work.Process] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                run = waiting.pop(0)
+                work.prepare(run)
+                running[run.recipe.name] = work.Process(run.folder, testing, log_of(run), threads)
+            for name, process in list(running.items()):
+                if (ending := process.poll()) is not None:
+                    del running[name]
+                    endings[name] = ending
+                    progress.tell(ending)
+                    ended(endings)
+            progress.show(endings, list(running))
+            if running:
+                time.sleep(POLL_SECONDS)
+    finally:
+        for process in running.values():
+            process.interrupt()
+        for process in running.values():
+            process.close()
+        progress.end()
+    return endings
+
+
+def already_ended(runs: Sequence[Run], testing: bool) -> dict[str, Ending]:
+    """The runs that an earlier call finished."""
+    return {
+        run.recipe.name: Ending(run.recipe.name, "broken" if work.has_broken_bound(run) else "done")
+        for run in runs
+        if work.is_done(run, testing)
+    }
+
+
+def log_of(run: Run) -> Path:
+    """Where a run's output goes: beside its folder."""
+    return run.folder.parent / f"{run.folder.name}.log"
+
+
+class Progress:
+    """One line on standard error: runs, epochs of those running, time left; on a terminal it is written over."""
+
+    def __init__(self, runs: Sequence[Run], endings: dict[str, Ending]) -> None:
+        self.runs = {run.recipe.name: run for run in runs}
+        self.started = self.shown = time.monotonic()
+        self.before = self._work(endings)
+        self.terminal = sys.stderr.isatty()
+
+    def tell(self, ending: Ending) -> None:
+        self._clear()
+        reason = f": {ending.reason}" if ending.reason else ""
+        print(f"{ending.name}: {ending.status}{reason}", file=sys.stderr, flush=True)
+
+    def show(self, endings: dict[str, Ending], running: Sequence[str]) -> None:
+        if time.monotonic() - self.shown < (2.0 if self.terminal else 60.0):
+            return
+        self.shown = time.monotonic()
+        text = self.line(endings, running, self.shown - self.started)
+        before, after = ("\r\x1b[K", "") if self.terminal else ("", "\n")
+        print(f"{before}{text}", end=after, file=sys.stderr, flush=True)
+
+    def line(self, endings: dict[str, Ending], running: Sequence[str], seconds: float) -> str:
+        """The state in words, ``seconds`` after the start."""
+        failed = sum(ending.status != "done" for ending in endings.values())
+        parts = [f"{len(endings)} of {len(self.runs)} runs ended" + (f" ({failed} not well)" if failed else "")]
+        parts += [f"{name} epoch {done}/{whole}" for name in running for done, whole in [work.epochs(self.runs[name])]]
+        done = self._work(endings)
+        if done > self.before:
+            left = seconds * (sum(_whole(run) for run in self.runs.values()) - done) / (done - self.before)
+            parts.append(f"about {_duration(left)} left")
+        return "; ".join(parts)
+
+    def end(self) -> None:
+        self._clear()
+
+    def _clear(self) -> None:
+        if self.terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def _work(self, endings: dict[str, Ending]) -> float:
+        """Work done so far in units of ``work.epoch_cost``; a run that ended has none left, however it ended."""
+        return sum(
+            _whole(run) if name in endings else work.epochs(run)[0] * work.epoch_cost(run)
+            for name, run in self.runs.items()
+        )
+
+
+def _whole(run: Run) -> float:
+    return work.epochs(run)[1] * work.epoch_cost(run)
+
+
+def _duration(seconds: float) -> str:
+    minutes = max(round(seconds / 60), 1)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

@@ -1,0 +1,148 @@
+"""What a sweep found: one row a run in results.csv, and results.html with the report's numbers beside ours."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import jinja2
+
+from edgekws import catalogue, metrics, report, scatter
+from edgekws.files import atomic_write
+from edgekws.recipe import Recipe
+from edgekws.sweep.work import Ending
+from edgekws.workspace import Run
+
+COLUMNS = (
+    *("run", "architecture", "variant", "augmented", "coding", "seed", "parameters", "macs", "status"),
+    *("validation_float", "validation_int8", "testing_clips", "float_correct", "int8_correct"),
+    *("float", "float_low", "float_high", "int8", "int8_low", "int8_high"),
+    *("int8_minus_float", "int8_minus_float_low", "int8_minus_float_high", "report"),
+)
+VARIANTS = {0.0: "", 0.25: "do25", 0.5: "do50", 0.75: "do75"}
+
+Row = dict[str, str]
+
+
+def variant(recipe: Recipe) -> str:
+    """The report's column this recipe belongs to, e.g. none, do50, do50_bn; empty where it has none."""
+    if recipe.model.dropout not in VARIANTS:
+        return ""
+    parts = [VARIANTS[recipe.model.dropout], "bn" if recipe.model.batch_norm else ""]
+    return "_".join(filter(None, parts)) or "none"
+
+
+def augmented(recipe: Recipe) -> bool:
+    """Whether training changed the clips at all; the report's did not."""
+    return any((recipe.augment.shift_ms, recipe.augment.gain_db, recipe.augment.noise_probability))
+
+
+def row(run: Run, ending: Ending | None) -> Row:
+    """A run's row: what its records and its report say so far; the rest is empty."""
+    recipe = run.recipe
+    entry = catalogue.find(recipe.model.architecture)
+    classes = len(recipe.data.words)
+    column = variant(recipe)
+    found: dict[str, object] = {
+        "run": recipe.name,
+        "architecture": recipe.model.architecture,
+        "variant": column,
+        "augmented": "yes" if augmented(recipe) else "no",
+        "coding": recipe.model.coding,
+        "seed": recipe.seed,
+        "parameters": entry.architecture.parameters(classes),
+        "macs": entry.architecture.macs(classes),
+        "status": ending.status if ending else "unfinished",
+        "report": entry.reported_accuracy.get(column, ""),
+    }
+    if run.record("train").exists():
+        found["validation_float"] = _fraction(run.read_record("train")["validation_accuracy"])
+    if run.record("convert").exists():
+        record = run.read_record("convert")
+        found["validation_int8"] = _fraction(record["validation"][record["kept"]]["accuracy"])
+    if ending and ending.status != "failed" and run.report.exists():
+        figures = json.loads(run.report.read_text())
+        total, paired = figures["testing_clips"], figures["int8_minus_float"]
+        found["testing_clips"] = total
+        if "quantization" in figures:  # a published model has no records
+            kept = figures["quantization"]["validation"][figures["quantization"]["kept"]]
+            found["validation_float"] = _fraction(figures["training"]["float"]["validation_accuracy"])
+            found["validation_int8"] = _fraction(kept["accuracy"])
+        for kind in ("float", "int8"):
+            found |= counted(kind, figures["correct"][kind], total)
+        values = (paired["value"], *paired["interval"])
+        names = ("int8_minus_float", "int8_minus_float_low", "int8_minus_float_high")
+        found |= {name: _fraction(value) for name, value in zip(names, values, strict=True)}
+    return {name: str(found.get(name, "")) for name in COLUMNS}
+
+
+def write(folder: Path, name: str, runs: Iterable[Run], endings: Mapping[str, Ending]) -> None:
+    """results.csv and results.html of a sweep, each written atomically."""
+    rows = [row(run, endings.get(run.recipe.name)) for run in runs]
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic_write(folder / "results.csv", to_csv(rows))
+    atomic_write(folder / "results.html", html(name, rows, endings))
+
+
+def to_csv(rows: Sequence[Row]) -> str:
+    """Rows as CSV text with the columns ``COLUMNS``."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def html(name: str, rows: Sequence[Row], endings: Mapping[str, Ending]) -> str:
+    """The table and the chart as one page that needs nothing from outside."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("edgekws", "templates"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": report.percent, "points": report.points, "count": report.count}
+    points = chart_points(rows)
+    chart = scatter.svg(points, scatter.MACS_TITLE) if points else ""
+    reasons = [ending for ending in endings.values() if ending.reason]
+    return environment.get_template("sweep.html.j2").render(name=name, rows=rows, chart=chart, reasons=reasons)
+
+
+def chart_points(rows: Sequence[Row]) -> list[scatter.Point]:
+    """Of every measured row the int8 accuracy over multiply-accumulates, and the report's, once a cell."""
+    points = {}
+    for found in rows:
+        macs = int(found["macs"])
+        if found["report"]:
+            cell = f"{found['architecture']} {found['variant']}"
+            points[cell, "report"] = scatter.Point(cell, macs, float(found["report"]), "report")
+        if found["int8"]:
+            interval = (float(found["int8_low"]), float(found["int8_high"]))
+            points[found["run"], ""] = scatter.Point(found["run"], macs, float(found["int8"]), kind(found), interval)
+    return list(points.values())
+
+
+def kind(found: Row) -> str:
+    """The recipe's kind: plain, which changes no clip in training, as the report's, or good."""
+    return "good" if found["augmented"] == "yes" else "plain"
+
+
+def counted(kind: str, correct: int, total: int) -> Row:
+    """The columns of one kind of model, float or int8: how many clips it gets, the share and its interval."""
+    proportion = metrics.Proportion(correct, total)
+    low, high = proportion.interval
+    return {
+        f"{kind}_correct": str(correct),
+        kind: _fraction(proportion.value),
+        f"{kind}_low": _fraction(low),
+        f"{kind}_high": _fraction(high),
+    }
+
+
+def _fraction(value: float) -> str:
+    return f"{value:.4f}"

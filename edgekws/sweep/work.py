@@ -1,0 +1,155 @@
+"""One run of a sweep as a process of its own: what it executes, in which surroundings, and how far it is."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekws import catalogue, recipe, training, workspace
+from edgekws.files import atomic_write
+from edgekws.workspace import Run
+
+COMMAND = (sys.executable, "-m", "edgekws.cli")
+FIXED_COST = 10_000_000  # what an epoch costs beside the network's multiply-accumulates, in the same unit, roughly
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a run ended: done, broken (a bound of the parity ladder) or failed, with a reason."""
+
+    name: str
+    status: str
+    reason: str = ""
+
+
+def is_done(run: Run, testing: bool) -> bool:
+    """Whether nothing is left to do; a run whose bounds are broken is done too."""
+    return run.manifest.exists() if testing else run.record("convert").exists()
+
+
+def prepare(run: Run) -> None:
+    """Write the recipe, so that the folder alone says what is to be done."""
+    if not run.recipe_file.exists():
+        run.folder.mkdir(parents=True, exist_ok=True)
+        atomic_write(run.recipe_file, recipe.to_toml(run.recipe))
+
+
+def execute(folder: Path, testing: bool, log: Path, threads: int, command: Sequence[str]) -> Ending:
+    """Do a prepared run to its end in child processes, one after the other, and wait for them."""
+    with contextlib.closing(Process(folder, testing, log, threads, command)) as process:
+        while (ending := process.poll()) is None:
+            time.sleep(0.2)  # in short pieces: Ray cancels a task between two of them
+        return ending
+
+
+class Process:
+    """A run being done in the background by `edgekws` itself; its output goes to the end of a log."""
+
+    def __init__(
+        self, folder: Path, testing: bool, log: Path, threads: int, command: Sequence[str] | None = None
+    ) -> None:
+        self.folder, self.log, self.threads = folder, log, threads
+        self._command = command or COMMAND
+        self._steps = ["run"] if testing else ["train", "quantize", "convert"]
+        self._child: subprocess.Popen[bytes] | None = None
+        self._next()
+
+    def poll(self) -> Ending | None:
+        """How it ended, or None while it goes on."""
+        status = self._child.poll() if self._child else 0
+        if status is None:
+            return None
+        if status == 0 and self._steps:
+            self._next()
+            return None
+        name = self.folder.name
+        if status == 0:
+            return Ending(name, "done")
+        broken = status == 1 and workspace.load_run(self.folder).manifest.exists()
+        return Ending(name, "broken" if broken else "failed", _last_words(self.log, status))
+
+    def interrupt(self) -> None:
+        """Ask it to stop as Ctrl-C does."""
+        if self._child and self._child.poll() is None:
+            self._child.send_signal(signal.SIGINT)
+
+    def close(self, seconds: float = 20.0) -> None:
+        """Stop it if it is running: interrupted first, killed where that does not help."""
+        if not self._child or self._child.poll() is not None:
+            return
+        self.interrupt()
+        try:
+            self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._child.kill()
+            self._child.wait()
+
+    def _next(self) -> None:
+        command = [*self._command, self._steps.pop(0), str(self.folder)]
+        with self.log.open("ab") as output:
+            self._child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment(self.threads),
+                start_new_session=True,  # Ctrl-C on the terminal comes to the sweep alone, which passes it on
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+            )
+
+
+def environment(threads: int) -> dict[str, str]:
+    """This process's environment, with the threads a framework may use; what the user has set already stays."""
+    count = str(threads)
+    chosen = {
+        "TF_NUM_INTRAOP_THREADS": count,
+        "TF_NUM_INTEROP_THREADS": count,
+        "OMP_NUM_THREADS": count,
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # several runs share a GPU: none may take all of its memory
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    return chosen | os.environ
+
+
+def epochs(run: Run) -> tuple[int, int]:
+    """Epochs done and epochs in all, float and quantization-aware together."""
+    settings = run.recipe
+    whole = settings.training.epochs + settings.quantization.epochs
+    if run.record("quantize").exists():
+        return whole, whole
+    if run.record("train").exists():
+        return settings.training.epochs + training.epochs_in(run.state("qat.npz")), whole
+    return training.epochs_in(run.state("float.npz")), whole
+
+
+def epoch_cost(run: Run) -> float:
+    """How long an epoch of this run takes beside one of another, by its multiply-accumulates."""
+    entry = catalogue.find(run.recipe.model.architecture)
+    return entry.architecture.macs(len(run.recipe.data.words)) + FIXED_COST
+
+
+def has_broken_bound(run: Run) -> bool:
+    return run.report.exists() and not json.loads(run.report.read_text())["parity"]["holds"]
+
+
+def _die_with_parent() -> None:
+    """In the child, before it begins: on Linux, a sweep that is killed takes its runs with it."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+
+
+def _last_words(log: Path, status: int) -> str:
+    """What the log ends with: the error that `edgekws` told, else its last line."""
+    lines = [line.split("\r")[-1] for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    told = [line.removeprefix("edgekws: error: ") for line in lines if line.startswith("edgekws: error: ")]
+    reason = (told or lines or [""])[-1].strip()
+    return f"{reason} (exit status {status}; {log})"

@@ -1,0 +1,122 @@
+"""The table and charts of published results: medians, all seeds, the report's cells, and the same bytes each time."""
+
+import xml.etree.ElementTree as ElementTree
+
+import finished_run
+import pytest
+
+from convert import figures
+from edgekws import catalogue, cli, published, report, scatter, workspace
+from edgekws.errors import UserError
+from edgekws.sweep import results
+
+
+def row(architecture="custom-32/8", variant="do50", seed=1, right=940, augmented="yes"):
+    entry = catalogue.find(architecture)
+    found = dict.fromkeys(results.COLUMNS, "")
+    found |= {"run": "r", "architecture": architecture, "variant": variant, "seed": str(seed), "augmented": augmented}
+    found |= {"coding": "mu_law", "testing_clips": "1000", "status": "done", "parameters": "94768", "macs": "132748288"}
+    found["report"] = str(entry.reported_accuracy.get(variant, ""))
+    for kind, correct in (("float", right + 5), ("int8", right)):
+        found |= results.counted(kind, correct, 1000)
+    return found
+
+
+def tables(folder, *rows):
+    folder.mkdir(exist_ok=True)
+    (folder / "more.csv").write_text(results.to_csv(rows))
+    assert cli.main(["tables", str(folder), "--add", str(folder / "more.csv")]) == 0
+    return (folder / "README.md").read_text()
+
+
+def test_the_seed_in_the_middle_is_published_and_all_are_shown(tmp_path):
+    text = tables(tmp_path / "p", *(row(seed=s, right=r) for s, r in ((1, 940), (2, 930), (3, 955))))
+    line = next(line for line in text.splitlines() if line.startswith("| custom-32/8 | DO .5 |"))
+    assert "| 0.9477 |  |  | **0.9450**" in line
+    assert "**0.9400** [0.9235, 0.9531] (seeds 1: 0.9400, 2: 0.9300, 3: 0.9550) |" in line
+    assert "| custom-32/8 | BN | 94,768 | 132.7 | 0.9285 |  |  |  |  |" in text  # a cell that was not run
+    assert "1 of the report's 236 accuracies" in text
+
+
+def test_two_seeds_give_the_lower_one():
+    assert published.median([row(seed=1, right=950), row(seed=2, right=940)])["seed"] == "2"
+    assert published.median([row(seed=1), row(seed=2)])["seed"] == "2"
+
+
+def test_plain_and_good_stand_side_by_side_and_a_new_run_takes_an_old_ones_place(tmp_path):
+    tables(tmp_path / "p", row(right=900, augmented="no"), row(right=910))
+    text = tables(tmp_path / "p", row(right=950))
+    line = next(line for line in text.splitlines() if "| 0.9477 |" in line)
+    assert line.count("**") == 8
+    assert "**0.9000**" in line
+    assert "**0.9500**" in line
+    assert "0.9100" not in line
+    assert len((tmp_path / "p" / "results.csv").read_text().splitlines()) == 3
+
+
+def test_what_stands_around_the_table_stays_and_the_same_rows_give_the_same_bytes(tmp_path):
+    folder = tmp_path / "p"
+    folder.mkdir()
+    (folder / "README.md").write_text(f"# Mine\n\nbefore\n{published.BEGIN}\nold\n{published.END}\n\nafter\n")
+    text = tables(folder, row())
+    assert text.startswith("# Mine\n\nbefore\n<!--")
+    assert text.endswith("-->\n\nafter\n")
+    assert "old" not in text
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert cli.main(["tables", str(folder)]) == 0
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_finished_run_is_taken_in(tmp_path):
+    clips = finished_run.corpus(("yes", "no"), per_split=20)
+    run = finished_run.build(tmp_path, clips)
+    with pytest.raises(UserError, match="not finished"):
+        published.make(tmp_path, [run.folder])
+    facts = figures.collect(run, clips, finished_run.ladder(run))
+    report.write(run, clips, facts)
+    workspace.write_manifest(run, {})
+    published.make(tmp_path, [run.folder])
+    (found,) = published.read(tmp_path / "results.csv")
+    assert (found["int8_correct"], found["testing_clips"], found["status"]) == ("38", "40", "done")
+    assert (found["validation_float"], found["validation_int8"]) == ("0.4000", "0.9150")
+    assert int(found["parameters"]) == catalogue.find("nano").architecture.parameters(2)
+
+
+def test_mistakes_are_named(tmp_path):
+    (tmp_path / "results.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match="not a table of results"):
+        published.make(tmp_path)
+    (tmp_path / "results.csv").unlink()
+    with pytest.raises(UserError, match="has no results"):
+        published.make(tmp_path)
+    with pytest.raises(UserError, match="no such table"):
+        published.make(tmp_path, [tmp_path / "none.csv"])
+    assert cli.main(["tables", str(tmp_path / "none")]) == 2
+
+
+def test_charts_are_well_formed_and_mark_what_is_whose(tmp_path):
+    tables(tmp_path / "p", row(), row(architecture="nano", variant="bn"))
+    for name in published.CHARTS.values():
+        root = ElementTree.fromstring((tmp_path / "p" / name).read_text())
+        texts = [element.text for element in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert "the report, float, its own split" in texts
+        assert "ours, good recipe, int8" in texts
+        assert any("published by others, spectral features" in text for text in texts)
+    assert any("raw waveform" in text for text in texts)  # its cost is known in parameters only
+
+
+def test_a_chart_escapes_labels_and_puts_costs_where_they_belong():
+    points = [scatter.Point("<a&b>", 1e6, 0.9, "good", (0.85, 0.95)), scatter.Point("c", 1e8, 0.95, "report")]
+    root = ElementTree.fromstring(scatter.svg(points, "cost"))
+    circle = next(root.iter("{http://www.w3.org/2000/svg}circle"))
+    assert float(circle.get("cx")) == scatter.LEFT
+    titles = [element.text for element in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert "<a&b>: 0.9000, 95 % interval 0.8500 to 0.9500; 1,000,000" in titles
+
+
+def test_labels_do_not_cover_each_other():
+    points = [scatter.Point(f"model {i}", 3e6, 0.9, "report") for i in range(9)]
+    root = ElementTree.fromstring(scatter.svg(points, "cost"))
+    labels = [e for e in root.iter("{http://www.w3.org/2000/svg}text") if e.text.startswith("model")]
+    assert len(labels) == 4  # right, left, above and below
+    assert len({(e.get("x"), e.get("y")) for e in labels}) == 4
