@@ -17,7 +17,7 @@ from typing import Any
 from convert.artifact import Artifact
 from edgekws.errors import UserError
 
-MODULES = ("c99", "boards", "tflm", "phones", "ethos_u")
+MODULES = ("c99", "boards", "bare_metal", "tflm", "phones", "ethos_u")
 
 
 @dataclass(frozen=True, eq=False)

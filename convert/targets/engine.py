@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convert import c_source, emulation
+from convert import c_source, emulation, selftest
 from convert.targets import Request
 from edgekws.errors import UserError
 
@@ -20,7 +20,7 @@ CORES = {  # where a kernel set's memory is measured
 
 
 def write(request: Request, folder: Path, *, kernels: str = "portable", example: bool = False) -> dict[str, Any]:
-    """Write the engine with the model as C into ``folder``, and return the manifest's facts.
+    """Write the engine with the model as C and its self-test into ``folder``, and return the manifest's facts.
 
     ``kernels`` is the target's choice where the request has none. ``example``: with the engine's ``main.c``, which
     reads a WAV file; frameworks bring a main of their own.
@@ -31,6 +31,7 @@ def write(request: Request, folder: Path, *, kernels: str = "portable", example:
         artifact.graph, artifact.labels, folder, kernels=chosen, coding=artifact.coding, mode=request.mode
     )
     measured = _memory(folder, chosen, plan.window)
+    selftest.write(artifact, plan, folder)
     if not example:
         (folder / "main.c").unlink()
     return {

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from convert import c_source, tflm_reference
+from convert import c_source, selftest, tflm_reference
 from convert.artifact import Artifact
 from convert.graph import Convolution
 from convert.targets import Request, Target
@@ -16,7 +16,6 @@ from convert.targets.templates import render
 from edgekws import coding
 from edgekws.audio import SAMPLE_RATE
 
-CLIPS = 8  # of the self-test
 RESOLVER_METHODS = {
     "CONV_2D": "AddConv2D",
     "FULLY_CONNECTED": "AddFullyConnected",
@@ -52,7 +51,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
     names = sorted({name for name, _, _ in operators})
     expected = [
         tflm_reference.run(graph, coding.encode(clip, artifact.coding))[-1][0]
-        for clip in selftest_clips(graph.input.size)
+        for clip in selftest.make_clips(graph.input.size)
     ]
     values = {
         "name": artifact.name,
@@ -69,7 +68,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
         "methods": [RESOLVER_METHODS[name] for name in names],
         "model_bytes": len(artifact.content),
         "model": _rows(np.frombuffer(artifact.content, np.uint8)),
-        "clips": CLIPS,
+        "clips": selftest.CLIPS,
         "expected": [", ".join(str(value) for value in row) for row in expected],
     }
     render("tflm", folder, **values)
@@ -106,19 +105,6 @@ def arena(artifact: Artifact) -> Arena:
         + CHANNEL_BYTES * (channels + artifact.graph.output.size)
     )
     return Arena(max(end for _, end, _, _ in placed), _aligned(scratch), structures)
-
-
-def selftest_clips(window: int) -> np.ndarray:
-    """int16 (CLIPS, window): silence, then pieces of noise and sawtooth from faint to loud. The C makes the same."""
-    clips = np.zeros((CLIPS, window), np.int16)
-    state = 1
-    for clip in range(1, CLIPS):
-        for i in range(window):
-            state = (state * 1_664_525 + 1_013_904_223) & 0xFFFFFFFF
-            noise = (state >> 16) - 32_768
-            sawtooth = ((i * 41 * clip) & 0xFFFF) - 32_768
-            clips[clip, i] = (noise if (i * clip >> 11) & 1 else sawtooth) >> (8 - clip)
-    return clips
 
 
 def _operators(content: bytes) -> tuple[list[tuple[str, list[int], list[int]]], dict[int, int]]:

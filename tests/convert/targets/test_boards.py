@@ -13,7 +13,7 @@ import soundfile
 import synthetic_tflite
 import yaml
 
-from convert import bundle, c_source
+from convert import bundle, c_source, selftest
 from convert.artifact import Artifact
 from convert.targets import Request
 from edgekws import catalogue
@@ -56,7 +56,8 @@ def needs(program, how):
 def test_the_engine_is_the_same_everywhere_and_brings_no_main(made, tmp_path):
     request = synthetic_tflite.build(catalogue.find("nano").architecture, 3)
     artifact = Artifact.of(request, NAME, ("yes", 'no "way"', "ünö"), "mu_law")
-    c_source.generate(artifact.graph, artifact.labels, tmp_path, coding="mu_law")
+    plan = c_source.generate(artifact.graph, artifact.labels, tmp_path, coding="mu_law")
+    selftest.write(artifact, plan, tmp_path)
     expected = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "main.c"}
     for target in BOARDS:
         assert {path.name: path.read_bytes() for path in (made[target] / "src").iterdir()} == expected, target

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import synthetic_tflite
 
-from convert import artifact, bundle, tflm_reference
+from convert import artifact, bundle, selftest, tflm_reference
 from convert.targets import Request, tflm
 from edgekws import catalogue, coding
 
@@ -75,7 +75,7 @@ def test_the_c_has_the_codes_clips_scores_and_model_of_python(made, tmp_path):
     out = subprocess.run([tmp_path / "check"], check=True, capture_output=True).stdout
     codes, rest = np.frombuffer(out[:65_536], np.int8), out[65_536:]
     assert np.array_equal(codes, coding.table(name))
-    made_clips = tflm.selftest_clips(16_000)
+    made_clips = selftest.make_clips(16_000)
     assert np.array_equal(np.frombuffer(rest[: made_clips.nbytes], np.int16).reshape(made_clips.shape), made_clips)
     rest = rest[made_clips.nbytes :]
     source = model("nano", LABELS, name)
@@ -93,7 +93,7 @@ def test_the_computed_arena_holds_what_tflm_was_measured_to_use(name, used):
 
 
 def test_clips_are_silent_then_ever_louder():
-    loudness = np.abs(tflm.selftest_clips(4_000).astype(int)).max(axis=1)
+    loudness = np.abs(selftest.make_clips(4_000).astype(int)).max(axis=1)
     assert loudness[0] == 0
     assert (loudness[2:] > loudness[1:-1]).all()
     assert loudness[-1] > 16_000

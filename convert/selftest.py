@@ -1,0 +1,206 @@
+"""What a device's self-test expects of a model: CRC-32 of its tables, of every layer's output, and scores of clips.
+
+Clips and the numbers that layers are tried on come from integer arithmetic that ``edgekws_selftest.c`` does too, so
+that whole windows take no flash. The expected values are those of ``convert.tflm_reference``.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+from convert import c_source, tflm_reference
+from convert.artifact import Artifact
+from convert.c_kernels import Stage
+from convert.c_plan import DenseLayer, Plan, PlannedStage
+from convert.c_quantization import Scaling
+from edgekws import coding
+
+CLIPS = 9  # silence, then eight of ever greater level
+KERNEL_CALLS = 4  # of every stage alone
+ENGINE_FILES = ("edgekws_selftest.h", "edgekws_selftest.c")
+ALIGNMENT = 16  # bytes, of what a kernel writes
+
+
+@dataclass(frozen=True)
+class ExpectedLayer:
+    """CRC-32 of a layer's tables and of what it gives alone; ``outputs`` 0: not tried alone for want of memory."""
+
+    name: str
+    weights_bytes: int
+    weights_crc: int
+    biases: int
+    multipliers: int
+    scaling_crc: int
+    lowest: int
+    outputs: int
+    output_at: int
+    output_crc: int
+
+
+def write(artifact: Artifact, plan: Plan, folder: Path) -> None:
+    """Add the self-test to a folder that ``c_source.generate`` wrote for the same artifact and plan."""
+    for name in ENGINE_FILES:
+        (folder / name).write_bytes((files("firmware_assets") / "engine" / name).read_bytes())
+    clips = make_clips(plan.window if plan.sliding is None else plan.window + plan.hop)
+    codes = coding.encode(clips, artifact.coding)[:, -plan.window :]
+    scores = np.concatenate([tflm_reference.run(artifact.graph, code)[-1].reshape(1, -1) for code in codes])
+    layers = [_stage(plan, planned) for planned in plan.stages]
+    layers += [_dense(plan, i) for i in range(len(plan.dense))]
+    sizes = {
+        "CLIPS": CLIPS,
+        "KERNEL_CALLS": KERNEL_CALLS,
+        "CLIP_SAMPLES": clips.shape[1],
+        "SAMPLES_CRC": _hexadecimal(zlib.crc32(clips.astype("<i2").tobytes())),
+        "CODING_CRC": _hexadecimal(_coding_crc(artifact.coding, plan.stages[0].stage)),
+        "EXPONENTIALS_CRC": _hexadecimal(zlib.crc32(plan.exponentials.astype("<i4").tobytes())),
+    }
+    (folder / "edgekws_selftest_model.h").write_text(_header(sizes), encoding="utf-8")
+    (folder / "edgekws_selftest_model.c").write_text(_source(layers, scores), encoding="utf-8")
+
+
+def make_clips(samples: int) -> np.ndarray:
+    """int16 (CLIPS, samples): silence, then pieces of noise and sawtooth from faint to full scale."""
+    clips = np.zeros((CLIPS, samples), np.int16)
+    i = np.arange(samples, dtype=np.int64)
+    noise = (_random((CLIPS - 1) * samples) >> 16).reshape(CLIPS - 1, samples) - 32_768
+    for clip in range(1, CLIPS):
+        sawtooth = ((i * 41 * clip) & 0xFFFF) - 32_768
+        loudest = np.where((i * clip >> 11) & 1, noise[clip - 1], sawtooth)
+        clips[clip] = loudest >> (CLIPS - 1 - clip)
+    return clips
+
+
+def _random(count: int) -> np.ndarray:
+    """``count`` numbers of 32 bits, int64, of the generator that the C has, from state 1."""
+    numbers, state = np.empty(count, np.int64), 1
+    for n in range(count):
+        state = (state * 1_664_525 + 1_013_904_223) & 0xFFFFFFFF
+        numbers[n] = state
+    return numbers
+
+
+def _frames(frames: int, channels: int, lowest: int) -> np.ndarray:
+    """int64 (frames, channels) from ``lowest`` to 127."""
+    numbers = _random(frames * channels)
+    return (lowest + ((numbers >> 16) * (128 - lowest) >> 16)).reshape(frames, channels)
+
+
+def _stage(plan: Plan, planned: PlannedStage) -> ExpectedLayer:
+    stage, lowest = planned.stage, planned.stage.input_range[0]
+    room = plan.buffer_values - -(-plan.kernels.readable_past_end * 8 // plan.kernels.value_bits)
+    unit = ALIGNMENT * 8 // plan.kernels.value_bits
+    outputs, at, crc = planned.group, 0, 0
+    while outputs:
+        frames = (outputs * stage.pool - 1) * stage.stride + stage.taps
+        at = -(-(frames * stage.in_channels + unit) // unit) * unit
+        if at + outputs * stage.out_channels <= room:
+            for called in np.split(_frames(KERNEL_CALLS * frames, stage.in_channels, lowest), KERNEL_CALLS):
+                crc = zlib.crc32(_stage_values(stage, called, outputs).tobytes(), crc)
+            break
+        outputs -= 1
+    tables = _tables(stage.name, planned.kernel.weights, planned.scaling)
+    return ExpectedLayer(*tables, lowest, outputs, at, crc)
+
+
+def _stage_values(stage: Stage, frames: np.ndarray, outputs: int) -> np.ndarray:
+    """int8 (outputs, channels): the convolution without padding, the maximum of every pool, scaled."""
+    windows = np.lib.stride_tricks.sliding_window_view(frames, stage.taps, axis=0)[:: stage.stride]
+    rows = windows[: outputs * stage.pool].transpose(0, 2, 1).reshape(outputs * stage.pool, -1)
+    sums = tflm_reference.exact_product(rows, stage.weights).reshape(outputs, stage.pool, -1).max(axis=1)
+    scaling, channels = stage.scaling, stage.out_channels
+    multipliers, shifts = (np.broadcast_to(table, channels) for table in (scaling.multiplier, scaling.shift))
+    values = [
+        tflm_reference.multiply_by_quantized_multiplier(
+            sums[:, c] + int(scaling.bias[c]), int(multipliers[c]), int(shifts[c])
+        )
+        for c in range(channels)
+    ]
+    return np.clip(np.stack(values, axis=1) + scaling.zero_point, scaling.minimum, 127).astype(np.int8)
+
+
+def _dense(plan: Plan, index: int) -> ExpectedLayer:
+    layer: DenseLayer = plan.dense[index]
+    frames, _, values = layer.weights.shape
+    lowest = plan.stages[-1].scaling.minimum if index == 0 else plan.dense[index - 1].scaling.minimum
+    fits = values <= plan.buffer_values
+    made = _frames(frames, values, lowest)
+    sums = np.einsum("fuv,fv->u", layer.weights.astype(np.int64), made) if fits else np.zeros(0)
+    tables = _tables(layer.name, plan.kernels.dense_weights(layer.weights), layer.scaling)
+    crc = zlib.crc32((sums.astype(np.int64) & 0xFFFFFFFF).astype("<u4").tobytes())
+    return ExpectedLayer(*tables, lowest, frames if fits else 0, 0, crc)
+
+
+def _tables(name: str, weights: np.ndarray, scaling: Scaling) -> tuple[str, int, int, int, int, int]:
+    little = np.ascontiguousarray(weights.astype(weights.dtype.newbyteorder("<")))
+    crc = zlib.crc32(scaling.bias.astype("<i4").tobytes())
+    crc = zlib.crc32(scaling.multiplier.astype("<i4").tobytes(), crc)
+    crc = zlib.crc32(scaling.shift.astype(np.int8).tobytes(), crc)
+    return name, little.nbytes, zlib.crc32(little.tobytes()), scaling.bias.size, scaling.multiplier.size, crc
+
+
+def _coding_crc(name: str, first: Stage) -> int:
+    """Of every 17th sample's code; 0 where a single sample already runs the first stage, so that none can be seen."""
+    if first.taps <= first.pad_before + 1:
+        return 0
+    samples = np.arange(-32_768, 32_768, 17).astype(np.int16)
+    return zlib.crc32(coding.encode(samples, name).tobytes())
+
+
+def _hexadecimal(value: int) -> str:
+    return f"UINT32_C(0x{value:08X})"
+
+
+def _header(sizes: dict[str, object]) -> str:
+    lines = [f"#define EDGEKWS_{name} {value}" for name, value in sizes.items()]
+    return (
+        c_source.MARK
+        + "#ifndef EDGEKWS_SELFTEST_MODEL_H\n#define EDGEKWS_SELFTEST_MODEL_H\n\n"
+        + '#include "edgekws_scheduler.h"\n\n'
+        + "\n".join(lines)
+        + """
+
+typedef struct {
+    const char *name;
+    uint32_t weights_bytes, weights_crc;
+    uint32_t biases, multipliers, scaling_crc;
+    int lowest;         /* value of its input */
+    uint32_t outputs;   /* frames out of a stage, frames into a dense layer; 0: not tried alone */
+    uint32_t output_at; /* where in the buffers a stage writes */
+    uint32_t output_crc;
+} edgekws_expected_layer;
+
+extern const edgekws_expected_layer edgekws_expected_layers[EDGEKWS_STAGES + EDGEKWS_DENSE_LAYERS];
+extern const int8_t edgekws_expected_scores[EDGEKWS_CLIPS][EDGEKWS_CLASSES];
+
+#endif
+"""
+    )
+
+
+def _source(layers: list[ExpectedLayer], scores: np.ndarray) -> str:
+    rows = [
+        f'    {{"{layer.name}", {layer.weights_bytes}, {_hexadecimal(layer.weights_crc)}, {layer.biases}, '
+        f"{layer.multipliers}, {_hexadecimal(layer.scaling_crc)},\n     {layer.lowest}, {layer.outputs}, "
+        f"{layer.output_at}, {_hexadecimal(layer.output_crc)}}},"
+        for layer in layers
+    ]
+    expected = ["    {" + ", ".join(map(str, row)) + "}," for row in scores.tolist()]
+    return "\n".join(
+        [
+            c_source.MARK + '#include "edgekws_selftest_model.h"',
+            "",
+            "const edgekws_expected_layer edgekws_expected_layers[EDGEKWS_STAGES + EDGEKWS_DENSE_LAYERS] = {",
+            *rows,
+            "};",
+            "",
+            "const int8_t edgekws_expected_scores[EDGEKWS_CLIPS][EDGEKWS_CLASSES] = {",
+            *expected,
+            "};",
+            "",
+        ]
+    )

@@ -1,0 +1,97 @@
+"""Targets that are boards: an image with startup, serial port and linker script of our own that runs the self-test."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from convert import emulation
+from convert.targets import Request, Target, engine
+from convert.targets.templates import render
+from edgekws.errors import UserError
+
+OPTIONS = ("-mthumb", "-O2", "-std=c99", "-ffunction-sections", "-fdata-sections")
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board that QEMU emulates under its own name; memory and compiler flags are those of its core's emulation."""
+
+    name: str
+    title: str
+    core: str  # of emulation.TARGETS
+    kernels: str
+    uart: str  # cmsdk or nrf51
+    uart_base: int
+    clock: int  # hertz, of the UART
+
+
+BOARDS = (
+    Board("mps2-an386", "Arm MPS2 with AN386 (Cortex-M4)", "cortex-m4", "dsp", "cmsdk", 0x4000_4000, 25_000_000),
+    Board("mps2-an500", "Arm MPS2 with AN500 (Cortex-M7)", "cortex-m7", "dsp", "cmsdk", 0x4000_4000, 25_000_000),
+    Board("mps2-an505", "Arm MPS2+ with AN505 (Cortex-M33)", "cortex-m33", "dsp", "cmsdk", 0x5020_0000, 20_000_000),
+    Board("mps3-an547", "Arm MPS3 with AN547 (Cortex-M55)", "cortex-m55", "mve", "cmsdk", 0x5930_3000, 25_000_000),
+    Board("microbit", "the BBC micro:bit (Cortex-M0)", "cortex-m0", "portable", "nrf51", 0x4000_2000, 16_000_000),
+)
+MICROBIT_TX_PIN = 24
+
+
+def _write(board: Board, request: Request, folder: Path) -> dict[str, Any]:
+    facts = engine.write(request, folder / "src", kernels=board.kernels)
+    core = emulation.TARGETS[board.core]
+    sources = ["main.c", "startup.c", "uart.c", *sorted(f"src/{path.name}" for path in (folder / "src").glob("*.c"))]
+    flags = [*core.flags, *OPTIONS]
+    values = {
+        "board": board.name,
+        "board_title": board.title,
+        "kernels": facts["kernels"],
+        "words": request.artifact.labels,
+        "code": core.code,
+        "data": core.data,
+        "uart": board.uart,
+        "uart_base": board.uart_base,
+        "uart_divider": board.clock // 115_200,
+        "uart_pin": MICROBIT_TX_PIN,
+        "flags": flags,
+        "sources": sources,
+    }
+    compiler, why_not = _compiler()
+    render("bare-metal", folder, built=bool(compiler), compiler=compiler, why_not=why_not, **values)
+    facts |= {"board": board.name, "image": "image.elf" if compiler else None}
+    if not compiler:
+        return facts | {"image_flash_bytes": None, "image_built": f"no: {why_not}"}
+    _build(folder, flags, sources)
+    return facts | {"image_flash_bytes": (folder / "image.bin").stat().st_size, "image_built": f"by {compiler}"}
+
+
+def _compiler() -> tuple[str, str]:
+    """The cross compiler in words; or nothing, and why."""
+    if shutil.which("arm-none-eabi-gcc") is None:
+        return "", "arm-none-eabi-gcc is not here (apt install gcc-arm-none-eabi libnewlib-arm-none-eabi)"
+    return _tool(["arm-none-eabi-gcc", "--version"]).splitlines()[0], ""
+
+
+def _build(folder: Path, flags: Sequence[str], sources: Sequence[str]) -> None:
+    linking = ("-nostartfiles", "-Wl,--gc-sections", "-Wl,-T,link.ld", "-o", "image.elf")
+    _tool(["arm-none-eabi-gcc", *flags, "-Isrc", *sources, *linking], folder)
+    for form, name in (("binary", "image.bin"), ("ihex", "image.hex")):
+        _tool(["arm-none-eabi-objcopy", "-O", form, "image.elf", name], folder)
+
+
+def _tool(command: Sequence[str], folder: Path | None = None) -> str:
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line or "overflow" in line or "left" in line]
+        raise UserError(f"{command[0]} failed: {(lines or [done.stderr.strip()])[0]}")
+    return done.stdout
+
+
+TARGETS = tuple(
+    Target(board.name, f"an image for {board.title} that runs the self-test", functools.partial(_write, board))
+    for board in BOARDS
+)

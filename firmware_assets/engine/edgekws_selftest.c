@@ -1,0 +1,178 @@
+/* The checks of edgekws_selftest.h. What is expected stands in edgekws_selftest_model.c, which is generated. */
+#include "edgekws_selftest.h"
+
+#include <string.h>
+
+#include "edgekws_selftest_model.h"
+
+/* CRC-32 as in zlib, going on from `crc`; bit by bit, as it runs once. */
+static uint32_t crc32(uint32_t crc, const void *data, size_t bytes)
+{
+    const uint8_t *next = data;
+    crc = ~crc;
+    while (bytes--) {
+        crc ^= *next++;
+        for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? UINT32_C(0xEDB88320) : 0);
+    }
+    return ~crc;
+}
+
+static uint32_t next_random(uint32_t *state)
+{
+    *state = *state * UINT32_C(1664525) + UINT32_C(1013904223);
+    return *state;
+}
+
+/* Every word of the state gets a number of its own, then its complement. */
+static bool memory_holds(edgekws *spotter)
+{
+    uint8_t *bytes = (uint8_t *)spotter;
+    for (int turn = 0; turn < 2; turn++) {
+        const uint32_t flip = turn ? UINT32_MAX : 0;
+        for (uint32_t i = 0; i + 4 <= sizeof *spotter; i += 4) {
+            const uint32_t word = (i * UINT32_C(2654435761)) ^ flip;
+            memcpy(bytes + i, &word, 4);
+        }
+        for (uint32_t i = 0; i + 4 <= sizeof *spotter; i += 4) {
+            uint32_t word;
+            memcpy(&word, bytes + i, 4);
+            if (word != ((i * UINT32_C(2654435761)) ^ flip)) return false;
+        }
+    }
+    return true;
+}
+
+static uint32_t scaling_crc(const edgekws_scaling *scaling, const edgekws_expected_layer *expected)
+{
+    uint32_t crc = crc32(0, scaling->bias, expected->biases * sizeof *scaling->bias);
+    crc = crc32(crc, scaling->multiplier, expected->multipliers * sizeof *scaling->multiplier);
+    return crc32(crc, scaling->shift, expected->multipliers * sizeof *scaling->shift);
+}
+
+/* Numbers that the layer's input can hold, from `lowest` to 127. */
+static void make_frames(edgekws_value *frames, uint32_t count, int lowest, uint32_t *state)
+{
+    for (uint32_t i = 0; i < count; i++)
+        frames[i] = (edgekws_value)(lowest + (int)((next_random(state) >> 16) * (uint32_t)(128 - lowest) >> 16));
+}
+
+/* Calls of a stage's kernel on ever new numbers: its input at the start of the buffers, its output right behind. */
+static uint32_t stage_crc(edgekws *spotter, const edgekws_stage *stage, const edgekws_expected_layer *expected)
+{
+    edgekws_value *in = spotter->buffers.values, *out = in + expected->output_at;
+    const uint32_t frames = (expected->outputs * stage->pool - 1) * stage->stride + stage->taps;
+    uint32_t state = 1, crc = 0;
+    memset(&spotter->buffers, 0, sizeof spotter->buffers);
+    for (int call = 0; call < EDGEKWS_KERNEL_CALLS; call++) {
+        make_frames(in, frames * stage->in_channels, expected->lowest, &state);
+        stage->kernel(stage, in, out, expected->outputs, stage->pool, &spotter->scratch);
+        for (uint32_t i = 0; i < expected->outputs * stage->out_channels; i++) {
+            const int8_t value = (int8_t)out[i];
+            crc = crc32(crc, &value, 1);
+        }
+    }
+    return crc;
+}
+
+/* The sums over all frames of a dense layer. */
+static uint32_t dense_crc(edgekws *spotter, const edgekws_dense *dense, const edgekws_expected_layer *expected)
+{
+    const uint8_t *weights = dense->weights;
+    uint32_t state = 1;
+    memset(&spotter->buffers, 0, sizeof spotter->buffers);
+    memset(spotter->sums, 0, sizeof spotter->sums);
+    for (uint32_t frame = 0; frame < expected->outputs; frame++) {
+        make_frames(spotter->buffers.values, dense->values, expected->lowest, &state);
+        dense->kernel(dense, weights + frame * dense->frame_bytes, spotter->buffers.values, dense->values,
+                      spotter->sums);
+    }
+    return crc32(0, spotter->sums, dense->units * sizeof *spotter->sums);
+}
+
+#if EDGEKWS_CODING_CRC
+/* The codes of samples from end to end, each the first of a window. */
+static uint32_t coding_crc(edgekws *spotter)
+{
+    uint32_t crc = 0;
+    for (int32_t value = INT16_MIN; value <= INT16_MAX; value += 17) {
+        const int16_t sample = (int16_t)value;
+        edgekws_reset(spotter);
+        edgekws_push(spotter, &sample, 1);
+        const int8_t code = (int8_t)spotter->buffers.values[spotter->stages[0].frames - 1];
+        crc = crc32(crc, &code, 1);
+    }
+    return crc;
+}
+#endif
+
+/* Sample i of a clip: silence, then pieces of noise and of a sawtooth, from faint to full scale. */
+static int16_t clip_sample(uint32_t clip, uint32_t i, uint32_t *state)
+{
+    if (clip == 0) return 0;
+    const int32_t noise = (int32_t)(next_random(state) >> 16) - 32768;
+    const int32_t sawtooth = (int32_t)((i * 41 * clip) & 0xFFFF) - 32768;
+    const int32_t loudest = (i * clip >> 11) & 1 ? noise : sawtooth;
+    return (int16_t)(loudest >> (EDGEKWS_CLIPS - 1 - clip));
+}
+
+/* Pushes one clip, a window long and in sliding mode a hop more; the scores go into spotter->scores. Returns the CRC of
+ * its samples, which it continues. */
+static uint32_t hear(edgekws *spotter, uint32_t clip, uint32_t *state, uint32_t crc)
+{
+    int16_t piece[61];
+    uint32_t filled = 0;
+    edgekws_reset(spotter);
+    for (uint32_t i = 0; i < EDGEKWS_CLIP_SAMPLES; i++) {
+        piece[filled++] = clip_sample(clip, i, state);
+        if (filled < 61 && i + 1 < EDGEKWS_CLIP_SAMPLES) continue;
+        for (uint32_t n = 0; n < filled; n++) {
+            const uint8_t bytes[2] = {(uint8_t)((uint16_t)piece[n] & 255), (uint8_t)((uint16_t)piece[n] >> 8)};
+            crc = crc32(crc, bytes, 2);
+        }
+        for (uint32_t n = 0; n < filled;) n += (uint32_t)edgekws_push(spotter, piece + n, filled - n);
+        filled = 0;
+    }
+    return crc;
+}
+
+int edgekws_selftest(edgekws *spotter, edgekws_say *say)
+{
+    int failures = 0;
+    uint32_t state = 1, samples = 0;
+#define CHECK(check, where, condition)            \
+    do {                                          \
+        const bool passed = (condition);          \
+        failures += !passed;                      \
+        if (say) say((check), (where), passed);   \
+    } while (0)
+
+    CHECK("memory", "", memory_holds(spotter));
+    for (uint32_t i = 0; i < EDGEKWS_STAGES + EDGEKWS_DENSE_LAYERS; i++) {
+        const edgekws_expected_layer *expected = &edgekws_expected_layers[i];
+        const edgekws_stage *stage = i < EDGEKWS_STAGES ? &edgekws_stages[i] : NULL;
+        const edgekws_dense *dense = stage ? NULL : &edgekws_dense_layers[i - EDGEKWS_STAGES];
+        const void *weights = stage ? stage->weights : dense->weights;
+        const edgekws_scaling *scaling = stage ? &stage->scaling : &dense->scaling;
+        CHECK("weights", expected->name, crc32(0, weights, expected->weights_bytes) == expected->weights_crc);
+        CHECK("scaling", expected->name, scaling_crc(scaling, expected) == expected->scaling_crc);
+        if (expected->outputs) {
+            const uint32_t crc = stage ? stage_crc(spotter, stage, expected) : dense_crc(spotter, dense, expected);
+            CHECK("kernel", expected->name, crc == expected->output_crc);
+        }
+    }
+#if EDGEKWS_EXPONENTIALS
+    CHECK("table", "softmax",
+          crc32(0, edgekws_exponentials, EDGEKWS_EXPONENTIALS * sizeof(int32_t)) == EDGEKWS_EXPONENTIALS_CRC);
+#endif
+#if EDGEKWS_CODING_CRC
+    CHECK("coding", "", coding_crc(spotter) == EDGEKWS_CODING_CRC);
+#endif
+    for (uint32_t clip = 0; clip < EDGEKWS_CLIPS; clip++) {
+        const char where[2] = {(char)('0' + clip), 0};
+        samples = hear(spotter, clip, &state, samples);
+        CHECK("scores", where, !memcmp(spotter->scores, edgekws_expected_scores[clip], EDGEKWS_CLASSES));
+    }
+    CHECK("samples", "", samples == EDGEKWS_SAMPLES_CRC);
+    edgekws_reset(spotter);
+    return failures;
+}

@@ -1,0 +1,38 @@
+/* Does this device compute what the PC computed? Run it once after flashing a new build.
+ *
+ *     static edgekws spotter;
+ *     static void say(const char *check, const char *where, bool passed) { printf("%s %s %s\n", ...); }
+ *     int failures = edgekws_selftest(&spotter, say);
+ *
+ * What it looks at, each with a line of its own, so that the first failure names what is broken:
+ *
+ *     memory    the state holds what is written into it: RAM is where the linker thinks it is
+ *     weights   CRC-32 of every layer's weights
+ *     scaling   CRC-32 of every layer's bias, multipliers and shifts
+ *     table     CRC-32 of the softmax's exponentials
+ *     coding    the int8 codes of samples
+ *     kernel    every layer alone, on numbers made by integer arithmetic: wrong rounding, a kernel built for another core
+ *     samples   the clips made by integer arithmetic
+ *     scores    the scores of these clips, from silence to full scale, pushed in pieces of uneven size
+ *
+ * It needs no memory but the spotter, which it resets at the end, and some 250 bytes of stack. */
+#ifndef EDGEKWS_SELFTEST_H
+#define EDGEKWS_SELFTEST_H
+
+#include "edgekws.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Called after every check; `where` is a layer, a clip, or empty. */
+typedef void edgekws_say(const char *check, const char *where, bool passed);
+
+/* How many checks failed; `say` may be NULL. */
+int edgekws_selftest(edgekws *spotter, edgekws_say *say);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

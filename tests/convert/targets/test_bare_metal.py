@@ -1,0 +1,102 @@
+"""Images for boards: built, run in QEMU as they would be flashed, and their self-test read from the serial port."""
+
+import json
+import re
+import shutil
+import subprocess
+import threading
+
+import pytest
+import synthetic_tflite
+
+from convert import bundle, emulation
+from convert.artifact import Artifact
+from convert.targets import Request, bare_metal
+from edgekws import catalogue
+from edgekws.architecture import Architecture, Block, MaxPool
+from edgekws.architecture import Convolution as Conv
+from edgekws.errors import UserError
+
+BLOCKS = (Block((Conv(16, 40, 10),), MaxPool(3)), Block((Conv(32, 5),), MaxPool(3)), Block((Conv(32, 5),), MaxPool(3)))
+SMALL = Architecture("small", BLOCKS)
+NAMES = [board.name for board in bare_metal.BOARDS]
+needs_tools = pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulation.missing_tools() or "all there")
+
+
+def request_for(architecture, mode="window", kernels=None):
+    content = synthetic_tflite.build(architecture, 4)
+    return Request(Artifact.of(content, "test", ("a", "b", "c", "d"), "mu_law"), kernels, mode)
+
+
+def serial_lines(machine, image, seconds=120):
+    """What the image prints up to the verdict of its self-test."""
+    command = ["qemu-system-arm", "-M", machine, "-display", "none", "-monitor", "none", "-serial", "stdio"]
+    lines = []
+    with subprocess.Popen([*command, "-kernel", image], stdout=subprocess.PIPE, text=True) as machine_running:
+        deadline = threading.Timer(seconds, machine_running.kill)
+        deadline.start()
+        for line in machine_running.stdout:
+            lines.append(line.strip())
+            if line.startswith("self-test"):
+                break
+        machine_running.kill()
+        deadline.cancel()
+    return lines
+
+
+@needs_tools
+@pytest.mark.parametrize("mode", ["window", "sliding"])
+@pytest.mark.parametrize("board", NAMES)
+def test_the_image_passes_its_self_test(board, mode, tmp_path):
+    folder = bundle.make(request_for(SMALL, mode), board, tmp_path / "my board")
+    lines = serial_lines(board, folder / "image.elf")
+    assert lines[-1] == "self-test PASSED"
+    assert {"ok     memory", "ok     kernel convolution 2", "ok     scores 8", "ok     coding"} <= set(lines)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["image_flash_bytes"] == (folder / "image.bin").stat().st_size
+    assert bundle.verify(folder) == []
+
+
+@needs_tools
+def test_the_fast_kernels_pass_too(tmp_path):
+    folder = bundle.make(request_for(SMALL, kernels="dsp_fast"), "mps2-an386", tmp_path / "bundle")
+    assert serial_lines("mps2-an386", folder / "image.elf")[-1] == "self-test PASSED"
+
+
+@needs_tools
+def test_a_flipped_weight_in_the_image_fails_it_and_is_named(tmp_path):
+    folder = bundle.make(request_for(SMALL), "mps2-an386", tmp_path / "bundle")
+    shutil.copytree(folder, tmp_path / "broken")
+    model = tmp_path / "broken" / "src" / "edgekws_model.c"
+    flipped = re.sub(r"(stage_1_weights\[\d+\] = \{\s+)(-?\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 64}", model.read_text())
+    model.write_text(flipped)
+    subprocess.run(["make", "-s"], cwd=tmp_path / "broken", check=True)
+    lines = serial_lines("mps2-an386", tmp_path / "broken" / "image.elf")
+    assert "FAILED weights convolution 2" in lines
+    assert lines[-1] == "self-test FAILED"
+
+
+@needs_tools
+def test_make_builds_the_same_image(tmp_path):
+    folder = bundle.make(request_for(SMALL), "microbit", tmp_path / "bundle")
+    before = (folder / "image.bin").read_bytes()
+    subprocess.run(["make", "-s", "clean"], cwd=folder, check=True)
+    subprocess.run(["make", "-s"], cwd=folder, check=True)
+    assert (folder / "image.bin").read_bytes() == before
+
+
+@needs_tools
+def test_a_model_that_does_not_fit_the_board_says_so(tmp_path):
+    with pytest.raises(UserError, match="overflow"):
+        bundle.make(request_for(catalogue.find("custom-64/8").architecture), "microbit", tmp_path / "bundle")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_compiler_the_sources_are_written_and_it_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    folder = bundle.make(request_for(SMALL), "microbit", tmp_path / "bundle")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["image"] is None
+    assert "apt install" in manifest["image_built"]
+    assert "Nothing was built" in (folder / "README.md").read_text()
+    assert (folder / "src" / "edgekws_selftest.c").exists()

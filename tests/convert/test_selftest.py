@@ -1,0 +1,173 @@
+"""The device's self-test: it passes on every kernel set and mode, and names whatever is broken."""
+
+import re
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic_tflite
+from engine import host
+
+from convert import c_source, selftest
+from convert.artifact import Artifact
+from edgekws import catalogue
+from edgekws.architecture import Architecture, Block, MaxPool
+from edgekws.architecture import Convolution as Conv
+
+MAIN = r"""
+#include <stdio.h>
+#include "edgekws_selftest.h"
+static edgekws spotter;
+static void say(const char *check, const char *where, bool passed)
+{
+    printf("%s %s %s\n", passed ? "ok" : "FAILED", check, where);
+}
+int main(void) { return edgekws_selftest(&spotter, say) != 0; }
+"""
+SMALL = Architecture(
+    "small", (Block((Conv(16, 40, 8),), MaxPool(3)), Block((Conv(16, 5),), MaxPool(3)), Block((Conv(8, 3),)))
+)
+
+
+@cache
+def artifact(coding="mu_law", name="small"):
+    architecture = SMALL if name == "small" else catalogue.find(name).architecture
+    return Artifact.of(synthetic_tflite.build(architecture, 4), "test", ("a", "b", "c", "d"), coding)
+
+
+def generate(folder, kernels="portable", mode="window", made_from=None):
+    made_from = made_from or artifact()
+    plan = c_source.generate(
+        made_from.graph, made_from.labels, folder, kernels=kernels, coding=made_from.coding, mode=mode
+    )
+    selftest.write(made_from, plan, folder)
+    (folder / "main.c").write_text(MAIN)
+    return folder
+
+
+def run(folder, *flags):
+    """(checks that failed, checks that passed)"""
+    sources = sorted(folder.glob("*.c"))
+    subprocess.run(["cc", "-O1", *host.WARNINGS, "-std=c99", *flags, *sources, "-o", folder / "test"], check=True)
+    done = subprocess.run([folder / "test"], capture_output=True, text=True)
+    lines = done.stdout.splitlines()
+    failed = [line.removeprefix("FAILED ").strip() for line in lines if line.startswith("FAILED")]
+    assert done.returncode == bool(failed)
+    return failed, [line.removeprefix("ok ").strip() for line in lines if line.startswith("ok")]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return generate(tmp_path_factory.mktemp("whole"))
+
+
+@pytest.fixture
+def broken(whole, tmp_path):
+    """A copy to break, and how: replace the first match of a pattern in a file."""
+    folder = shutil.copytree(whole, tmp_path / "broken")
+
+    def replace(name, pattern, replacement):
+        text = (folder / name).read_text()
+        changed, count = re.subn(pattern, replacement, text, count=1)
+        assert count == 1, pattern
+        (folder / name).write_text(changed)
+        return run(folder)[0]
+
+    return replace
+
+
+def flip(match):
+    """One bit of the number in the second group."""
+    return f"{match[1]}{int(match[2]) ^ 64}"
+
+
+def avx2():
+    flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    return pytest.mark.skipif("avx2" not in flags, reason="this machine has no AVX2")
+
+
+@pytest.mark.parametrize("coding", ["linear", "mu_law"])
+@pytest.mark.parametrize("mode", ["window", "sliding"])
+@pytest.mark.parametrize("kernels", ["portable", pytest.param("avx2", marks=avx2())])
+def test_it_passes(kernels, mode, coding, tmp_path):
+    folder = generate(tmp_path, kernels, mode, artifact(coding))
+    failed, passed = run(folder, *(["-mavx2"] if kernels == "avx2" else []))
+    assert failed == []
+    assert {"memory", "samples", "coding", "table softmax", "kernel convolution 2", "kernel dense 1"} <= set(passed)
+    assert sum(line.startswith("scores") for line in passed) == selftest.CLIPS
+
+
+def test_the_clips_are_of_all_levels():
+    clips = selftest.make_clips(16_000).astype(int)
+    levels = np.abs(clips).max(1)
+    assert levels[0] == 0
+    assert levels[-1] == 32_768
+    assert (levels[2:] > levels[1:-1]).all()
+
+
+def test_a_flipped_weight_is_named(broken):
+    failed = broken("edgekws_model.c", r"(stage_1_weights\[\d+\] = \{\s+)(-?\d+)", flip)
+    assert failed[:2] == ["weights convolution 2", "kernel convolution 2"]
+
+
+def test_a_flipped_multiplier_is_named(broken):
+    failed = broken("edgekws_model.c", r"(stage_0_multiplier\[\d+\] = \{\s+)(\d+)", flip)
+    assert failed[0] == "scaling convolution 1"
+    assert not any(line.startswith("weights") for line in failed)
+
+
+def test_a_flipped_dense_weight_and_exponential_are_named(broken):
+    flipped = broken("edgekws_model.c", r"(dense_0_weights\[\d+\] = \{\s+)(-?\d+)", flip)
+    assert flipped[:2] == ["weights dense 1", "kernel dense 1"]
+    both = broken(
+        "edgekws_model.c", r"(edgekws_exponentials\[\d+\] = \{\s+\d+, )(\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 1}"
+    )
+    assert "table softmax" in both
+
+
+def test_a_wrong_rounding_is_named(broken):
+    failed = broken("edgekws_kernels.h", r"threshold = [^;]*;", "threshold = mask;")
+    assert any(line.startswith("kernel") for line in failed)
+    assert not any(line.startswith(("weights", "scaling", "memory", "samples")) for line in failed)
+
+
+def test_a_wrong_kernel_of_one_shape_is_named(broken):
+    failed = broken("kernels_portable.c", r"sum1 \+= ", "sum1 += (row == 80) + ")
+    assert failed[0] == "kernel convolution 2"
+    assert "kernel convolution 3" not in failed
+
+
+def test_a_wrong_coding_is_named(broken):
+    assert "coding" in broken("edgekws.c", r"\+ 132;", "+ 131;")
+
+
+def test_wrong_samples_and_scores_are_named(broken):
+    failed = broken(
+        "edgekws_selftest_model.c", r"(edgekws_expected_scores.*\n +\{)(-?\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 1}"
+    )
+    assert failed == ["scores 0"]
+    failed = broken("edgekws_selftest.c", r"i \* 41", "i * 42")
+    assert failed[-1] == "samples"
+
+
+def test_memory_that_is_not_there_is_named(broken):
+    """Two halves of the state that are the same memory, as behind an address line that is not connected."""
+    failed = broken(
+        "edgekws_selftest.c",
+        r"memcpy\(bytes \+ i, &word, 4\);",
+        "memcpy(bytes + i % (sizeof *spotter / 8 * 4), &word, 4);",
+    )
+    assert failed[0] == "memory"
+
+
+def test_an_architecture_of_one_tap_and_hidden_layers(tmp_path):
+    made = Architecture("odd", (Block((Conv(4, 1),)), Block((Conv(4, 5, 4),), MaxPool(4, "same"))), (8,))
+    content = synthetic_tflite.build(made, 3)
+    folder = generate(tmp_path, made_from=Artifact.of(content, "odd", ("a", "b", "c")))
+    failed, passed = run(folder)
+    assert failed == []
+    assert "coding" not in passed  # a code of one sample is used up at once
+    assert "kernel dense 2" in passed
