@@ -31,6 +31,13 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         "verify", _verify, "compare a bundle with its manifest and its model", "edgekws verify runs/NAME/bundles/c99"
     )
     verify.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle's folder or zip file")
+    flash = command(
+        "flash", _flash, "program a connected board with a bundle's image", "edgekws flash runs/NAME/bundles/microbit"
+    )
+    flash.add_argument("bundle", type=Path, metavar="BUNDLE", help="a folder of a board's target")
+    flash.add_argument("--board", metavar="CHIP", help="the programmer's name of the chip (esp…: esptool)")
+    flash.add_argument("--image", type=Path, metavar="FILE", help="another image, such as a framework built")
+    flash.add_argument("--dry-run", action="store_true", help="show the command, run nothing")
     profile = command(
         "profile",
         _profile,
@@ -82,6 +89,19 @@ def _verify(args: argparse.Namespace) -> int:
     problems = bundle.verify(args.bundle)
     print("\n".join(problems) or f"{args.bundle}: every file is as it was made")
     return 1 if problems else 0
+
+
+def _flash(args: argparse.Namespace) -> int:
+    import shlex
+
+    from convert import flash
+
+    parts = flash.command(args.bundle, board=args.board, image=args.image)
+    print(shlex.join(parts), flush=True)
+    if not args.dry_run:
+        flash.run(parts)
+        print("done; the self-test's lines come over the board's serial port, 115200 baud")
+    return 0
 
 
 def _profile(args: argparse.Namespace) -> int:

@@ -51,7 +51,7 @@ SELFTEST
 int main()
 {
     for (int sample = -32768; sample < 32768; sample++) std::putchar((unsigned char)edgekws_code((int16_t)sample));
-    for (int clip = 0; clip < 8; clip++)
+    for (int clip = 0; clip < 9; clip++)
         for (int i = 0; i < EDGEKWS_WINDOW; i++) {
             int16_t sample = next_sample(clip, i);
             std::fwrite(&sample, 2, 1, stdout);
@@ -66,8 +66,8 @@ int main()
 
 def test_the_c_has_the_codes_clips_scores_and_model_of_python(made, tmp_path):
     name, folder = made
-    selftest = (folder / "edgekws_selftest.cc").read_text()
-    clips = selftest[selftest.index("static const int8_t expected") : selftest.index("int main(void)")]
+    program = (folder / "edgekws_selftest.cc").read_text()
+    clips = program[program.index("static const int8_t expected") : program.index("int main(void)")]
     (tmp_path / "check.cc").write_text(CHECK.replace("SELFTEST", clips))
     command = ["c++", "-std=c++17", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-I{folder}", tmp_path / "check.cc",
                folder / "edgekws_model.cc", "-o", tmp_path / "check"]  # fmt: skip
@@ -80,8 +80,8 @@ def test_the_c_has_the_codes_clips_scores_and_model_of_python(made, tmp_path):
     rest = rest[made_clips.nbytes :]
     source = model("nano", LABELS, name)
     scores = [tflm_reference.run(source.graph, coding.encode(clip, name))[-1][0] for clip in made_clips[::3]]
-    assert np.array_equal(np.frombuffer(rest[:24], np.int8).reshape(8, 3)[::3], scores)
-    assert rest[24:].removeprefix(source.content).decode().splitlines() == list(LABELS)
+    assert np.array_equal(np.frombuffer(rest[:27], np.int8).reshape(9, 3)[::3], scores)
+    assert rest[27:].removeprefix(source.content).decode().splitlines() == list(LABELS)
 
 
 @pytest.mark.parametrize(("name", "used"), [("nano", (67_620, 68_768)), ("custom-32/8", (1_029_764, 1_031_168))])

@@ -1,0 +1,78 @@
+"""Put a board bundle's image onto a connected board, with the tool that the board's makers use."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekws.errors import UserError
+
+
+@dataclass(frozen=True)
+class Programmer:
+    """A tool that programs boards, its command with ``{board}`` and ``{image}`` to fill in, and how to get it."""
+
+    tool: str
+    command: tuple[str, ...]
+    image: str
+    install: str
+
+
+PYOCD = ("pyocd", "load", "--target", "{board}", "{image}")
+PROGRAMMERS = {
+    "pyocd": Programmer("pyocd", PYOCD, "image.hex", "pip install pyocd"),
+    "esptool": Programmer(
+        "esptool", ("esptool", "--chip", "{board}", "write-flash", "0x0", "{image}"), "image.bin", "pip install esptool"
+    ),
+}
+CHIPS = {"microbit": "nrf51822"}  # pyOCD's names, of targets with an image
+MPS = (
+    "an Arm MPS board takes its image from its microSD card: copy image.bin there and name it in the board's images.txt"
+)
+
+
+def command(bundle: Path, *, board: str | None = None, image: Path | None = None) -> list[str]:
+    """The command that programs a bundle's image.
+
+    Args:
+        bundle: a folder of one of the board targets, or any folder together with ``image``.
+        board: the programmer's name for the chip, in place of what follows from the bundle; esp32… means esptool.
+        image: a file to program in place of the bundle's image, such as one that a framework built.
+
+    Raises:
+        UserError: the bundle has no image, or nothing says which chip it is for.
+    """
+    manifest_file = bundle / "manifest.json"
+    if not manifest_file.exists():
+        raise UserError(f"{bundle} is not a bundle's folder: it has no manifest.json")
+    try:
+        target = json.loads(manifest_file.read_text(encoding="utf-8"))["target"]
+    except (ValueError, KeyError, TypeError):
+        raise UserError(f"{manifest_file} is damaged; make the bundle again") from None
+    chip = board or CHIPS.get(target)
+    if chip is None and str(target).startswith("mps"):
+        raise UserError(MPS)
+    if chip is None:
+        raise UserError(
+            f"a bundle of target '{target}' is built by its framework, which says how to flash it; or give --image and "
+            f"--board (this programs bundles of {', '.join(CHIPS)} as they are)"
+        )
+    programmer = PROGRAMMERS["esptool" if chip.startswith("esp") else "pyocd"]
+    chosen = image or bundle / programmer.image
+    if not chosen.exists():
+        raise UserError(f"{chosen} is not there; build it ('make' in the bundle), or name another with --image")
+    return [part.format(board=chip, image=chosen) for part in programmer.command]
+
+
+def run(parts: list[str]) -> None:
+    """Run the command, its output going where ours goes; a UserError where the tool is missing or fails."""
+    if shutil.which(parts[0]) is None:
+        install = next(p.install for p in PROGRAMMERS.values() if p.tool == parts[0])
+        raise UserError(f"{parts[0]} is not installed; get it with '{install}' (--dry-run shows the command)")
+    status = subprocess.run(parts).returncode
+    if status:
+        raise UserError(f"'{shlex.join(parts)}' ended with exit status {status}; is the board connected?")
