@@ -5,7 +5,6 @@ import os
 
 import pytest
 
-from convert import flash
 from edgekws import cli
 
 
