@@ -6,7 +6,7 @@ import json
 import finished_run
 import pytest
 
-from convert import artifact, figures
+from convert import artifact, figures, pipeline, robustness
 from edgekws import cli, pretrained, recipe, report, workspace
 from edgekws.errors import UserError
 
@@ -75,6 +75,27 @@ def test_names_are_looked_up_where_no_path_is(run, tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained, "folders", dict)
     with pytest.raises(UserError, match="no pretrained model ships"):
         pretrained.default()
+
+
+def test_a_model_that_ships_is_checked_by_name(run, tmp_path, monkeypatch, capsys):
+    folder = pretrained.publish(run, tmp_path / "pretrained" / "mine", source="words of mine")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(pretrained, "folders", lambda: {"mine": folder})
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["check", "mine"]) == 0
+    assert "every file is as it was published" in capsys.readouterr().out
+    others = dataclasses.replace(finished_run.corpus(WORDS), fingerprint="0" * 64)
+    monkeypatch.setattr(pipeline, "recordings", lambda recipe: others)
+    monkeypatch.setattr(pipeline, "measure_robustness", lambda run, clips: {"asked": clips.fingerprint})
+    monkeypatch.setattr(robustness, "lines", lambda found: [str(found)])
+    assert cli.main(["check", "mine", "--robustness", "--data", "elsewhere"]) == 0
+    out = capsys.readouterr().out
+    assert "not quite those it was trained and proved with" in out
+    assert "000'}" in out
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    (folder / "labels.txt").write_text("yes\n")
+    assert cli.main(["check", "mine"]) == 1
+    assert "labels.txt" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", pretrained.folders())
