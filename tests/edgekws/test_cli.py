@@ -30,7 +30,9 @@ def test_help_does_not_load_a_framework():
         assert f"'{heavy}'" not in out
 
 
-@pytest.mark.parametrize("command", ["run", "train", "quantize", "convert", "check", "new", "models", "sweep", "tables"])
+@pytest.mark.parametrize(
+    "command", ["run", "train", "quantize", "convert", "check", "new", "models", "sweep", "tables"]
+)
 def test_every_command_explains_itself_with_an_example(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])

@@ -1,6 +1,9 @@
 """The table and charts of published results: medians, all seeds, the report's cells, and the same bytes each time."""
 
+import shutil
 import xml.etree.ElementTree as ElementTree
+from importlib.resources import files
+from pathlib import Path
 
 import finished_run
 import pytest
@@ -120,3 +123,13 @@ def test_labels_do_not_cover_each_other():
     labels = [e for e in root.iter("{http://www.w3.org/2000/svg}text") if e.text.startswith("model")]
     assert len(labels) == 4  # right, left, above and below
     assert len({(e.get("x"), e.get("y")) for e in labels}) == 4
+
+
+def test_the_table_that_ships_is_that_of_its_results(tmp_path):
+    shipped = Path(str(files("firmware_assets") / "pretrained"))
+    names = ("results.csv", "README.md", *published.CHARTS.values())
+    for name in names:
+        shutil.copyfile(shipped / name, tmp_path / name)
+    published.make(tmp_path)
+    for name in names:
+        assert (tmp_path / name).read_bytes() == (shipped / name).read_bytes(), f"run 'edgekws tables {shipped}'"
