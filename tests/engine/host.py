@@ -11,6 +11,7 @@ from __future__ import annotations
 import ctypes
 import os
 import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,8 @@ void trace_into(edgekws_value *memory)
     }
 }
 """
+OBJECT_FOLDER = tempfile.TemporaryDirectory()
+OBJECTS: dict[tuple[object, ...], Path] = {}
 
 
 @dataclass(frozen=True)
@@ -109,19 +112,35 @@ class Spotter:
 
 
 def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str = "cc", **options: object) -> Engine:
-    """Generate, compile with warnings as errors, load."""
+    """Generate, compile with warnings as errors, load. Not the example, `main.c`."""
     labels = [f"word{i}" for i in range(graph.output.size)]
     plan = c_source.generate(graph, labels, folder, **options)
     (folder / "driver.c").write_text(DRIVER)
     library = folder / "engine.so"
-    sources = sorted(str(path) for path in folder.glob("*.c"))
-    command = [compiler, "-std=c99", "-O2", *WARNINGS, "-DEDGEKWS_TRACE", "-shared", "-fPIC", *flags]
-    command += [*os.environ.get("EDGEKWS_CFLAGS", "").split(), *sources]
-    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # not for the compiler
-    subprocess.run([*command, "-o", str(library)], env=environment, check=True, timeout=600)
+    command = (compiler, "-std=c99", "-O1", *WARNINGS, "-DEDGEKWS_TRACE", "-fPIC", *flags)
+    command += tuple(os.environ.get("EDGEKWS_CFLAGS", "").split())
+    kernels = {path for path in folder.glob("kernels_*.c")}
+    objects = [kernel_object(command, plan.kernels.value_bits, path) for path in sorted(kernels)]
+    sources = sorted(path for path in folder.glob("*.c") if path.name != "main.c" and path not in kernels)
+    compile_with(command, "-shared", *sources, *objects, "-o", library)
     loaded = ctypes.CDLL(str(library))
     loaded.edgekws_push.restype = ctypes.c_size_t
     loaded.edgekws_push.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
     loaded.edgekws_ready.restype = ctypes.c_bool
     loaded.edgekws_scores.restype = ctypes.POINTER(ctypes.c_int8)
     return Engine(loaded, plan)
+
+
+def compile_with(command: tuple[str, ...], *arguments: object) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # not for the compiler
+    subprocess.run([*command, *map(str, arguments)], env=environment, check=True, timeout=600)
+
+
+def kernel_object(command: tuple[str, ...], value_bits: int, source: Path) -> Path:
+    """A kernel file, compiled once: of a model it knows nothing but the width of the values."""
+    key = (command, value_bits, source.name, source.read_bytes())
+    if key not in OBJECTS:
+        made = Path(OBJECT_FOLDER.name) / f"{len(OBJECTS)}.o"
+        compile_with(command, "-c", source, "-o", made)
+        OBJECTS[key] = made
+    return OBJECTS[key]
