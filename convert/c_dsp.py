@@ -20,7 +20,7 @@ def stage(stage: Stage, positions: int | None) -> Kernel:
     if problem:
         reference = portable_stage(stage, positions)
         return Kernel(reference.function, reference.weights, reference.positions, problem)
-    if stage.in_channels == 1 and stage.taps in (5, 6) and stage.stride == stage.pool == 1 and _is_relu(stage):
+    if stage.in_channels == 1 and stage.taps in (5, 6) and stage.stride == stage.pool == 1 and is_relu(stage):
         return _samples(stage, positions)
     shared = stage.stride == 1 and stage.taps in (3, 5) and stage.in_channels % 2 == 0
     taps = stage.taps if shared else 1
@@ -39,6 +39,7 @@ def stage(stage: Stage, positions: int | None) -> Kernel:
         wanted,
         why,
         scratch_bytes=2 * POSITIONS * 4 + blocks * block_bytes,
+        scaling=stage.scaling.folded() if is_relu(stage) else None,
     )
 
 
@@ -53,10 +54,12 @@ def _samples(stage: Stage, positions: int | None) -> Kernel:
         wanted,
         "one channel of samples: pairs of them serve all positions that see them",
         scratch_bytes=4 * (wanted + 4),
+        scaling=stage.scaling.folded(),
     )
 
 
-def _is_relu(stage: Stage) -> bool:
+def is_relu(stage: Stage) -> bool:
+    """Whether the kernels need no more of the scaling than what lies among their weights."""
     return stage.scaling.zero_point == stage.scaling.minimum == -128
 
 

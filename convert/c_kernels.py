@@ -57,6 +57,7 @@ class Kernel:
     reason: str  # why this one: written into the generated file
     scratch_bytes: int = 0
     scaling: Scaling | None = None  # in place of the stage's own
+    read_past: int = 0  # values beyond its input that the function may load
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +71,6 @@ class KernelSet:
     dense_function: str = "edgekws_dense_portable"
     dense_weights: Callable[[np.ndarray], np.ndarray] = lambda weights: weights  # int8 (frames, units, values)
     buffer_alignment: int = 4  # bytes, of every stage's buffer
-    readable_past_end: int = 0  # bytes that kernels may load beyond their input
     requires: str = ""  # a preprocessor condition that must hold, e.g. defined(__ARM_FEATURE_DSP)
     hint: str = ""  # what to do where it does not
 

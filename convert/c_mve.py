@@ -37,7 +37,8 @@ def _any_shape(stage: Stage, positions: int | None, reason: str) -> Kernel:
     rows = np.pad(rows, ((0, -len(rows) % 4), (0, -rows.shape[1] % LANES)))
     weights = rows.reshape(-1, 4, rows.shape[1] // LANES, LANES).swapaxes(1, 2)
     scaling = stage.scaling.padded(4)
-    return Kernel("edgekws_convolve_mve", weights, max(positions or ANY_POSITIONS, stage.pool), reason, scaling=scaling)
+    wanted = max(positions or ANY_POSITIONS, stage.pool)
+    return Kernel("edgekws_convolve_mve", weights, wanted, reason, scaling=scaling, read_past=LANES - 1)
 
 
 def _constants(stage: Stage) -> np.ndarray:
@@ -59,7 +60,14 @@ def _samples(stage: Stage, positions: int | None) -> Kernel:
     taps[:, : stage.taps] = stage.weights[:, :, 0]
     weights = np.concatenate([_swapped(taps), _constants(stage)], axis=1)
     reason = "four positions of samples a vector, loaded once for all channels"
-    return Kernel("edgekws_convolve_mve_samples", weights, positions or SAMPLE_POSITIONS, reason)
+    return Kernel(
+        "edgekws_convolve_mve_samples",
+        weights,
+        positions or SAMPLE_POSITIONS,
+        reason,
+        scaling=stage.scaling.folded(),
+        read_past=SAMPLE_TAPS - 1,
+    )
 
 
 def _tiled(stage: Stage, positions: int | None) -> Kernel:
@@ -73,6 +81,7 @@ def _tiled(stage: Stage, positions: int | None) -> Kernel:
         max(min(positions or SLOTS, SLOTS), stage.pool),
         "four positions times two channels share their loads",
         SLOTS * BLOCK * 4,
+        stage.scaling.folded(),
     )
 
 
@@ -81,7 +90,6 @@ KERNELS = KernelSet(
     8,
     ("kernels_mve.c",),
     stage,
-    readable_past_end=LANES - 1,
     dense_function="edgekws_dense_mve",
     requires="defined(__ARM_FEATURE_MVE)",
     hint="these kernels need Helium: compile for a Cortex-M52, M55 or M85, or choose other kernels",

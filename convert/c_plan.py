@@ -118,11 +118,14 @@ def plan(
     window = hop_samples = stages[0].in_length
     slide, last_buffer = None, 0
     if sliding:
-        hop_samples, capacities, slide = _sliding(stages, groups, hop, memory)
+        hop_samples, capacities, slide = _sliding(stages, chosen, groups, hop, memory)
         buffers = [m.buffer for m in slide.maps]
     else:
         capacities = window_capacities(stages, groups)
-        buffers = [memory.take(n * stage.in_channels) for n, stage in zip(capacities, stages, strict=True)]
+        buffers = [
+            memory.take(n * stage.in_channels, kernel.read_past)
+            for n, stage, kernel in zip(capacities, stages, chosen, strict=True)
+        ]
         last_buffer = memory.take(groups[-1] * stages[-1].out_channels)
     planned = (
         PlannedStage(*parts) for parts in zip(stages, chosen, groups, capacities, buffers[: len(stages)], strict=True)
@@ -138,7 +141,7 @@ def plan(
         hop_samples,
         dense[-1].weights.shape[1],
         last_buffer,
-        memory.used + -(-kernels.readable_past_end * 8 // kernels.value_bits),
+        memory.end,
         -(-scratch // 4),
         slide,
     )
@@ -150,27 +153,30 @@ class _Memory:
     def __init__(self, kernels: KernelSet) -> None:
         self.unit = kernels.buffer_alignment * 8 // kernels.value_bits
         self.used = 0
+        self.end = 0
 
-    def take(self, values: int) -> int:
+    def take(self, values: int, read_past: int = 0) -> int:
+        """Where a part begins, behind which kernels may read some values of other parts."""
         start = -(-self.used // self.unit) * self.unit
         self.used = start + values
+        self.end = max(self.end, self.used + read_past)
         return start
 
 
 def _sliding(
-    stages: list[Stage], groups: list[int], hop: int | None, memory: _Memory
+    stages: list[Stage], kernels: list[Kernel], groups: list[int], hop: int | None, memory: _Memory
 ) -> tuple[int, list[int], Sliding]:
     """The hop, the capacities of the stages' buffers, and the maps."""
     hop, trunk, maps = sliding_maps(stages, hop)
     held, slots = sliding_capacities(stages, groups, maps, trunk)
     capacities = held + [0] * (len(maps) - len(held))
     channels = [*(stage.in_channels for stage in stages), stages[-1].out_channels]
-    buffers = [memory.take(n * c) for n, c in zip(capacities, channels, strict=True)]
+    past = [kernel.read_past for kernel in kernels]
+    buffers = [memory.take(n * c, p) for n, c, p in zip(capacities, channels, [*past, 0], strict=True)]
+    edges = [n * stage.in_channels for n, stage in zip(edge_frames(stages, groups, maps), stages, strict=True)]
+    edge = memory.take(max(edges), max(past))
     lefts = [memory.take(m.first * c * n) for m, c, n in zip(maps, channels, slots, strict=True)]
     rights = [memory.take(max(m.right * c for m, c in list(zip(maps, channels, strict=True))[i::2])) for i in (0, 1)]
-    edge = memory.take(
-        max(n * stage.in_channels for n, stage in zip(edge_frames(stages, groups, maps), stages, strict=True))
-    )
     planned = tuple(
         PlannedMap(m, channels[i], slots[i], buffers[i], lefts[i], rights[i % 2]) for i, m in enumerate(maps)
     )

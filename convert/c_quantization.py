@@ -27,6 +27,10 @@ class Scaling:
     def per_channel(self) -> bool:
         return self.multiplier.size == self.bias.size
 
+    def folded(self) -> Scaling:
+        """Without tables, for kernels that have them among their weights."""
+        return replace(self, bias=self.bias[:0], multiplier=self.multiplier[:0], shift=self.shift[:0])
+
     def padded(self, multiple: int) -> Scaling:
         """One multiplier and shift a channel, and zeros for the channels that fill the last vector."""
         size = self.bias.size

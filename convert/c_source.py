@@ -142,14 +142,17 @@ def _initializer(fields: Mapping[str, object]) -> str:
     return "    {" + ", ".join(f".{key} = {value}" for key, value in fields.items()) + "},"
 
 
+def _tables(scaling: Scaling) -> dict[str, np.ndarray]:
+    return {"bias": scaling.bias, "multiplier": scaling.multiplier, "shift": scaling.shift}
+
+
 def _scaling_constants(name: str, scaling: Scaling) -> str:
-    arrays = (("bias", scaling.bias), ("multiplier", scaling.multiplier), ("shift", scaling.shift))
-    return "\n".join(_array(f"{name}_{kind}", values) for kind, values in arrays)
+    return "\n".join(_array(f"{name}_{kind}", values) for kind, values in _tables(scaling).items() if values.size)
 
 
 def _scaling_entry(name: str, scaling: Scaling) -> str:
-    arrays = f"{name}_bias, {name}_multiplier, {name}_shift"
-    return f"{{{arrays}, {scaling.zero_point}, {scaling.minimum}, {int(scaling.per_channel)}}}"
+    arrays = [f"{name}_{kind}" if values.size else "NULL" for kind, values in _tables(scaling).items()]
+    return f"{{{', '.join(arrays)}, {scaling.zero_point}, {scaling.minimum}, {int(scaling.per_channel)}}}"
 
 
 def _stage_constants(i: int, planned: PlannedStage) -> str:

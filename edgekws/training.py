@@ -163,7 +163,7 @@ class _Progress:
             self.best = weights
 
     def write(self, path: Path, identity: str, variables: list[Any]) -> None:
-        arrays = {f"variable_{i}": _array(v) for i, v in enumerate(variables)}
+        arrays = {f"variable_{i}": np.asarray(v.numpy()) for i, v in enumerate(variables)}
         arrays |= {f"best_{i}": w for i, w in enumerate(self.best)}
         meta = json.dumps({"identity": identity, "history": self.history})
         buffer = io.BytesIO()
@@ -195,10 +195,6 @@ def epochs_in(checkpoint: Path) -> int:
             return len(json.loads(file["meta"].tobytes())["history"])
     except FileNotFoundError:  # the training ended just now
         return 0
-
-
-def _array(variable: Any) -> np.ndarray:
-    return np.asarray(variable.numpy())
 
 
 @contextmanager

@@ -31,6 +31,7 @@ typedef void edgekws_dense_kernel(const edgekws_dense *dense, const void *weight
 
 /* What turns int32 sums into int8 values; one entry a channel, or one for all where per_channel is 0. */
 typedef struct {
+    /* NULL where the kernel has these three among its weights: */
     const int32_t *bias; /* always one a channel; holds minus the input's zero point times the sum of the weights */
     const int32_t *multiplier;
     const int8_t *shift; /* as in TensorFlow Lite: negative to the right */

@@ -199,10 +199,10 @@ void edgekws_convolve_avx2_any(const edgekws_stage *stage, const edgekws_value *
  *
  * Four neighbouring outputs of a filter of five taps are coefficients of a product of polynomials, which eight points
  * determine: 0, 1, -1, 2, -2, 1/2, -1/2 and infinity. So the frames and the weights are evaluated at the points
- * (`evaluate`; the weights' values come from the generator), multiplied point by point (eight multiplications a channel
- * in place of twenty, by the tile above), and what results is interpolated. All in integers: frames times 4 (times 2 at
- * +-1/2), weights times 90 (times 45/2), so that all sums come times 360. They count modulo 2^32, so only the result
- * has to fit; the generator proves it.
+ * (`evaluate`, by the table in kernels_dsp_fast.c; the weights' values come from the generator), multiplied point by
+ * point (eight multiplications a channel in place of twenty, by the tile above), and what results is interpolated. All
+ * in integers, so that all sums come times 360. They count modulo 2^32, so only the result has to fit; the generator
+ * proves it.
  *
  * Weights: int16, (out_channels / 16, 8, in_channels / 2, 16, 2). */
 
@@ -225,7 +225,7 @@ static void evaluate(const edgekws_value *frames, uint32_t channels, uint32_t po
         for (const edgekws_value *end = in + channels; in < end; in += BLOCK, out += BLOCK) {
             const __m256i d1 = load(in + channels), d2 = load(in + 2 * channels), d3 = load(in + 3 * channels);
             const __m256i d4 = load(in + 4 * channels), d5 = load(in + 5 * channels), d6 = load(in + 6 * channels);
-            const __m256i zero = PLUS(TIMES(4, MINUS(load(in), d6)), TIMES(21, MINUS(d4, d2)));
+            const __m256i zero = PLUS(TIMES(4, MINUS(d6, load(in))), TIMES(21, MINUS(d2, d4)));
             const __m256i infinity = PLUS(TIMES(4, MINUS(load(in + 7 * channels), d1)), TIMES(21, MINUS(d3, d5)));
             const __m256i even1 = MINUS(TIMES(4, PLUS(d2, d6)), TIMES(17, d4));
             const __m256i odd1 = MINUS(TIMES(4, PLUS(d1, d5)), TIMES(17, d3));

@@ -51,10 +51,11 @@ EDGEKWS_NOINLINE static void multiply_points(uint32_t *tiles, const uint32_t *we
     register const uint32_t *r2 __asm__("r2") = tiles + POINTS * POINT;
     /* Needs all registers, so it saves them itself. */
     __asm__ volatile("push {r2-r12, lr}\n"
-                     "1:\n" THREE_PAIRS(SET_A, SET_B) THREE_PAIRS(ADD_A, ADD_B) THREE_PAIRS(ADD_A, ADD_B)
+                     "1: .rept 4\n" THREE_PAIRS(SET_A, SET_B) THREE_PAIRS(ADD_A, ADD_B) THREE_PAIRS(ADD_A, ADD_B)
                      THREE_PAIRS(ADD_A, ADD_B) THREE_PAIRS(ADD_A, ADD_B)
                      "ldm r1!, {r11, r12}\n ldm r0!, {r8-r10}\n" ADD_A("r11") ADD_B("r12")
                      "stm r0!, {r2-r7}\n"
+                     ".endr\n"
                      "ldr r8, [sp]\n cmp r0, r8\n bne 1b\n"
                      "pop {r2-r12, lr}\n"
                      : "+r"(r0), "+r"(r1) : "r"(r2) : "cc", "memory");
@@ -183,8 +184,8 @@ static void put_four(const edgekws_dsp_channel *channel, const edgekws_dsp_chann
         for (uint32_t tile = 0; tile < TILES; tile++) outputs_of_tile(sums + tile, y + tile * TILE);
         for (uint32_t i = 0; i < 4; i++) {
             const uint32_t sum = (uint32_t)larger_of_three(y[3 * i], y[3 * i + 1], y[3 * i + 2]);
-            const int32_t twice = (int32_t)(sum * INVERSE_OF_45) >> 2;
-            out[i * step] = (edgekws_value)edgekws_dsp_relu(channel->bias + twice, channel);
+            const uint32_t twice = (uint32_t)((int32_t)(sum * INVERSE_OF_45) >> 2);
+            out[i * step] = (edgekws_value)edgekws_dsp_relu((int32_t)((uint32_t)channel->bias + twice), channel);
         }
     }
 }
@@ -206,7 +207,7 @@ EDGEKWS_INLINE void convolve(const edgekws_stage *stage, const edgekws_value *in
 {
     const uint32_t chunks = in_channels / CHUNK;
     const uint32_t tiles = (outputs * pool + TILE - 1) / TILE;
-    const bool usual = outputs == 4 && pool == 3 && edgekws_dsp_is_relu(stage);
+    const bool usual = pool == 3 && edgekws_dsp_is_relu(stage);
     uint32_t *transformed = (uint32_t *)scratch->words;
     int32_t *positions = scratch->words + chunks * POINTS * POINT;
 
@@ -227,9 +228,14 @@ EDGEKWS_INLINE void convolve(const edgekws_stage *stage, const edgekws_value *in
                 for (uint32_t i = 0; i < 2 * TILES; i++)
                     sums[point * POINT + i] += sums[(chunk * POINTS + point) * POINT + i];
         const uint32_t left = stage->out_channels - c < 2 ? 1 : 2;
-        if (usual)
+        if (usual && outputs == 4) {
             put_four(channels, channels + left, sums, out + c, stage->out_channels);
-        else
+        } else if (usual) { /* of four outputs, the first ones */
+            edgekws_value four[8];
+            put_four(channels, channels + left, sums, four, 2);
+            for (uint32_t j = 0; j < outputs; j++)
+                memcpy(out + j * stage->out_channels + c, four + 2 * j, left * sizeof *out);
+        } else
             for (uint32_t i = 0; i < left; i++)
                 put_any(stage, c + i, channels + i, sums + i * TILES, positions, out, outputs, pool);
     }

@@ -102,6 +102,20 @@ void edgekws_dense_mve(const edgekws_dense *dense, const void *weights, const ed
     "vmla.s32 q5, q3, r3\n"                                                                                            \
     "vmla.s32 q5, q4, r4\n" SCALE_AND_NARROW("q5", "r5", "r6", "r8", narrow, into)
 
+/* The same for one sum, by its channel's bias, multiplier and shift. */
+static inline edgekws_value scale_one(const int32_t *constants, int32_t sum)
+{
+    const int32_t biased = (int32_t)((uint32_t)sum + (uint32_t)constants[0]);
+    const int32_t value = edgekws_rounding_shift(edgekws_high_multiply(biased, constants[1]), -constants[2]) - 128;
+    return (edgekws_value)(value < -128 ? -128 : value > 127 ? 127 : value);
+}
+
+/* Where the constants of a channel stand: of every four, 1 and 2 change places. */
+static inline uint32_t row_of(uint32_t channel)
+{
+    return channel % 4 % 3 ? channel ^ 3 : channel;
+}
+
 /* Out of line: the loop takes nearly every register. */
 EDGEKWS_NOINLINE static void four_samples(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out,
                                           const uint32_t *offsets)
@@ -134,10 +148,10 @@ static void one_sample(const edgekws_stage *stage, const edgekws_value *in, edge
 {
     const int32_t(*constants)[8] = stage->weights;
     for (uint32_t channel = 0; channel < stage->out_channels; channel++) {
-        const uint32_t row = channel % 4 % 3 ? channel ^ 3 : channel; /* 1 and 2 change places */
+        const int32_t *row = constants[row_of(channel)];
         int32_t sum = 0;
-        for (uint32_t tap = 0; tap < stage->taps; tap++) sum += in[tap] * constants[row][tap];
-        out[channel] = edgekws_requantize(&stage->scaling, channel, sum);
+        for (uint32_t tap = 0; tap < stage->taps; tap++) sum += in[tap] * row[tap];
+        out[channel] = scale_one(row + 5, sum);
     }
 }
 
@@ -260,15 +274,14 @@ static void single(const edgekws_stage *stage, const int8_t *in, const int8_t *w
 DEFINE_FOUR_OUTPUTS(1)
 DEFINE_FOUR_OUTPUTS(3)
 
-static void one_output(const edgekws_scaling *scaling, uint32_t block, const int32_t *sums, uint32_t pool,
-                       edgekws_value *out)
+static void one_output(const int32_t *constants, const int32_t *sums, uint32_t pool, edgekws_value *out)
 {
     for (uint32_t channel = 0; channel < BLOCK; channel++) {
         const int32_t *sum = sums + channel / 2 * 2 * SLOTS + channel % 2;
         int32_t maximum = sum[0];
         for (uint32_t i = 1; i < pool; i++)
             if (sum[2 * i] > maximum) maximum = sum[2 * i];
-        out[channel] = edgekws_requantize(scaling, block + channel, maximum);
+        out[channel] = scale_one(constants + 3 * row_of(channel), maximum);
     }
 }
 
@@ -296,7 +309,7 @@ static void convolve(const edgekws_stage *stage, const edgekws_value *in, edgekw
         for (; output < fours; output += 4, to += 4u * stage->out_channels)
             (pool == 1 ? four_outputs_1 : four_outputs_3)(constants, sums + 2 * output * pool, to, stage->out_channels);
         for (; output < outputs; output++, to += stage->out_channels)
-            one_output(&stage->scaling, block, sums + 2 * output * pool, pool, to);
+            one_output(constants, sums + 2 * output * pool, pool, to);
         next = weights + (uint32_t)BLOCK * stage->taps * channels;
     }
 }

@@ -77,7 +77,8 @@ def test_no_toom_cook_where_sums_might_overflow():
     architecture = Architecture("", (Block((Conv(96, 5),)), Block((Conv(16, 5),), Pool(3))), (), 100)
     read = with_weights(graph.read(synthetic_tflite.build(architecture)), lambda w: np.full_like(w, 127))
     chosen = c_plan.plan(read, c_kernels.find("avx2")).stages[1].kernel
-    assert (chosen.function, chosen.reason) == ("edgekws_convolve_avx2", "Toom-Cook's sums might exceed 32 bits")
+    assert chosen.function == "edgekws_convolve_avx2"
+    assert chosen.reason.startswith("not Toom-Cook: 360 times a sum may reach")
 
 
 @pytest.mark.parametrize("positions", [1, 7])

@@ -11,7 +11,7 @@ from engine import host
 from engine.test_engine import OPTIONS, SHAPES, assert_equal_to_tflm, clips
 from synthetic_tflite import Options
 
-from convert import c_dsp, c_dsp_fast, c_plan, c_source, emulation, graph, tflm_reference
+from convert import c_dsp, c_dsp_fast, c_plan, c_source, emulation, graph, tflm_reference, toom_cook
 from edgekws import catalogue, coding
 from edgekws.architecture import Architecture, Block
 from edgekws.architecture import Convolution as Conv
@@ -130,9 +130,9 @@ def test_transform_is_exact_at_its_bounds():
         ]
     )
     assert np.abs(for_frames).sum(axis=1).max() * 128 <= 32767
-    assert np.abs(c_dsp_fast.TRANSFORM).sum(axis=1).max() * 128 <= 32767
+    assert np.abs(toom_cook.POINTS).sum(axis=1).max() * 128 <= 32767
     frames = random.choice(np.array([-128, 127]), (256, 8))
-    products = (weights[:, :, 0] @ c_dsp_fast.TRANSFORM.T) * (frames @ for_frames.T)
+    products = (weights[:, :, 0] @ toom_cook.POINTS.T) * (frames @ for_frames.T)
     direct = np.stack([(frames[:, j : j + 5] * weights[:, :, 0]).sum(axis=1) for j in range(4)], axis=1)
     np.testing.assert_array_equal(products @ for_outputs.T, 360 * direct)
 
