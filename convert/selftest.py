@@ -92,13 +92,13 @@ def _frames(frames: int, channels: int, lowest: int) -> np.ndarray:
 
 def _stage(plan: Plan, planned: PlannedStage) -> ExpectedLayer:
     stage, lowest = planned.stage, planned.stage.input_range[0]
-    room = plan.buffer_values - -(-plan.kernels.readable_past_end * 8 // plan.kernels.value_bits)
     unit = ALIGNMENT * 8 // plan.kernels.value_bits
     outputs, at, crc = planned.group, 0, 0
     while outputs:
         frames = (outputs * stage.pool - 1) * stage.stride + stage.taps
         at = -(-(frames * stage.in_channels + unit) // unit) * unit
-        if at + outputs * stage.out_channels <= room:
+        end = max(at + outputs * stage.out_channels, frames * stage.in_channels + planned.kernel.read_past)
+        if end <= plan.buffer_values:
             for called in np.split(_frames(KERNEL_CALLS * frames, stage.in_channels, lowest), KERNEL_CALLS):
                 crc = zlib.crc32(_stage_values(stage, called, outputs).tobytes(), crc)
             break
