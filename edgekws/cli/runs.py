@@ -131,7 +131,7 @@ def _check(args: argparse.Namespace) -> int:
     damaged = workspace.damaged_files(run) if run.manifest.exists() else []
     for name in damaged:
         print(f"manifest: {name} is missing or not the file that was written (SHA-256 differs)")
-    if not run.corpus_file.exists():
+    if run.manifest.exists() and not run.corpus_file.exists():
         return _check_shipped(run, damaged, args.robustness)
     clips = pipeline.load_corpus(run)
     status = _proved(run, clips, keep=bool(damaged))

@@ -128,6 +128,13 @@ def test_a_step_before_its_time_says_which_comes_first(tones, capsys):
     assert "'edgekws train' first" in failing(capsys, "quantize", *words("low", "high"))
 
 
+def test_a_run_that_only_has_its_recipe_is_not_taken_for_a_finished_one(tones, tmp_path, capsys):
+    (tmp_path / "begun").mkdir()
+    made = recipe.replace(recipe.Recipe(), {"data.source": "tones", "data.words": ["low", "high"]})
+    (tmp_path / "begun" / "recipe.toml").write_text(recipe.to_toml(made))
+    assert "'edgekws convert' first" in failing(capsys, "check", "begun", "--robustness")
+
+
 def test_unknown_noise_is_named(tones, capsys):
     assert "hiss" in failing(capsys, "train", *words("low", "high"), "--set", 'data.held_out_noise=["rain"]')
 
