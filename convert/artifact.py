@@ -7,6 +7,9 @@ from pathlib import Path
 
 from convert import graph
 from edgekws import pretrained, recipe
+from edgekws.detector import FILE as DETECTOR_FILE
+from edgekws.detector import Settings
+from edgekws.detector import read as read_detector
 from edgekws.errors import UserError
 
 
@@ -19,6 +22,7 @@ class Artifact:
     labels: tuple[str, ...]
     coding: str
     content: bytes  # the .tflite file
+    detector: Settings | None = None  # that the model was tuned to
 
     @classmethod
     def of(cls, content: bytes, name: str, labels: tuple[str, ...] = (), coding: str = "linear") -> Artifact:
@@ -43,7 +47,8 @@ def load(path: Path, coding: str | None = None) -> Artifact:
         read = graph.read(model)
         if len(labels) != read.output.size:
             raise UserError(f"{labels_file} has {len(labels)} words, the model {read.output.size} classes")
-        return Artifact(made_by.name, read, labels, coding or made_by.model.coding, model.read_bytes())
+        tuned = read_detector(path / DETECTOR_FILE, labels) if (path / DETECTOR_FILE).exists() else None
+        return Artifact(made_by.name, read, labels, coding or made_by.model.coding, model.read_bytes(), tuned)
     if not path.exists():
         raise UserError(
             f"{path}: no such run folder or .tflite file, and no pretrained model of that name "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -16,7 +17,7 @@ from convert import targets
 from convert.artifact import Artifact
 from convert.targets import Request
 from convert.targets.templates import identifier
-from edgekws import __version__
+from edgekws import __version__, detector
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, sha256
 from edgekws.workspace import write_json
@@ -70,9 +71,10 @@ def verify(bundle: Path) -> list[str]:
 
 def _regenerated(folder: Path, manifest: dict[str, Any]) -> list[str]:
     """Files that differ from those that are made again from the bundle's model."""
-    artifact = Artifact.of(
-        (folder / MODEL).read_bytes(), manifest["model"], tuple(manifest["labels"]), manifest["coding"]
-    )
+    labels = tuple(manifest["labels"])
+    artifact = Artifact.of((folder / MODEL).read_bytes(), manifest["model"], labels, manifest["coding"])
+    if "detector" in manifest:
+        artifact = dataclasses.replace(artifact, detector=detector.from_json(manifest["detector"], labels))
     request = Request(artifact, manifest.get("kernels"), manifest.get("mode", "window"))
     with tempfile.TemporaryDirectory() as scratch:
         again = Path(scratch)
@@ -96,7 +98,6 @@ def _fill(request: Request, target: targets.Target, folder: Path) -> None:
         "coding": artifact.coding,
         "sample_rate": 16_000,
         "window_samples": artifact.graph.input.length,
-        "threshold": None,
         "versions": {"edgekws": __version__},
         "licences": {"engine": "Apache-2.0", "model": "see the model card of the run"},
     }

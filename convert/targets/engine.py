@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from convert import c_source, emulation, selftest
+from convert import c_source, detector_source, emulation, selftest
 from convert.targets import Request
+from edgekws import detector
 from edgekws.errors import UserError
 
 CORES = {  # where a kernel set's memory is measured
@@ -32,6 +33,8 @@ def write(request: Request, folder: Path, *, kernels: str = "portable", example:
     )
     measured = _memory(folder, chosen, plan.window)
     selftest.write(artifact, plan, folder)
+    settings = detector.fitting(artifact.detector, artifact.labels, plan.hop)
+    detector_source.write(settings, folder)
     if not example:
         (folder / "main.c").unlink()
     return {
@@ -40,6 +43,7 @@ def write(request: Request, folder: Path, *, kernels: str = "portable", example:
         "window_samples": plan.window,
         "hop_samples": plan.hop,
         "state_bytes": plan.state_bytes,
+        "detector": detector.to_json(settings, artifact.labels),
         **measured,
     }
 

@@ -13,10 +13,10 @@ import soundfile
 import synthetic_tflite
 import yaml
 
-from convert import bundle, c_source, selftest
+from convert import bundle, c_source, detector_source, selftest
 from convert.artifact import Artifact
 from convert.targets import Request
-from edgekws import catalogue
+from edgekws import catalogue, detector
 
 STAND_INS = Path(__file__).parents[2] / "stand_ins"
 BOARDS = ("arduino", "platformio", "esp-idf", "zephyr", "cmake")
@@ -58,6 +58,7 @@ def test_the_engine_is_the_same_everywhere_and_brings_no_main(made, tmp_path):
     artifact = Artifact.of(request, NAME, ("yes", 'no "way"', "ünö"), "mu_law")
     plan = c_source.generate(artifact.graph, artifact.labels, tmp_path, coding="mu_law")
     selftest.write(artifact, plan, tmp_path)
+    detector_source.write(detector.default(artifact.labels, plan.hop), tmp_path)
     expected = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "main.c"}
     for target in BOARDS:
         assert {path.name: path.read_bytes() for path in (made[target] / "src").iterdir()} == expected, target

@@ -3,9 +3,10 @@
 // On boards with the PDM library (Nano 33 BLE Sense, Nano RP2040 Connect, Nicla, Portenta Vision Shield) it works as it
 // is. Elsewhere fill in microphoneBegin and microphoneRead: 16-bit samples, EDGEKWS_SAMPLE_RATE a second, one channel.
 #include <edgekws.h>
+#include <edgekws_detector.h>
 
 static edgekws spotter;
-static const int certain = 77;  // of 127: probability = value / 256 + 0.5, so 0.8
+static edgekws_detector detector;
 
 #if defined(__has_include)
 #if __has_include(<PDM.h>)
@@ -58,6 +59,7 @@ void setup() {
   while (!Serial) {
   }
   edgekws_reset(&spotter);
+  edgekws_detector_reset(&detector);
   if (!microphoneBegin()) {
     Serial.println("no microphone: this board has no PDM library; fill in microphoneBegin in this sketch");
     while (true) {
@@ -72,14 +74,8 @@ void loop() {
   for (size_t i = 0; i < count;) {
     i += edgekws_push(&spotter, samples + i, count - i);
     if (!edgekws_ready(&spotter)) continue;
-    const int label = edgekws_label(&spotter);
-    const int score = edgekws_scores(&spotter)[label];
-    if (score >= certain) {
-      Serial.print(edgekws_labels[label]);
-      Serial.print(' ');
-      Serial.print((score + 128) * 100 / 256);
-      Serial.println(" %");
-    }
+    const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
+    if (word >= 0) Serial.println(edgekws_labels[word]);
   }
   if (microphoneLost() != reported) {
     reported = microphoneLost();

@@ -3,12 +3,11 @@
 #include <stdio.h>
 
 #include "driver/i2s_std.h"
-#include "edgekws.h"
+#include "edgekws_detector.h"
 #include "freertos/FreeRTOS.h"
 
-#define CERTAIN 77 /* of 127: probability = value / 256 + 0.5, so 0.8 */
-
 static edgekws spotter;
+static edgekws_detector detector;
 
 static i2s_chan_handle_t microphone(void)
 {
@@ -35,6 +34,7 @@ void app_main(void)
 {
     const i2s_chan_handle_t channel = microphone();
     edgekws_reset(&spotter);
+    edgekws_detector_reset(&detector);
     for (;;) {
         int32_t wide[256];
         int16_t samples[256];
@@ -48,9 +48,8 @@ void app_main(void)
         for (size_t i = 0; i < count;) {
             i += edgekws_push(&spotter, samples + i, count - i);
             if (!edgekws_ready(&spotter)) continue;
-            const int label = edgekws_label(&spotter);
-            const int score = edgekws_scores(&spotter)[label];
-            if (score >= CERTAIN) printf("%s %d %%\n", edgekws_labels[label], (score + 128) * 100 / 256);
+            const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
+            if (word >= 0) printf("%s\n", edgekws_labels[word]);
         }
     }
 }

@@ -4,15 +4,15 @@
 #include <zephyr/device.h>
 #include <zephyr/kernel.h>
 
-#include "edgekws.h"
+#include "edgekws_detector.h"
 
-#define CERTAIN 77 /* of 127: probability = value / 256 + 0.5, so 0.8 */
 #define BLOCK_SAMPLES (EDGEKWS_SAMPLE_RATE / 50)
 #define BLOCK_BYTES (BLOCK_SAMPLES * sizeof(int16_t))
 
 K_MEM_SLAB_DEFINE_STATIC(blocks, BLOCK_BYTES, 4, 4);
 
 static edgekws spotter;
+static edgekws_detector detector;
 
 static int microphone(const struct device *dmic)
 {
@@ -44,6 +44,7 @@ int main(void)
         return 0;
     }
     edgekws_reset(&spotter);
+    edgekws_detector_reset(&detector);
     for (;;) {
         void *block;
         size_t bytes;
@@ -56,9 +57,8 @@ int main(void)
         for (size_t i = 0; i < count;) {
             i += edgekws_push(&spotter, samples + i, count - i);
             if (!edgekws_ready(&spotter)) continue;
-            const int label = edgekws_label(&spotter);
-            const int score = edgekws_scores(&spotter)[label];
-            if (score >= CERTAIN) printf("%s %d %%\n", edgekws_labels[label], (score + 128) * 100 / 256);
+            const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
+            if (word >= 0) printf("%s\n", edgekws_labels[word]);
         }
         k_mem_slab_free(&blocks, block);
     }

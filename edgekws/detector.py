@@ -1,0 +1,133 @@
+"""From scores to detections, in integers: what ``edgekws_detector.h`` does on a device, event for event.
+
+Scores count from 0 to 255 in units of 1/256, as the int8 softmax gives them plus 128.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.errors import UserError
+
+NEVER = 256  # a threshold that no average reaches
+FILE = "detector.json"
+AVERAGED_SECONDS, REFRACTORY_SECONDS = 0.4, 0.75
+THRESHOLD, HYSTERESIS = 205, 51  # 0.8 and 0.2
+
+
+@dataclass(frozen=True)
+class Settings:
+    """When a word counts as heard.
+
+    thresholds, releases: of each class's average, 0 to 256. results: how many are averaged. minimum: results one after
+    the other over the threshold. refractory: results after a detection in which there is no other. hop: samples from
+    one result to the next, for which these settings are meant.
+    """
+
+    thresholds: tuple[int, ...]
+    releases: tuple[int, ...]
+    results: int
+    minimum: int
+    refractory: int
+    hop: int
+
+    def __post_init__(self) -> None:
+        if len(self.thresholds) != len(self.releases) or not self.thresholds:
+            raise UserError("the detector needs a threshold and a release for each class")
+        if not all(0 <= r <= t <= NEVER for t, r in zip(self.thresholds, self.releases, strict=True)):
+            raise UserError(f"the detector's releases and thresholds must be 0 <= release <= threshold <= {NEVER}")
+        if not (1 <= self.results <= 255 and 1 <= self.minimum <= 65_535 and 0 <= self.refractory <= 65_535):
+            raise UserError("the detector averages 1 to 255 results, over a minimum of 1 or more")
+        if self.hop < 1:
+            raise UserError(f"the detector's hop must be a number of samples, got {self.hop}")
+
+    @property
+    def delay(self) -> int:
+        """Samples from the middle of what is averaged to the end of the last window."""
+        return CLIP_SAMPLES // 2 + (self.results - 1) * self.hop // 2
+
+
+def default(labels: Sequence[str], hop: int) -> Settings:
+    """Settings for scores every ``hop`` samples; a class whose label begins with _ is never detected."""
+    thresholds = tuple(NEVER if label.startswith("_") else THRESHOLD for label in labels)
+    results = max(round(AVERAGED_SECONDS * SAMPLE_RATE / hop), 1)
+    return Settings(
+        thresholds,
+        tuple(t - HYSTERESIS for t in thresholds),
+        results,
+        min(2, results),
+        round(REFRACTORY_SECONDS * SAMPLE_RATE / hop),
+        hop,
+    )
+
+
+def read(path: Path, labels: Sequence[str]) -> Settings:
+    """The settings in a run's ``detector.json``."""
+    try:
+        return from_json(json.loads(path.read_text(encoding="utf-8")), labels)
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error!r}); remove it for the default settings") from None
+
+
+def fitting(tuned: Settings | None, labels: Sequence[str], hop: int) -> Settings:
+    """The settings that a model was tuned to, where that was for this hop; else the default."""
+    return tuned if tuned and tuned.hop == hop else default(labels, hop)
+
+
+def from_json(stored: dict[str, Any], labels: Sequence[str]) -> Settings:
+    """The inverse of ``to_json``; KeyError, TypeError or ValueError where something is missing or of the wrong kind."""
+    thresholds, releases = (tuple(int(stored[key][label]) for label in labels) for key in ("thresholds", "releases"))
+    return Settings(thresholds, releases, *(int(stored[key]) for key in ("results", "minimum", "refractory", "hop")))
+
+
+def to_json(settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
+    """The settings with the thresholds by word: what ``detector.json`` and a bundle's manifest hold."""
+    by_word = {key: dict(zip(labels, getattr(settings, key), strict=True)) for key in ("thresholds", "releases")}
+    return asdict(settings) | by_word
+
+
+class Detector:
+    """Takes the int8 scores (classes,) of one result after the other."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._thresholds = np.array(settings.thresholds, np.int64) * settings.results
+        self._releases = np.array(settings.releases, np.int64) * settings.results
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what was heard."""
+        classes = len(self.settings.thresholds)
+        self._recent = np.zeros((self.settings.results, classes), np.int64)
+        self._sums = np.zeros(classes, np.int64)
+        self._next = self._quiet = self._run = self._candidate = 0
+        self._held = -1
+
+    def push(self, scores: np.ndarray) -> int:
+        """The class that is detected with this result, or -1."""
+        values = scores.astype(np.int64) + 128
+        self._sums += values - self._recent[self._next]
+        self._recent[self._next] = values
+        self._next = (self._next + 1) % self.settings.results
+        if self._held >= 0 and self._sums[self._held] < self._releases[self._held]:
+            self._held = -1
+        best = int(self._sums.argmax())
+        if self._sums[best] < self._thresholds[best] or best == self._held:
+            self._run = 0
+        else:
+            self._run = self._run + 1 if self._run and best == self._candidate else 1
+        self._candidate = best
+        if self._quiet:
+            self._quiet -= 1
+            return -1
+        if self._run < self.settings.minimum:
+            return -1
+        self._held, self._quiet, self._run = best, self.settings.refractory, 0
+        return best

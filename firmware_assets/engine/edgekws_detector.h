@@ -1,0 +1,72 @@
+/* From scores to detections, in integers; edgekws/detector.py does the same on the PC, event for event.
+ *
+ *     static edgekws_detector detector;
+ *     edgekws_detector_reset(&detector);
+ *     ... after every result: int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
+ *     if (word >= 0) puts(edgekws_labels[word]);
+ *
+ * The scores of the last EDGEKWS_DETECTOR_RESULTS results are averaged. A word whose average is the highest, and at least
+ * its threshold, in EDGEKWS_DETECTOR_MINIMUM results one after the other, is detected. Then nothing is for
+ * EDGEKWS_DETECTOR_REFRACTORY results, and not this word again before its average was below its release (hysteresis).
+ * Scores count from 0 to 255, in units of 1/256; a class that is never to be detected has a threshold of 256. */
+#ifndef EDGEKWS_DETECTOR_H
+#define EDGEKWS_DETECTOR_H
+
+#include <string.h>
+
+#include "edgekws.h"
+#include "edgekws_detector_settings.h" /* generated */
+
+typedef struct {
+    uint8_t recent[EDGEKWS_DETECTOR_RESULTS][EDGEKWS_CLASSES];
+    uint16_t sums[EDGEKWS_CLASSES]; /* over `recent` */
+    uint16_t next;                  /* row of `recent` that is overwritten next */
+    uint16_t quiet;                 /* results until something may be detected again */
+    uint16_t run;                   /* results one after the other in which `candidate` was over its threshold */
+    int16_t candidate, held;        /* the word of `run`; the word that must fall below its release first, or -1 */
+} edgekws_detector;
+
+static inline void edgekws_detector_reset(edgekws_detector *detector)
+{
+    memset(detector, 0, sizeof *detector);
+    detector->held = -1;
+}
+
+/* Takes the scores of one result; returns the class that is detected, or -1. */
+static inline int edgekws_detector_push(edgekws_detector *detector, const int8_t *scores)
+{
+    static const uint16_t threshold[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_THRESHOLDS;
+    static const uint16_t release[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_RELEASES;
+    uint8_t *row = detector->recent[detector->next];
+    int best = 0;
+    for (int i = 0; i < EDGEKWS_CLASSES; i++) {
+        const uint8_t score = (uint8_t)(scores[i] + 128);
+        detector->sums[i] = (uint16_t)(detector->sums[i] + score - row[i]);
+        row[i] = score;
+        if (detector->sums[i] > detector->sums[best]) best = i;
+    }
+    detector->next = (uint16_t)((detector->next + 1) % EDGEKWS_DETECTOR_RESULTS);
+    if (detector->held >= 0 &&
+        detector->sums[detector->held] < (uint32_t)release[detector->held] * EDGEKWS_DETECTOR_RESULTS)
+        detector->held = -1;
+
+    const bool over = detector->sums[best] >= (uint32_t)threshold[best] * EDGEKWS_DETECTOR_RESULTS;
+    if (!over || best == detector->held)
+        detector->run = 0;
+    else if (detector->run == 0 || best != detector->candidate)
+        detector->run = 1;
+    else if (detector->run < EDGEKWS_DETECTOR_MINIMUM)
+        detector->run++;
+    detector->candidate = (int16_t)best;
+    if (detector->quiet) {
+        detector->quiet--;
+        return -1;
+    }
+    if (detector->run < EDGEKWS_DETECTOR_MINIMUM) return -1;
+    detector->held = (int16_t)best;
+    detector->quiet = EDGEKWS_DETECTOR_REFRACTORY;
+    detector->run = 0;
+    return best;
+}
+
+#endif
