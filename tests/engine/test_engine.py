@@ -284,12 +284,15 @@ def test_label_is_the_first_highest_score(small):
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 def test_compilers(compiler, tmp_path):
-    """Warnings are errors."""
+    """Warnings are errors, in the example too."""
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed: apt install {compiler}")
     read = graph.read(synthetic_tflite.build(SHAPES["stride above kernel"], classes=5))
-    engine = host.build(read, tmp_path, compiler=compiler)
+    engine = host.build(read, tmp_path, ("-O2",), compiler=compiler)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
+    host.compile_with(
+        (compiler, "-std=c99", "-O2", *host.WARNINGS), "-c", tmp_path / "main.c", "-o", tmp_path / "main.o"
+    )
 
 
 def test_generated_folder_compiles_alone(tmp_path):
