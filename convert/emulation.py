@@ -120,23 +120,30 @@ def _compile(folder: Path, target: Target, scratch: Path, optimization: str, by_
     trace = ["-DEDGEKWS_TRACE"] if by_stage else []
     flags = [*target.flags, "-mthumb", optimization, "-std=gnu99", "-ffunction-sections", "-fdata-sections", *trace]
     sources = sorted(path for path in folder.glob("*.c") if path.name != "main.c")
-    with as_file(files("firmware_assets") / "engine" / "emulation") as assets:
-        for source in (*sources, assets / "runner.c"):
-            _tool(["arm-none-eabi-gcc", *flags, f"-I{folder}", "-c", source, "-o", scratch / f"{source.stem}.o"])
-        _tool(["cc", "-shared", "-fPIC", "-O2", "-o", scratch / "count.so", assets / "count_instructions.c"])
-        script = (assets / "link.ld").read_text()
-    names = ("CODE_START", "CODE_SIZE", "DATA_START", "DATA_SIZE")
-    for name, value in zip(names, (*target.code, *target.data), strict=True):
-        script = script.replace(name, f"{value:#x}")
-    (scratch / "link.ld").write_text(script)
+    with as_file(files("firmware_assets")) as assets:
+        own = (assets / "engine" / "emulation" / "runner.c", assets / "startup" / "startup.c")
+        for source in (*sources, *own):
+            tool(["arm-none-eabi-gcc", *flags, f"-I{folder}", "-c", source, "-o", scratch / f"{source.stem}.o"])
+        counter = assets / "engine" / "emulation" / "count_instructions.c"
+        tool(["cc", "-shared", "-fPIC", "-O2", "-o", scratch / "count.so", counter])
+    (scratch / "link.ld").write_text(linker_script(target.code, target.data))
     program = scratch / "program.elf"
     linking = ["-nostartfiles", "-Wl,--gc-sections", f"-Wl,-T,{scratch / 'link.ld'}"]
-    _tool(["arm-none-eabi-gcc", *flags, *linking, *sorted(scratch.glob("*.o")), "-o", program])
+    tool(["arm-none-eabi-gcc", *flags, *linking, *sorted(scratch.glob("*.o")), "-o", program])
     return program
 
 
+def linker_script(code: tuple[int, int], data: tuple[int, int]) -> str:
+    """firmware_assets/startup/link.ld for memory that is given as (start, bytes)."""
+    script = (files("firmware_assets") / "startup" / "link.ld").read_text(encoding="utf-8")
+    names = ("CODE_START", "CODE_SIZE", "DATA_START", "DATA_SIZE")
+    for name, value in zip(names, (*code, *data), strict=True):
+        script = script.replace(name, f"{value:#x}")
+    return script
+
+
 def _symbols(program: Path) -> dict[str, int]:
-    lines = _tool(["arm-none-eabi-nm", program]).splitlines()
+    lines = tool(["arm-none-eabi-nm", program]).splitlines()
     return {fields[2]: int(fields[0], 16) for line in lines if len(fields := line.split()) == 3}
 
 
@@ -149,12 +156,12 @@ def _run(program: Path, target: Target, symbols: dict[str, int], clips: np.ndarr
     plugin = f"./count.so,{addresses},out=counts"
     machine = ["-M", target.machine, "-nographic", "-monitor", "none", "-serial", "none"]
     semihosting = ["-semihosting-config", "enable=on,target=native"]
-    _tool(["qemu-system-arm", *machine, *semihosting, "-plugin", plugin, "-kernel", program], folder)
+    tool(["qemu-system-arm", *machine, *semihosting, "-plugin", plugin, "-kernel", program], folder)
     counts = [[int(count) for count in line.split()] for line in (folder / "counts").read_text().splitlines()]
     return (folder / "scores").read_bytes(), counts
 
 
-def _tool(command: Sequence[str | Path], folder: Path | None = None) -> str:
+def tool(command: Sequence[str | Path], folder: Path | None = None) -> str:
     """Run a program and return what it printed; its first error becomes the user's."""
     name = str(command[0])
     try:

@@ -90,23 +90,14 @@ static void finish(void)
     }
 }
 
-static void fault(void)
+void fault(void);
+void fault(void)
 {
     finish(); /* without scores: the host sees that they are missing */
 }
 
-void reset_handler(void);
-void reset_handler(void)
+int main(void)
 {
-#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
-    *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20; /* lets the coprocessor run, Helium among it */
-    __asm__ volatile("dsb\n isb");
-#endif
     run();
     finish();
 }
-
-__attribute__((section(".vectors"), used)) static const void *const vectors[16] = {
-    stack_top, (const void *)reset_handler, (const void *)fault, (const void *)fault, (const void *)fault,
-    (const void *)fault, (const void *)fault, (const void *)fault,
-};
