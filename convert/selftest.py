@@ -21,14 +21,17 @@ from convert.c_quantization import Scaling
 from edgekws import coding
 
 CLIPS = 9  # silence, then eight of ever greater level
-KERNEL_CALLS = 4  # of every stage alone
+KERNEL_VALUES = 4096  # at least so many of every stage alone: a wrong rounding shows in one of a thousand
 ENGINE_FILES = ("edgekws_selftest.h", "edgekws_selftest.c")
 ALIGNMENT = 16  # bytes, of what a kernel writes
 
 
 @dataclass(frozen=True)
 class ExpectedLayer:
-    """CRC-32 of a layer's tables and of what it gives alone; ``outputs`` 0: not tried alone for want of memory."""
+    """CRC-32 of a layer's tables and of what it gives alone; ``outputs`` 0: not tried alone for want of memory.
+
+    It is tried on numbers from ``lowest`` on, ``span`` different ones.
+    """
 
     name: str
     weights_bytes: int
@@ -36,10 +39,13 @@ class ExpectedLayer:
     biases: int
     multipliers: int
     scaling_crc: int
-    lowest: int
-    outputs: int
-    output_at: int
-    output_crc: int
+    shape_crc: int
+    lowest: int = 0
+    span: int = 1
+    calls: int = 0
+    outputs: int = 0
+    output_at: int = 0
+    output_crc: int = 0
 
 
 def write(artifact: Artifact, plan: Plan, folder: Path) -> None:
@@ -53,10 +59,11 @@ def write(artifact: Artifact, plan: Plan, folder: Path) -> None:
     layers += [_dense(plan, i) for i in range(len(plan.dense))]
     sizes = {
         "CLIPS": CLIPS,
-        "KERNEL_CALLS": KERNEL_CALLS,
         "CLIP_SAMPLES": clips.shape[1],
         "SAMPLES_CRC": _hexadecimal(zlib.crc32(clips.astype("<i2").tobytes())),
         "CODING_CRC": _hexadecimal(_coding_crc(artifact.coding, plan.stages[0].stage)),
+        "SCORES_CRC": _hexadecimal(zlib.crc32(scores.astype(np.int8).tobytes())),
+        "MAPS_CRC": _hexadecimal(_words_crc(_map_words(plan))),
         "EXPONENTIALS_CRC": _hexadecimal(zlib.crc32(plan.exponentials.astype("<i4").tobytes())),
     }
     (folder / "edgekws_selftest_model.h").write_text(_header(sizes), encoding="utf-8")
@@ -76,35 +83,45 @@ def make_clips(samples: int) -> np.ndarray:
 
 
 def _random(count: int) -> np.ndarray:
-    """``count`` numbers of 32 bits, int64, of the generator that the C has, from state 1."""
-    numbers, state = np.empty(count, np.int64), 1
-    for n in range(count):
-        state = (state * 1_664_525 + 1_013_904_223) & 0xFFFFFFFF
-        numbers[n] = state
-    return numbers
+    """``count`` numbers of 32 bits, int64, of the generator that the C has, x = a x + c from x = 1."""
+    powers = np.cumprod(np.full(count, 1_664_525, np.uint32), dtype=np.uint32)
+    below = np.cumsum(powers, dtype=np.uint32) - powers + np.uint32(1)
+    return (powers + np.uint32(1_013_904_223) * below).astype(np.int64)
 
 
-def _frames(frames: int, channels: int, lowest: int) -> np.ndarray:
-    """int64 (frames, channels) from ``lowest`` to 127."""
+def _frames(frames: int, channels: int, lowest: int, span: int) -> np.ndarray:
+    """int64 (frames, channels) from ``lowest`` to ``lowest + span - 1``."""
     numbers = _random(frames * channels)
-    return (lowest + ((numbers >> 16) * (128 - lowest) >> 16)).reshape(frames, channels)
+    return (lowest + ((numbers >> 16) * span >> 16)).reshape(frames, channels)
 
 
 def _stage(plan: Plan, planned: PlannedStage) -> ExpectedLayer:
-    stage, lowest = planned.stage, planned.stage.input_range[0]
+    stage = planned.stage
+    tables = _tables(stage.name, planned.kernel.weights, planned.scaling, _stage_words(planned))
     unit = ALIGNMENT * 8 // plan.kernels.value_bits
-    outputs, at, crc = planned.group, 0, 0
-    while outputs:
+    for outputs in range(planned.group, 0, -1):
         frames = (outputs * stage.pool - 1) * stage.stride + stage.taps
         at = -(-(frames * stage.in_channels + unit) // unit) * unit
         end = max(at + outputs * stage.out_channels, frames * stage.in_channels + planned.kernel.read_past)
         if end <= plan.buffer_values:
-            for called in np.split(_frames(KERNEL_CALLS * frames, stage.in_channels, lowest), KERNEL_CALLS):
-                crc = zlib.crc32(_stage_values(stage, called, outputs).tobytes(), crc)
-            break
-        outputs -= 1
-    tables = _tables(stage.name, planned.kernel.weights, planned.scaling)
-    return ExpectedLayer(*tables, lowest, outputs, at, crc)
+            calls = -(-KERNEL_VALUES // (outputs * stage.out_channels))
+            lowest, span = _telling_range(stage, frames, outputs)
+            called = np.split(_frames(calls * frames, stage.in_channels, lowest, span), calls)
+            values = np.stack([_stage_values(stage, some, outputs) for some in called])
+            return ExpectedLayer(*tables, lowest, span, calls, outputs, at, zlib.crc32(values.tobytes()))
+    return ExpectedLayer(*tables)
+
+
+def _telling_range(stage: Stage, frames: int, outputs: int) -> tuple[int, int]:
+    """Lowest and number of the inputs, around the zero point, that saturate the fewest of the stage's outputs."""
+    lowest, zero_point = stage.input_range[0], stage.input_zero_point
+
+    def unsaturated(chosen: tuple[int, int]) -> int:
+        values = _stage_values(stage, _frames(frames, stage.in_channels, *chosen), outputs)
+        return int(((values > stage.scaling.minimum) & (values < 127)).sum())
+
+    spans = [(128 - lowest) >> halvings for halvings in range(6)]
+    return max(((min(max(zero_point - span // 2, lowest), 128 - span), span) for span in spans), key=unsaturated)
 
 
 def _stage_values(stage: Stage, frames: np.ndarray, outputs: int) -> np.ndarray:
@@ -125,22 +142,55 @@ def _stage_values(stage: Stage, frames: np.ndarray, outputs: int) -> np.ndarray:
 
 def _dense(plan: Plan, index: int) -> ExpectedLayer:
     layer: DenseLayer = plan.dense[index]
-    frames, _, values = layer.weights.shape
+    frames, units, values = layer.weights.shape
+    weights = plan.kernels.dense_weights(layer.weights)
+    words = [units, frames, values, weights.nbytes // frames, *_scaling_words(layer.scaling)]
+    tables = _tables(layer.name, weights, layer.scaling, words)
+    if values > plan.buffer_values:
+        return ExpectedLayer(*tables)
     lowest = plan.stages[-1].scaling.minimum if index == 0 else plan.dense[index - 1].scaling.minimum
-    fits = values <= plan.buffer_values
-    made = _frames(frames, values, lowest)
-    sums = np.einsum("fuv,fv->u", layer.weights.astype(np.int64), made) if fits else np.zeros(0)
-    tables = _tables(layer.name, plan.kernels.dense_weights(layer.weights), layer.scaling)
-    crc = zlib.crc32((sums.astype(np.int64) & 0xFFFFFFFF).astype("<u4").tobytes())
-    return ExpectedLayer(*tables, lowest, frames if fits else 0, 0, crc)
+    made = _frames(frames, values, lowest, 128 - lowest)
+    sums = np.einsum("fuv,fv->u", layer.weights.astype(np.int64), made)
+    crc = _words_crc(sums.tolist())
+    return ExpectedLayer(*tables, lowest, 128 - lowest, 1, frames, 0, crc)
 
 
-def _tables(name: str, weights: np.ndarray, scaling: Scaling) -> tuple[str, int, int, int, int, int]:
+def _tables(
+    name: str, weights: np.ndarray, scaling: Scaling, words: list[int]
+) -> tuple[str, int, int, int, int, int, int]:
     little = np.ascontiguousarray(weights.astype(weights.dtype.newbyteorder("<")))
     crc = zlib.crc32(scaling.bias.astype("<i4").tobytes())
     crc = zlib.crc32(scaling.multiplier.astype("<i4").tobytes(), crc)
     crc = zlib.crc32(scaling.shift.astype(np.int8).tobytes(), crc)
-    return name, little.nbytes, zlib.crc32(little.tobytes()), scaling.bias.size, scaling.multiplier.size, crc
+    weights_crc = zlib.crc32(little.tobytes())
+    return name, little.nbytes, weights_crc, scaling.bias.size, scaling.multiplier.size, crc, _words_crc(words)
+
+
+def _stage_words(planned: PlannedStage) -> list[int]:
+    """The numbers of an edgekws_stage, as the C lists them."""
+    stage = planned.stage
+    sizes = [stage.in_channels, stage.out_channels, stage.taps, stage.stride]
+    pools = [stage.pool, stage.first_pool, stage.last_pool, planned.group]
+    places = [stage.pad_before, stage.input_zero_point, stage.out_length, planned.buffer]
+    return [*sizes, *pools, *places, *_scaling_words(planned.scaling)]
+
+
+def _scaling_words(scaling: Scaling) -> list[int]:
+    return [scaling.zero_point, scaling.minimum, int(scaling.per_channel)]
+
+
+def _map_words(plan: Plan) -> list[int]:
+    """The numbers of every edgekws_map; none in window mode."""
+    return [
+        word
+        for m in (plan.sliding.maps if plan.sliding else ())
+        for word in (m.map.frames, m.map.first, m.map.last, m.map.hop, m.channels, m.slots, m.buffer, m.left, m.right)
+    ]
+
+
+def _words_crc(words: list[int]) -> int:
+    """Of numbers as 32 bits each, little endian."""
+    return zlib.crc32((np.array(words, np.int64) & 0xFFFFFFFF).astype("<u4").tobytes())
 
 
 def _coding_crc(name: str, first: Stage) -> int:
@@ -168,7 +218,10 @@ typedef struct {
     const char *name;
     uint32_t weights_bytes, weights_crc;
     uint32_t biases, multipliers, scaling_crc;
-    int lowest;         /* value of its input */
+    uint32_t shape_crc;
+    int lowest;         /* value of its input, and how many there are */
+    uint32_t span;
+    uint32_t calls;     /* of a stage's kernel */
     uint32_t outputs;   /* frames out of a stage, frames into a dense layer; 0: not tried alone */
     uint32_t output_at; /* where in the buffers a stage writes */
     uint32_t output_crc;
@@ -185,8 +238,9 @@ extern const int8_t edgekws_expected_scores[EDGEKWS_CLIPS][EDGEKWS_CLASSES];
 def _source(layers: list[ExpectedLayer], scores: np.ndarray) -> str:
     rows = [
         f'    {{"{layer.name}", {layer.weights_bytes}, {_hexadecimal(layer.weights_crc)}, {layer.biases}, '
-        f"{layer.multipliers}, {_hexadecimal(layer.scaling_crc)},\n     {layer.lowest}, {layer.outputs}, "
-        f"{layer.output_at}, {_hexadecimal(layer.output_crc)}}},"
+        f"{layer.multipliers}, {_hexadecimal(layer.scaling_crc)},\n     {_hexadecimal(layer.shape_crc)}, "
+        f"{layer.lowest}, {layer.span}, {layer.calls}, {layer.outputs}, {layer.output_at}, "
+        f"{_hexadecimal(layer.output_crc)}}},"
         for layer in layers
     ]
     expected = ["    {" + ", ".join(map(str, row)) + "}," for row in scores.tolist()]

@@ -23,10 +23,11 @@ static uint32_t next_random(uint32_t *state)
     return *state;
 }
 
-/* Every word of the state gets a number of its own, then its complement. */
+/* Every word of the state, which must begin at a word's address, gets a number of its own, then its complement. */
 static bool memory_holds(edgekws *spotter)
 {
     uint8_t *bytes = (uint8_t *)spotter;
+    if ((uintptr_t)bytes % sizeof(int32_t)) return false;
     for (int turn = 0; turn < 2; turn++) {
         const uint32_t flip = turn ? UINT32_MAX : 0;
         for (uint32_t i = 0; i + 4 <= sizeof *spotter; i += 4) {
@@ -49,11 +50,48 @@ static uint32_t scaling_crc(const edgekws_scaling *scaling, const edgekws_expect
     return crc32(crc, scaling->shift, expected->multipliers * sizeof *scaling->shift);
 }
 
-/* Numbers that the layer's input can hold, from `lowest` to 127. */
-static void make_frames(edgekws_value *frames, uint32_t count, int lowest, uint32_t *state)
+/* Numbers as 32 bits each: of a layer's description, which says where the engine reads and writes. */
+static uint32_t words_crc(uint32_t crc, const int32_t *words, uint32_t count)
+{
+    return crc32(crc, words, count * sizeof *words);
+}
+
+static uint32_t shape_crc(const edgekws_stage *stage, const edgekws_dense *dense, const edgekws_scaling *scaling)
+{
+    const int32_t last[] = {scaling->zero_point, scaling->minimum, scaling->per_channel};
+    uint32_t crc;
+    if (stage) {
+        const int32_t words[] = {stage->in_channels, stage->out_channels, stage->taps, stage->stride,
+                                 stage->pool, stage->first_pool, stage->last_pool, stage->group,
+                                 stage->pad_before, stage->padding, (int32_t)stage->outputs, (int32_t)stage->buffer};
+        crc = words_crc(0, words, sizeof words / sizeof *words);
+    } else {
+        const int32_t words[] = {(int32_t)dense->units, (int32_t)dense->frames, (int32_t)dense->values,
+                                 (int32_t)dense->frame_bytes};
+        crc = words_crc(0, words, sizeof words / sizeof *words);
+    }
+    return words_crc(crc, last, 3);
+}
+
+#if EDGEKWS_SLIDING
+static uint32_t maps_crc(void)
+{
+    uint32_t crc = 0;
+    for (const edgekws_map *map = edgekws_maps; map <= edgekws_maps + EDGEKWS_STAGES; map++) {
+        const int32_t words[] = {(int32_t)map->frames, (int32_t)map->first, (int32_t)map->last,
+                                 (int32_t)map->hop, map->channels, map->slots,
+                                 (int32_t)map->buffer, (int32_t)map->left, (int32_t)map->right};
+        crc = words_crc(crc, words, sizeof words / sizeof *words);
+    }
+    return crc;
+}
+#endif
+
+/* Numbers from `lowest` on, `span` different ones: a range that few of the layer's outputs saturate at. */
+static void make_frames(edgekws_value *frames, uint32_t count, const edgekws_expected_layer *expected, uint32_t *state)
 {
     for (uint32_t i = 0; i < count; i++)
-        frames[i] = (edgekws_value)(lowest + (int)((next_random(state) >> 16) * (uint32_t)(128 - lowest) >> 16));
+        frames[i] = (edgekws_value)(expected->lowest + (int)((next_random(state) >> 16) * expected->span >> 16));
 }
 
 /* Calls of a stage's kernel on ever new numbers: its input at the start of the buffers, its output right behind. */
@@ -63,8 +101,8 @@ static uint32_t stage_crc(edgekws *spotter, const edgekws_stage *stage, const ed
     const uint32_t frames = (expected->outputs * stage->pool - 1) * stage->stride + stage->taps;
     uint32_t state = 1, crc = 0;
     memset(&spotter->buffers, 0, sizeof spotter->buffers);
-    for (int call = 0; call < EDGEKWS_KERNEL_CALLS; call++) {
-        make_frames(in, frames * stage->in_channels, expected->lowest, &state);
+    for (uint32_t call = 0; call < expected->calls; call++) {
+        make_frames(in, frames * stage->in_channels, expected, &state);
         stage->kernel(stage, in, out, expected->outputs, stage->pool, &spotter->scratch);
         for (uint32_t i = 0; i < expected->outputs * stage->out_channels; i++) {
             const int8_t value = (int8_t)out[i];
@@ -82,7 +120,7 @@ static uint32_t dense_crc(edgekws *spotter, const edgekws_dense *dense, const ed
     memset(&spotter->buffers, 0, sizeof spotter->buffers);
     memset(spotter->sums, 0, sizeof spotter->sums);
     for (uint32_t frame = 0; frame < expected->outputs; frame++) {
-        make_frames(spotter->buffers.values, dense->values, expected->lowest, &state);
+        make_frames(spotter->buffers.values, dense->values, expected, &state);
         dense->kernel(dense, weights + frame * dense->frame_bytes, spotter->buffers.values, dense->values,
                       spotter->sums);
     }
@@ -147,6 +185,7 @@ int edgekws_selftest(edgekws *spotter, edgekws_say *say)
     } while (0)
 
     CHECK("memory", "", memory_holds(spotter));
+    if (failures) return failures; /* nothing can be computed there */
     for (uint32_t i = 0; i < EDGEKWS_STAGES + EDGEKWS_DENSE_LAYERS; i++) {
         const edgekws_expected_layer *expected = &edgekws_expected_layers[i];
         const edgekws_stage *stage = i < EDGEKWS_STAGES ? &edgekws_stages[i] : NULL;
@@ -155,6 +194,7 @@ int edgekws_selftest(edgekws *spotter, edgekws_say *say)
         const edgekws_scaling *scaling = stage ? &stage->scaling : &dense->scaling;
         CHECK("weights", expected->name, crc32(0, weights, expected->weights_bytes) == expected->weights_crc);
         CHECK("scaling", expected->name, scaling_crc(scaling, expected) == expected->scaling_crc);
+        CHECK("shape", expected->name, shape_crc(stage, dense, scaling) == expected->shape_crc);
         if (expected->outputs) {
             const uint32_t crc = stage ? stage_crc(spotter, stage, expected) : dense_crc(spotter, dense, expected);
             CHECK("kernel", expected->name, crc == expected->output_crc);
@@ -164,9 +204,13 @@ int edgekws_selftest(edgekws *spotter, edgekws_say *say)
     CHECK("table", "softmax",
           crc32(0, edgekws_exponentials, EDGEKWS_EXPONENTIALS * sizeof(int32_t)) == EDGEKWS_EXPONENTIALS_CRC);
 #endif
+#if EDGEKWS_SLIDING
+    CHECK("shape", "sliding windows", maps_crc() == EDGEKWS_MAPS_CRC);
+#endif
 #if EDGEKWS_CODING_CRC
     CHECK("coding", "", coding_crc(spotter) == EDGEKWS_CODING_CRC);
 #endif
+    CHECK("expected", "scores", crc32(0, edgekws_expected_scores, sizeof edgekws_expected_scores) == EDGEKWS_SCORES_CRC);
     for (uint32_t clip = 0; clip < EDGEKWS_CLIPS; clip++) {
         const char where[2] = {(char)('0' + clip), 0};
         samples = hear(spotter, clip, &state, samples);

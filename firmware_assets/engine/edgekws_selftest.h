@@ -6,12 +6,14 @@
  *
  * What it looks at, each with a line of its own, so that the first failure names what is broken:
  *
- *     memory    the state holds what is written into it: RAM is where the linker thinks it is
+ *     memory    the state holds what is written into it: RAM is where the linker thinks it is; if not, the test ends
  *     weights   CRC-32 of every layer's weights
  *     scaling   CRC-32 of every layer's bias, multipliers and shifts
+ *     shape     CRC-32 of every layer's description: its sizes, and where in the state it reads and writes
  *     table     CRC-32 of the softmax's exponentials
  *     coding    the int8 codes of samples
  *     kernel    every layer alone, on numbers made by integer arithmetic: wrong rounding, a kernel built for another core
+ *     expected  CRC-32 of the scores that the clips below should get
  *     samples   the clips made by integer arithmetic
  *     scores    the scores of these clips, from silence to full scale, pushed in pieces of uneven size
  *

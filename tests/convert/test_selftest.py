@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from functools import cache
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import synthetic_tflite
 from engine import host
 
 from convert import c_source, selftest
-from convert.artifact import Artifact
+from convert.artifact import Artifact, load
+from convert.graph import Convolution
 from edgekws import catalogue
 from edgekws.architecture import Architecture, Block, MaxPool
 from edgekws.architecture import Convolution as Conv
@@ -66,9 +68,11 @@ def whole(tmp_path_factory):
 
 @pytest.fixture
 def broken(whole, tmp_path):
-    """A copy to break, and how: replace the first match of a pattern in a file."""
-    folder = shutil.copytree(whole, tmp_path / "broken")
+    """A copy to break, and how: replace the first match of a pattern in a file, and run what that gives."""
+    return breaker(shutil.copytree(whole, tmp_path / "broken"))
 
+
+def breaker(folder):
     def replace(name, pattern, replacement):
         text = (folder / name).read_text()
         changed, count = re.subn(pattern, replacement, text, count=1)
@@ -134,6 +138,58 @@ def test_a_wrong_rounding_is_named(broken):
     assert not any(line.startswith(("weights", "scaling", "memory", "samples")) for line in failed)
 
 
+@pytest.mark.slow
+def test_one_rounding_in_place_of_two_is_named_in_every_layer_of_a_trained_model(tmp_path):
+    """It changes one value of a thousand by one: trained layers must not be tried on numbers that saturate them."""
+    with as_file(files("firmware_assets") / "pretrained" / "nano") as nano:
+        made_from = load(nano)
+    folder = generate(tmp_path, made_from=made_from)
+    assert run(folder)[0] == []
+    once = """const int right = 31 - shift;
+    const int32_t biased = (int32_t)((uint32_t)sum + (uint32_t)scaling->bias[channel]);
+    const int64_t product = (int64_t)biased * scaling->multiplier[i];
+    const int32_t value = (int32_t)((product + (INT64_C(1) << (right - 1))) >> right) + scaling->zero_point;"""
+    failed = breaker(folder)("edgekws_kernels.h", r"const uint32_t biased = [^}]*scaling->zero_point;", once)
+    stages = sum(isinstance(layer, Convolution) for layer in made_from.graph.layers)
+    assert stages > 4
+    assert {f"kernel convolution {i + 1}" for i in range(stages)} <= set(failed)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "named"),
+    [
+        (r"(stage_1_shift, -?\d+, -?\d+, 1\}.*\.buffer = )(\d+)", "shape convolution 2"),
+        (r"(stage_2_shift.*\.pad_before = )(\d+)", "shape convolution 3"),
+        (r"(dense_0_shift.*\.units = )(\d+)", "shape dense 1"),
+    ],
+)
+def test_a_description_that_moved_is_named(pattern, named, whole, tmp_path):
+    folder = shutil.copytree(whole, tmp_path / "broken")
+    model = folder / "edgekws_model.c"
+    changed, count = re.subn(pattern, lambda m: f"{m[1]}{int(m[2]) ^ 1}", model.read_text(), count=1)
+    assert count == 1
+    model.write_text(changed)
+    assert named in run(folder)[0]
+
+
+def test_an_edge_of_sliding_windows_that_moved_is_named(tmp_path):
+    folder = generate(tmp_path, mode="sliding")
+    pattern = r"(edgekws_maps\[.*\n.*\.left = )(\d+)"
+    assert "shape sliding windows" in breaker(folder)("edgekws_model.c", pattern, lambda m: f"{m[1]}{int(m[2]) + 1}")
+
+
+def test_a_state_that_is_too_small_does_not_compile(broken, capfd):
+    with pytest.raises(subprocess.CalledProcessError):
+        broken("edgekws_model.h", r"(BUFFER_VALUES )(\d+)", lambda m: f"{m[1]}{int(m[2]) - 4}")
+    assert "edgekws_state_has_the_computed_size" in capfd.readouterr().err
+
+
+def test_a_state_at_an_odd_address_is_named(broken):
+    odd = "static char memory[sizeof(edgekws) + 1];"
+    call = r"static edgekws spotter;((?:.|\n)*)edgekws_selftest\(&spotter"
+    assert broken("main.c", call, rf"{odd}\1edgekws_selftest((edgekws *)(void *)(memory + 1)") == ["memory"]
+
+
 def test_a_wrong_kernel_of_one_shape_is_named(broken):
     failed = broken("kernels_portable.c", r"sum1 \+= ", "sum1 += (row == 80) + ")
     assert failed[0] == "kernel convolution 2"
@@ -148,7 +204,7 @@ def test_wrong_samples_and_scores_are_named(broken):
     failed = broken(
         "edgekws_selftest_model.c", r"(edgekws_expected_scores.*\n +\{)(-?\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 1}"
     )
-    assert failed == ["scores 0"]
+    assert failed == ["expected scores", "scores 0"]
     failed = broken("edgekws_selftest.c", r"i \* 41", "i * 42")
     assert failed[-1] == "samples"
 
