@@ -5,6 +5,7 @@ A Keras layer of ``keras.ops`` alone, so that it runs inside the training step, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,7 +31,8 @@ def noise_windows(noises: Iterable[np.ndarray]) -> np.ndarray:
 class Front(keras.layers.Layer):
     """int16 (batch, 16000) → float32 (batch, 1, 16000, 1): ``code / 128``, augmented first where ``training``.
 
-    Augmentation: a shift of up to ``shift_ms`` (zeros move in), a gain of up to ``gain_db`` either way, and with
+    Augmentation: a shift of up to ``shift_ms`` (zeros move in), a speed of up to ``speed_percent`` more or less (pitch
+    and formants move with it, as from speaker to speaker), a gain of up to ``gain_db`` either way, and with
     ``noise_probability`` a background noise at a signal-to-noise ratio drawn uniformly in decibels. All draws are
     uniform and come from one seed generator, whose state is part of the model's variables.
     """
@@ -65,9 +67,11 @@ class Front(keras.layers.Layer):
     def _augmented(self, samples: Any) -> Any:
         """Shift, gain and noise; every pass over the samples counts, so gains are folded into one factor a clip."""
         settings, batch = self.settings, ops.shape(samples)[0]
-        if settings.shift_ms:
-            samples = self._shifted(samples, round(settings.shift_ms * SAMPLE_RATE / 1000), batch)
-        wave = ops.cast(samples, "float32")
+        limit = round(settings.shift_ms * SAMPLE_RATE / 1000)
+        if settings.speed_percent:
+            wave = self._stretched(samples, limit, batch)
+        else:
+            wave = ops.cast(self._shifted(samples, limit, batch) if limit else samples, "float32")
         gain = _amplitude(self._uniform(-settings.gain_db, settings.gain_db, batch)) if settings.gain_db else 1.0
         if not (settings.noise_probability and len(self.noises)):
             return wave * gain
@@ -81,6 +85,20 @@ class Front(keras.layers.Layer):
         start = ops.cast(self._uniform(0.0, 2.0 * limit + 1.0, batch), "int32")
         start = ops.minimum(start, 2 * limit) + ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1)) * width
         return ops.take(padded, start + ops.reshape(ops.arange(CLIP_SAMPLES, dtype="int32"), (1, -1)))
+
+    def _stretched(self, samples: Any, limit: int, batch: Any) -> Any:
+        """Each clip faster or slower about its middle, and shifted, by linear interpolation, float32 (batch, 16000)."""
+        percent = self.settings.speed_percent
+        rate = 1.0 + self._uniform(-percent / 100.0, percent / 100.0, batch)
+        margin = limit + math.ceil(CLIP_SAMPLES / 2 * percent / 100) + 2
+        width = CLIP_SAMPLES + 2 * margin
+        padded = ops.reshape(ops.pad(ops.cast(samples, "float32"), ((0, 0), (margin, margin))), (-1,))
+        middle = margin + CLIP_SAMPLES / 2 + self._uniform(-float(limit), float(limit), batch)
+        position = middle + rate * (ops.reshape(ops.arange(CLIP_SAMPLES, dtype="float32"), (1, -1)) - CLIP_SAMPLES / 2)
+        whole = ops.floor(position)
+        first = ops.cast(whole, "int32") + ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1)) * width
+        before, after = ops.take(padded, first), ops.take(padded, first + 1)
+        return before + (position - whole) * (after - before)
 
     def _noise(self, batch: Any) -> tuple[Any, Any]:
         """A noise for each clip, float32 (batch, 16000), and what scales it under a clip of RMS 1, (batch, 1)."""

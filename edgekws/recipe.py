@@ -63,6 +63,7 @@ class Augment:
     noise_probability: float = _key(0.7, "share of clips with background noise", low=0, high=1)
     snr_db_low: float = _key(5.0, "lowest signal-to-noise ratio drawn, decibels", low=-20, high=60)
     snr_db_high: float = _key(30.0, "highest signal-to-noise ratio drawn, decibels", low=-20, high=60)
+    speed_percent: float = _key(0.0, "largest change of speed up or down, pitch with it, percent", low=0, high=50)
 
 
 @dataclass(frozen=True)

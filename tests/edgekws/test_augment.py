@@ -41,6 +41,19 @@ def test_shift_moves_whole_clips_and_fills_with_zeros():
     assert starts.max() <= 1  # one edge: nothing wraps around
 
 
+def test_speed_changes_every_frequency_by_its_percent_about_the_middle():
+    t = (np.arange(16_000) - 8_000) / 16_000
+    x = np.repeat([8_000 * np.cos(2 * np.pi * 500 * t)], 128, 0).astype(np.int16)
+    settings = Augment(0.0, 0.0, 0.0, speed_percent=10.0)
+    wave = np.asarray(Front(settings, "linear", SILENCE, 1)._augmented(x))
+    heard = np.abs(np.fft.rfft(wave[:, 2_000:14_000] * np.hanning(12_000))).argmax(1) * 16_000 / 12_000
+    assert 448 <= heard.min() < 465
+    assert 535 < heard.max() <= 552
+    np.testing.assert_allclose(wave[:, 8_000], 8_000, atol=1)  # the middle stays where it is
+    shifted = np.asarray(Front(Augment(50.0, 0.0, 0.0, speed_percent=10.0), "linear", SILENCE, 1)._augmented(x))
+    assert np.unique(shifted[:, 8_000].round()).size > 30
+
+
 def test_gain_stays_within_its_decibels():
     x = np.full((256, 16_000), 8_000, np.int16)
     coded = np.asarray(Front(Augment(0.0, 6.0, 0.0), "linear", SILENCE, 1)(x, training=True))[:, 0, 0, 0] * 128
