@@ -102,7 +102,7 @@ def measure(
         instructions=tuple(sum(row) for row in counts),
         stage_instructions=_by_stage(counts[-1]) if by_stage else None,
         stack_bytes=int.from_bytes(raw[-4:], "little"),
-        flash_bytes=symbols["engine_end"] - symbols["engine_begin"],
+        flash_bytes=sum(symbols[f"{part}_end"] - symbols[f"{part}_begin"] for part in ("engine", "data")),
     )
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from convert.targets import Request, Target, engine
 from convert.targets.templates import render
 from edgekws.errors import UserError
 
+FILES_OF_COMPILER = ["README.md", "image.bin", "image.elf", "image.hex"]  # others where another compiler, or none, is
 OPTIONS = ("-mthumb", "-O2", "-std=c99", "-ffunction-sections", "-fdata-sections")
 
 
@@ -51,8 +53,6 @@ def _write(board: Board, request: Request, folder: Path) -> dict[str, Any]:
         "board_title": board.title,
         "kernels": facts["kernels"],
         "words": request.artifact.labels,
-        "code": core.code,
-        "data": core.data,
         "uart": board.uart,
         "uart_base": board.uart_base,
         "uart_divider": board.clock // 115_200,
@@ -61,8 +61,11 @@ def _write(board: Board, request: Request, folder: Path) -> dict[str, Any]:
         "sources": sources,
     }
     compiler, why_not = _compiler()
+    startup = files("firmware_assets") / "startup" / "startup.c"
+    (folder / "startup.c").write_bytes(startup.read_bytes())
+    (folder / "link.ld").write_text(emulation.linker_script(core.code, core.data), encoding="utf-8")
     render("bare-metal", folder, built=bool(compiler), compiler=compiler, why_not=why_not, **values)
-    facts |= {"board": board.name, "image": "image.elf" if compiler else None}
+    facts |= {"board": board.name, "image": "image.elf" if compiler else None, "files_of_compiler": FILES_OF_COMPILER}
     if not compiler:
         return facts | {"image_flash_bytes": None, "image_built": f"no: {why_not}"}
     _build(folder, flags, sources)

@@ -1,7 +1,7 @@
 /* From reset to main() on a Cortex-M, real or emulated: no library, no interrupts. link.ld puts the vectors first. */
 #include <stdint.h>
 
-extern uint32_t bss_begin[], stack_limit[], stack_top[];
+extern uint32_t data_begin[], data_end[], data_image[], bss_begin[], stack_limit[], stack_top[];
 
 int main(void);
 void fault(void); /* the program's own: where every exception ends */
@@ -13,7 +13,9 @@ void reset_handler(void)
     *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20; /* lets the coprocessor run, Helium among it */
     __asm__ volatile("dsb\n isb");
 #endif
-    for (volatile uint32_t *word = bss_begin; word < stack_limit; word++) *word = 0; /* no memset: not volatile */
+    const uint32_t *from = data_image;
+    for (volatile uint32_t *word = data_begin; word < data_end; word++) *word = *from++;
+    for (volatile uint32_t *word = bss_begin; word < stack_limit; word++) *word = 0;
     main();
     for (;;) {
     }
@@ -21,5 +23,6 @@ void reset_handler(void)
 
 __attribute__((section(".vectors"), used)) static const void *const vectors[16] = {
     stack_top, (const void *)reset_handler, (const void *)fault, (const void *)fault, (const void *)fault,
-    (const void *)fault, (const void *)fault, (const void *)fault,
+    (const void *)fault, (const void *)fault, (const void *)fault, 0, 0, 0,
+    (const void *)fault, (const void *)fault, 0, (const void *)fault, (const void *)fault,
 };

@@ -18,6 +18,13 @@ int main(void)
     uart_begin();
     uart_print("edgekws self-test\n");
     uart_print(edgekws_selftest(&spotter, say) ? "self-test FAILED\n" : "self-test PASSED\n");
+    return 0;
+}
+
+void fault(void);
+void fault(void)
+{
+    uart_print("self-test FAILED: a fault; is memory where link.ld says?\n");
     for (;;) {
     }
 }

@@ -86,6 +86,28 @@ def test_make_builds_the_same_image(tmp_path):
 
 
 @needs_tools
+def test_an_image_of_another_compiler_is_no_fault_of_the_bundle(tmp_path, monkeypatch):
+    folder = bundle.make(request_for(SMALL), "microbit", tmp_path / "bundle")
+    monkeypatch.setattr(bare_metal, "_compiler", lambda: ("", "not here"))
+    assert bundle.verify(folder) == []
+    (folder / "image.bin").write_bytes(b"changed")
+    assert bundle.verify(folder) == ["image.bin was changed (SHA-256 differs)"]
+
+
+@needs_tools
+def test_initialised_variables_are_set_and_a_fault_is_told(tmp_path):
+    folder = bundle.make(request_for(SMALL), "mps2-an386", tmp_path / "bundle")
+    main = (folder / "main.c").read_text()
+    wrong = "static volatile uint32_t five = 5;\nint main(void)\n{\n    uart_begin();\n"
+    wrong += '    uart_print(five == 5 ? "set\\n" : "not set\\n");\n    (void)*(volatile uint32_t *)0x60000000;'
+    (folder / "main.c").write_text(main.replace("int main(void)\n{\n    uart_begin();", wrong))
+    subprocess.run(["make", "-s"], cwd=folder, check=True)
+    lines = serial_lines("mps2-an386", folder / "image.elf")
+    assert lines[0] == "set"
+    assert lines[-1].startswith("self-test FAILED: a fault")
+
+
+@needs_tools
 def test_a_model_that_does_not_fit_the_board_says_so(tmp_path):
     with pytest.raises(UserError, match="overflow"):
         bundle.make(request_for(catalogue.find("custom-64/8").architecture), "microbit", tmp_path / "bundle")
