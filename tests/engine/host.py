@@ -131,6 +131,12 @@ def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str
     return Engine(loaded, plan)
 
 
+def native_kernels() -> tuple[str, ...]:
+    """The kernel sets for this machine alone: those that its processor has the instructions for."""
+    cpu = Path("/proc/cpuinfo")
+    return ("avx2",) if cpu.exists() and "avx2" in cpu.read_text() else ()
+
+
 def compile_with(command: tuple[str, ...], *arguments: object) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}  # not for the compiler
     subprocess.run([*command, *map(str, arguments)], env=environment, check=True, timeout=600)

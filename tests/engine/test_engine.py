@@ -33,6 +33,10 @@ SHAPES = {
     "two convolutions a block": Architecture("", (Block((Conv(5, 3), Conv(7, 3)), Pool(3)),) * 3, (), 400),
     "stride 4": Architecture("", (Block((Conv(8, 25, 4),)), Block((Conv(8, 5),), Pool(3))), (), 640),
     "stride 10 of 40": Architecture("", (Block((Conv(8, 40, 10),), Pool(3)), Block((Conv(3, 5),))), (), 1001),
+    "stride 16 of 96, pool first": Architecture(
+        "", (Block((Conv(12, 96, 16),), Pool(3)), Block((Conv(8, 5),), Pool(3))), (), 2003
+    ),
+    "stride 8 of 128, valid": Architecture("", (Block((Conv(12, 128, 8, "valid"),), Pool(4, "same")),), (), 1500),
     "stride above kernel": Architecture("", (Block((Conv(3, 2, 5),), Pool(2)), Block((Conv(3, 3, 4),))), (), 403),
     "stride above kernel, valid": Architecture("", (Block((Conv(3, 2, 5, "valid"),)), Block((Conv(3, 3),))), (), 403),
     "kernel as long as the window": Architecture("", (Block((Conv(3, 50, 1, "valid"),)),), (), 50),
@@ -158,7 +162,8 @@ def test_a_thousand_inputs_on_the_reference_model(tmp_path):
     """The convolutions by LiteRT's reference kernels, the rest, which it rounds differently, by our own reference."""
     data = synthetic("custom-32/8")
     read = graph.read(data)
-    engine = host.build(read, tmp_path, FAST)
+    kernels = ("portable", "dsp", "dsp_fast", *host.native_kernels())
+    engines = {name: host.build(read, tmp_path / name, FAST, kernels=name) for name in kernels}
     interpreter = reference_interpreter(data)
     dense, softmax = read.layers[-2:]
     for seed in range(125):
@@ -167,10 +172,12 @@ def test_a_thousand_inputs_on_the_reference_model(tmp_path):
             interpreter.set_tensor(read.input.tensor, coding.encode(rolled, "linear").reshape(1, 1, -1, 1))
             interpreter.invoke()
             features = interpreter.get_tensor(read.layers[-3].output.tensor).reshape(1, -1)
-            mine = engine.stage_outputs(rolled)[-1].reshape(1, -1)
-            np.testing.assert_array_equal(mine, features, err_msg=f"{name} {seed}")
             golden = tflm_reference.softmax(softmax, tflm_reference.dense(dense, features))[0]
-            np.testing.assert_array_equal(engine.scores(rolled), golden, err_msg=f"{name} {seed}")
+            for kernel_set, engine in engines.items():
+                where = f"{kernel_set}: {name} {seed}"
+                mine = engine.stage_outputs(rolled)[-1].reshape(1, -1)
+                np.testing.assert_array_equal(mine, features, err_msg=where)
+                np.testing.assert_array_equal(engine.scores(rolled), golden, err_msg=where)
 
 
 def reference_interpreter(data: bytes) -> Interpreter:

@@ -1,0 +1,35 @@
+"""Every kernel set on trained weights, those of the models that ship: equal to TensorFlow Lite Micro to the bit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from engine import host
+from engine.test_engine import FAST, assert_equal_to_tflm, clips
+
+from convert import artifact, c_source, emulation, selftest, tflm_reference
+from edgekws import coding, pretrained
+
+NAMES = list(pretrained.folders())
+EMULATED = {"portable": "cortex-m0", "dsp": "cortex-m4", "dsp_fast": "cortex-m4", "mve": "cortex-m55"}
+
+
+@pytest.mark.parametrize("kernels", ["portable", "dsp", "dsp_fast", *host.native_kernels()])
+@pytest.mark.parametrize("name", NAMES)
+def test_on_this_machine(name, kernels, tmp_path):
+    shipped = artifact.load(pretrained.find(name))
+    engine = host.build(shipped.graph, tmp_path, FAST, kernels=kernels, coding=shipped.coding)
+    inputs = clips(16_000) | {f"self-test {i}": clip for i, clip in enumerate(selftest.make_clips(16_000))}
+    assert_equal_to_tflm(shipped.graph, engine, inputs, shipped.coding)
+
+
+@pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulation.missing_tools() or "all there")
+@pytest.mark.parametrize("kernels", EMULATED)
+@pytest.mark.parametrize("name", NAMES)
+def test_on_emulated_cores(name, kernels, tmp_path):
+    shipped = artifact.load(pretrained.find(name))
+    c_source.generate(shipped.graph, shipped.labels, tmp_path, kernels=kernels, coding=shipped.coding)
+    windows = selftest.make_clips(16_000)[3::2]
+    codes = coding.encode(windows, shipped.coding)
+    golden = [tflm_reference.run(shipped.graph, code)[-1][0] for code in codes]
+    np.testing.assert_array_equal(emulation.measure(tmp_path, EMULATED[kernels], windows).scores, golden)
