@@ -44,7 +44,7 @@ def read(path: str | Path) -> tuple[np.ndarray, Preparation]:
             rate, frames, log = file.samplerate, file.frames, file.extra_info
             samples = file.read(dtype="float32", always_2d=True)  # (frames, channels)
     except (OSError, RuntimeError, TypeError, ValueError) as error:
-        raise UserError(_why_unreadable(path, error)) from None
+        raise UserError(why_unreadable(path, error)) from None
     if len(samples) < frames or _cut_off(log):
         raise UserError(f"{path} is truncated: it ends before its header says; copy it again or remove it")
     if not len(samples):
@@ -100,7 +100,8 @@ def _cut_off(log: str) -> bool:
     return "Ogg: Junk after the last page" in log or "without an End-Of-Stream flag" in log
 
 
-def _why_unreadable(path: str | Path, error: Exception) -> str:
+def why_unreadable(path: str | Path, error: Exception) -> str:
+    """One line for a recording that libsndfile could not read, or not to its end."""
     try:
         with open(path, "rb") as handle:
             if not handle.read(1):

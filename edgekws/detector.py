@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,15 @@ def from_json(stored: dict[str, Any], labels: Sequence[str]) -> Settings:
     return Settings(thresholds, releases, *(int(stored[key]) for key in ("results", "minimum", "refractory", "hop")))
 
 
+def with_threshold(settings: Settings, probability: float) -> Settings:
+    """The same settings with one threshold, a probability, for every word that can be detected."""
+    if not 0 < probability <= 1:
+        raise UserError(f"a threshold is a probability above 0 and up to 1, got {probability:g}")
+    threshold = min(round(256 * probability), NEVER - 1)
+    thresholds = tuple(NEVER if old == NEVER else threshold for old in settings.thresholds)
+    return replace(settings, thresholds=thresholds, releases=tuple(max(t - HYSTERESIS, 0) for t in thresholds))
+
+
 def to_json(settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
     """The settings with the thresholds by word: what ``detector.json`` and a bundle's manifest hold."""
     by_word = {key: dict(zip(labels, getattr(settings, key), strict=True)) for key in ("thresholds", "releases")}
@@ -109,6 +118,10 @@ class Detector:
         self._sums = np.zeros(classes, np.int64)
         self._next = self._quiet = self._run = self._candidate = 0
         self._held = -1
+
+    def average(self, word: int) -> float:
+        """The averaged probability of a class now."""
+        return float(self._sums[word] / self.settings.results / 256)
 
     def push(self, scores: np.ndarray) -> int:
         """The class that is detected with this result, or -1."""

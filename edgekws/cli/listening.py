@@ -1,0 +1,83 @@
+"""Commands about sound that goes on: listen."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from edgekws.errors import UserError
+
+
+def add(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
+    listen = command(
+        "listen", _listen, "print words as they are detected in recordings of any length, or from a microphone",
+        "edgekws listen meeting.flac    or    edgekws listen --microphone",
+    )  # fmt: skip
+    listen.add_argument("files", nargs="*", type=Path, metavar="FILE", help="recordings of any rate and length")
+    listen.add_argument("--microphone", action="store_true", help="listen to the default microphone until Ctrl-C")
+    listen.add_argument(
+        "--model", metavar="RUN", help="a pretrained model's name or a run folder (the best that ships)"
+    )
+    listen.add_argument("--threshold", type=float, metavar="P", help="of every word, 0 to 1, in place of the model's")
+    listen.add_argument("--json", action="store_true", help="one line of JSON an event")
+
+
+def _listen(args: argparse.Namespace) -> int:
+    from convert import artifact, host_engine
+    from edgekws import detector, pretrained, streams
+
+    if bool(args.files) == args.microphone:
+        raise UserError("give recordings to listen to, or --microphone (and not both)")
+    model = artifact.load(Path(args.model) if args.model else pretrained.default())
+    failed = 0
+    for path in args.files or [None]:
+        scorer = host_engine.scorer(model)
+        if path is None or path == args.files[0]:
+            print(f"{model.name} by {scorer.words}", file=sys.stderr)
+        settings = detector.fitting(model.detector, model.labels, scorer.hop)
+        if args.threshold is not None:
+            settings = detector.with_threshold(settings, args.threshold)
+        faults = streams.Faults()
+        blocks = streams.microphone(faults) if path is None else streams.recording(path, faults)
+        try:
+            _hear(blocks, scorer, settings, model.labels, faults, "" if path is None else str(path), args.json)
+        except UserError as error:
+            if len(args.files) < 2:
+                raise
+            print(f"edgekws: error: {error}", file=sys.stderr)
+            failed = 2
+    return failed
+
+
+def _hear(
+    blocks: Iterable[Any], scorer: Any, settings: Any, labels: tuple[str, ...], faults: Any, name: str, as_json: bool
+) -> None:
+    """Print events to standard output, a meter and faults to the terminal."""
+    from edgekws.listen import Event, listen
+
+    meter, told = sys.stderr.isatty(), dataclasses.replace(faults)
+    for item in listen(blocks, scorer.push, settings, labels):
+        if isinstance(item, Event):
+            if meter:
+                print("\r\x1b[K", end="", file=sys.stderr)
+            if as_json:
+                facts = {"time": round(item.time, 3), "word": item.word, "score": round(item.score, 4)}
+                print(json.dumps(({"file": name} if name else {}) | facts, ensure_ascii=False), flush=True)
+            else:
+                print(f"{f'{name}: ' if name else ''}{item.time:9.2f} s  {item.word}  {item.score:.2f}", flush=True)
+            continue
+        for line in faults.lines(told):
+            print(f"{item.seconds:9.2f} s  {line}", file=sys.stderr)
+        told = dataclasses.replace(faults)
+        if meter:
+            bar = "#" * round(20 * item.level)
+            text = f"\r\x1b[K{item.seconds:9.1f} s  [{bar:20}]  {item.word} {item.score:.2f}"
+            print(text, end="", file=sys.stderr, flush=True)
+    if meter:
+        print("\r\x1b[K", end="", file=sys.stderr)

@@ -1,0 +1,130 @@
+"""Sound as it comes: recordings of any length and rate block by block, and a microphone; 16-bit mono at 16 kHz.
+
+Memory does not grow with the length. What is wrong with the sound is counted, and listening goes on.
+"""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws.audio import SAMPLE_RATE, why_unreadable
+from edgekws.errors import UserError
+
+BLOCK_SECONDS = 0.5
+_FULL_SCALE = 32_768
+_SILENT_SECONDS = 3.0  # without a block from the microphone: it was unplugged
+
+
+@dataclass
+class Faults:
+    """Counts of what was wrong with the sound so far."""
+
+    not_finite: int = 0  # samples that were NaN or infinite, taken as silence
+    clipped: int = 0  # samples beyond 16 bits, set to the limit
+    overruns: int = 0  # blocks that were lost because they came too fast
+
+    def lines(self, before: Faults) -> list[str]:
+        """What came to be since ``before``, a line each."""
+        texts = {
+            "not_finite": "samples were not numbers and were taken as silence",
+            "clipped": "samples were beyond full scale and were clipped",
+            "overruns": "blocks were lost: this machine is too slow",
+        }
+        grown = {key: getattr(self, key) - getattr(before, key) for key in texts}
+        return [f"{count} {texts[key]}" for key, count in grown.items() if count]
+
+
+class Converter:
+    """float32 (frames, channels) at any rate, block by block, to int16 (samples,) at 16 kHz."""
+
+    def __init__(self, rate: int, faults: Faults) -> None:
+        self._faults, self._resampler = faults, None
+        if rate != SAMPLE_RATE:
+            import soxr
+
+            self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+
+    def convert(self, block: np.ndarray, last: bool = False) -> np.ndarray:
+        """The samples that this block completes; ``last`` also those that the resampler still held."""
+        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
+        finite = np.isfinite(mono)
+        if not finite.all():
+            self._faults.not_finite += int((~finite).sum())
+            mono = np.where(finite, mono, np.float32(0))
+        if self._resampler is not None:
+            mono = self._resampler.resample_chunk(np.ascontiguousarray(mono), last=last)
+        scaled = np.rint(mono * np.float32(_FULL_SCALE))
+        limited = np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1)
+        # a sample of exactly full scale is one that 16 bits barely miss, not a clipped one
+        self._faults.clipped += int(((scaled > _FULL_SCALE) | (scaled < -_FULL_SCALE)).sum())
+        return limited.astype(np.int16)
+
+
+def recording(path: Path, faults: Faults) -> Iterator[np.ndarray]:
+    """A recording as int16 blocks at 16 kHz; a UserError where it cannot be read, also on the way."""
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(path) as file:
+            converter = Converter(file.samplerate, faults)
+            size, left = max(round(BLOCK_SECONDS * file.samplerate), 1), file.frames
+            while True:
+                block = file.read(size, dtype="float32", always_2d=True)
+                left -= len(block)
+                yield converter.convert(block, last=len(block) < size)
+                if len(block) < size:
+                    break
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(why_unreadable(path, error)) from None
+    if left > 0:
+        raise UserError(f"{path} is truncated: it ends {left} frames before its header says")
+
+
+def microphone(faults: Faults, sounddevice: Any = None) -> Iterator[np.ndarray]:
+    """The default microphone as int16 blocks at 16 kHz, until it is unplugged (a UserError) or the program is stopped.
+
+    ``sounddevice``: the module, for tests.
+    """
+    if sounddevice is None:
+        sounddevice = _sounddevice()
+    blocks: queue.Queue[np.ndarray] = queue.Queue(maxsize=20)
+
+    def arrived(block: np.ndarray, frames: int, time: Any, status: Any) -> None:
+        if status.input_overflow:
+            faults.overruns += 1
+        try:
+            blocks.put_nowait(block.copy())
+        except queue.Full:
+            faults.overruns += 1
+
+    try:
+        device = sounddevice.query_devices(kind="input")
+        rate = int(device["default_samplerate"])
+        converter = Converter(rate, faults)
+        with sounddevice.InputStream(
+            samplerate=rate, channels=1, dtype="float32", blocksize=round(rate * 0.1), callback=arrived
+        ):
+            while True:
+                yield converter.convert(blocks.get(timeout=_SILENT_SECONDS))
+    except queue.Empty:
+        raise UserError(f"the microphone gave no sound for {_SILENT_SECONDS:g} s; is it still plugged in?") from None
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise UserError(f"the microphone cannot be used: {error}") from None
+
+
+def _sounddevice() -> Any:
+    try:
+        import sounddevice
+    except ImportError:
+        raise UserError("--microphone needs sounddevice: pip install 'edgekws[microphone]'") from None
+    except OSError as error:
+        raise UserError(
+            f"--microphone needs the PortAudio library ({error}); on Debian: apt install libportaudio2"
+        ) from None
+    return sounddevice
