@@ -19,6 +19,8 @@ from convert.c_kernels import Stage
 from convert.c_plan import DenseLayer, Plan, PlannedStage
 from convert.c_quantization import Scaling
 from edgekws import coding
+from edgekws.audio import SAMPLE_RATE
+from edgekws.workspace import write_json
 
 CLIPS = 9  # silence, then eight of ever greater level
 KERNEL_VALUES = 4096  # at least so many of every stage alone: a wrong rounding shows in one of a thousand
@@ -68,6 +70,25 @@ def write(artifact: Artifact, plan: Plan, folder: Path) -> None:
     }
     (folder / "edgekws_selftest_model.h").write_text(_header(sizes), encoding="utf-8")
     (folder / "edgekws_selftest_model.c").write_text(_source(layers, scores), encoding="utf-8")
+
+
+def write_recordings(artifact: Artifact, folder: Path) -> None:
+    """The clips as WAV files with the scores to expect, for targets that do not run the engine: ``selftest/``.
+
+    ``expected.json``: for each file the probability of every word, of the arithmetic that the int8 file stands for.
+    Kernels that round in their own way, such as XNNPACK's, differ by some units of 1/256.
+    """
+    import soundfile
+
+    place = folder / "selftest"
+    place.mkdir(parents=True, exist_ok=True)
+    expected = {}
+    for i, clip in enumerate(make_clips(artifact.graph.input.length)):
+        name = f"clip_{i}.wav"
+        soundfile.write(place / name, clip, SAMPLE_RATE, subtype="PCM_16")
+        scores = tflm_reference.run(artifact.graph, coding.encode(clip, artifact.coding))[-1].reshape(-1)
+        expected[name] = {label: (int(score) + 128) / 256 for label, score in zip(artifact.labels, scores, strict=True)}
+    write_json(place / "expected.json", expected)
 
 
 def make_clips(samples: int) -> np.ndarray:

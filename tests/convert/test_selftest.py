@@ -1,5 +1,6 @@
 """The device's self-test: it passes on every kernel set and mode, and names whatever is broken."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import synthetic_tflite
 from engine import host
 
-from convert import c_source, selftest
+from convert import c_source, selftest, tflm_reference
 from convert.artifact import Artifact, load
 from convert.graph import Convolution
-from edgekws import catalogue
+from edgekws import catalogue, coding
 from edgekws.architecture import Architecture, Block, MaxPool
 from edgekws.architecture import Convolution as Conv
 
@@ -227,3 +229,16 @@ def test_an_architecture_of_one_tap_and_hidden_layers(tmp_path):
     assert failed == []
     assert "coding" not in passed  # a code of one sample is used up at once
     assert "kernel dense 2" in passed
+
+
+def test_recordings_for_targets_without_the_engine_are_the_same_clips(tmp_path):
+    selftest.write_recordings(artifact(name="nano"), tmp_path)
+    expected = json.loads((tmp_path / "selftest" / "expected.json").read_text())
+    assert len(expected) == selftest.CLIPS
+    model = artifact(name="nano")
+    for name, clip in zip(expected, selftest.make_clips(16_000), strict=True):
+        samples, rate = soundfile.read(tmp_path / "selftest" / name, dtype="int16")
+        assert rate == 16_000
+        assert np.array_equal(samples, clip)
+        scores = tflm_reference.run(model.graph, coding.encode(clip, model.coding))[-1][0]
+        assert list(expected[name].values()) == ((scores.astype(int) + 128) / 256).tolist()
