@@ -64,7 +64,7 @@ def test_what_stands_around_the_table_stays_and_the_same_rows_give_the_same_byte
     text = tables(folder, row())
     assert text.startswith("# Mine\n\nbefore\n<!--")
     assert text.endswith("-->\n\nafter\n")
-    assert "old" not in text
+    assert "obsolete" not in text
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert cli.main(["tables", str(folder)]) == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
