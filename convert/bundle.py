@@ -31,9 +31,12 @@ def make(request: Request, target: str, destination: Path) -> Path:
     """Write the bundle to ``destination``, whole or not at all; a bundle that stands there is replaced.
 
     A zip file where the target is an archive (its name then ends in .zip), a folder otherwise. The same request gives
-    the same bytes on a machine. Raises UserError where something else than an earlier bundle is in the way.
+    the same bytes on a machine. Raises UserError where something else than an earlier bundle is in the way, and where
+    kernels or mode are chosen for a target that does not run the engine.
     """
     chosen = targets.find(target)
+    if not chosen.engine and (request.kernels or request.mode != "window"):
+        raise UserError(f"the target {target} does not run the engine: kernels and mode cannot be chosen for it")
     if chosen.archive:
         destination = destination.with_name(destination.name.removesuffix(".zip") + ".zip")
         _refuse_strangers(destination)

@@ -17,7 +17,7 @@ from typing import Any
 from convert.artifact import Artifact
 from edgekws.errors import UserError
 
-MODULES = ("c99", "boards", "bare_metal", "tflm", "phones", "ethos_u")
+MODULES = ("boards", "bare_metal", "tflm", "phones", "ethos_u")
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,12 +35,14 @@ class Target:
 
     ``write(request, folder)`` fills an empty folder and returns what the manifest should say beside the common facts.
     ``archive``: the bundle is a zip file whose only entry at the top is a folder of the model's identifier.
+    ``engine``: the model is run by the engine, so that a request may choose its kernels and mode.
     """
 
     name: str
     help: str
     write: Callable[[Request, Path], dict[str, Any]]
     archive: bool = False
+    engine: bool = True
 
 
 @cache

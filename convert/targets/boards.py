@@ -1,4 +1,4 @@
-"""Targets for frameworks of boards: the engine's C in ``src/``, and around it what each framework's build asks for."""
+"""Targets with the engine's C: plain, or with what a framework's build asks for around it."""
 
 from __future__ import annotations
 
@@ -14,17 +14,21 @@ from edgekws import __version__
 HOST_FLAGS = {"avx2": ("-mavx2",)}
 
 
-def _library(*templates: str, example: str = "") -> Callable[[Request, Path], dict[str, Any]]:
-    """A ``write`` that puts the engine into ``src`` and renders the templates; ``example``: where its main.c goes."""
+def _library(
+    *templates: str, sources: str = "src", example: str = "", selftest: str = ""
+) -> Callable[[Request, Path], dict[str, Any]]:
+    """A ``write`` that puts the engine into the folder ``sources`` and renders the templates.
+
+    ``example`` and ``selftest``: the folders that get the engine's ``main.c`` and that of the self-test.
+    """
 
     def write(request: Request, folder: Path) -> dict[str, Any]:
-        source_folder = folder / "src"
+        source_folder = folder / sources
         facts = engine.write(request, source_folder, example=bool(example))
-        if example:
+        if example and example != sources:
             (folder / example).mkdir(parents=True, exist_ok=True)
             shutil.move(source_folder / "main.c", folder / example / "main.c")
         artifact = request.artifact
-        plain = [_ascii(word) for word in artifact.labels]
         for template in templates:
             render(
                 template,
@@ -33,12 +37,14 @@ def _library(*templates: str, example: str = "") -> Callable[[Request, Path], di
                 ascii_name=_ascii(artifact.name),
                 version=__version__,
                 words=artifact.labels,
-                ascii_words=", ".join(plain),
+                ascii_words=", ".join(map(_ascii, artifact.labels)),
                 sources=sorted(path.name for path in source_folder.glob("*.c")),
                 flags=HOST_FLAGS.get(facts["kernels"], ()),
                 state_bytes=facts["state_bytes"],
                 kernels=facts["kernels"],
             )
+        if selftest:
+            render("selftest", folder / selftest, framework=templates[-1])
         return facts
 
     return write
@@ -50,9 +56,26 @@ def _ascii(text: str) -> str:
 
 
 TARGETS = (
-    Target("arduino", "a zip for the Arduino IDE: library and Listen sketch", _library("arduino"), archive=True),
+    Target(
+        "c99",
+        "C99 sources that compile anywhere with cc *.c",
+        _library("c99", sources=".", example=".", selftest="selftest"),
+    ),
+    Target("arduino", "a zip for the Arduino IDE: library and sketches", _library("arduino"), archive=True),
     Target("platformio", "a PlatformIO library", _library("arduino", "platformio")),
-    Target("esp-idf", "an ESP-IDF component with an I2S example", _library("esp-idf")),
-    Target("zephyr", "a Zephyr module with a sample for digital microphones", _library("zephyr")),
-    Target("cmake", "a CMake package, installed or added as a folder", _library("cmake", example="example")),
+    Target(
+        "esp-idf",
+        "an ESP-IDF component with an I2S example",
+        _library("esp-idf", selftest="examples/selftest/main"),
+    ),
+    Target(
+        "zephyr",
+        "a Zephyr module with a sample for digital microphones",
+        _library("zephyr", selftest="samples/selftest/src"),
+    ),
+    Target(
+        "cmake",
+        "a CMake package, installed or added as a folder",
+        _library("cmake", example="example", selftest="selftest"),
+    ),
 )

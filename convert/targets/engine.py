@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from convert import c_source, detector_source, emulation, selftest
+from convert.artifact import Artifact
 from convert.targets import Request
 from edgekws import detector
 from edgekws.errors import UserError
@@ -26,20 +29,30 @@ def write(request: Request, folder: Path, *, kernels: str = "portable", example:
     ``kernels`` is the target's choice where the request has none. ``example``: with the engine's ``main.c``, which
     reads a WAV file; frameworks bring a main of their own.
     """
-    chosen = request.kernels or kernels
-    artifact = request.artifact
-    plan = c_source.generate(
-        artifact.graph, artifact.labels, folder, kernels=chosen, coding=artifact.coding, mode=request.mode
-    )
-    measured = _memory(folder, chosen, plan.window)
-    selftest.write(artifact, plan, folder)
-    settings = detector.fitting(artifact.detector, artifact.labels, plan.hop)
-    detector_source.write(settings, folder)
-    if not example:
-        (folder / "main.c").unlink()
-    return {
-        "kernels": chosen,
-        "mode": request.mode,
+    files, facts = _generated(request.artifact, request.kernels or kernels, request.mode)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in files:
+        if example or name != "main.c":
+            (folder / name).write_bytes(content)
+    return dict(facts)
+
+
+@lru_cache(maxsize=4)  # bundles for several targets share their sources
+def _generated(artifact: Artifact, kernels: str, mode: str) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
+    """The files of the engine's folder, and the manifest's facts."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        plan = c_source.generate(
+            artifact.graph, artifact.labels, folder, kernels=kernels, coding=artifact.coding, mode=mode
+        )
+        measured = _memory(folder, kernels, plan.window)
+        selftest.write(artifact, plan, folder)
+        settings = detector.fitting(artifact.detector, artifact.labels, plan.hop)
+        detector_source.write(settings, folder)
+        files = [(path.name, path.read_bytes()) for path in sorted(folder.iterdir())]
+    return files, {
+        "kernels": kernels,
+        "mode": mode,
         "window_samples": plan.window,
         "hop_samples": plan.hop,
         "state_bytes": plan.state_bytes,

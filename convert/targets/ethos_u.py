@@ -100,4 +100,11 @@ def _run(*arguments: str) -> str:
     return done.stdout
 
 
-TARGETS = (Target(CONFIGURATION, "compiled by Arm's Vela for this NPU, in three trade-offs of SRAM and speed", _write),)
+TARGETS = (
+    Target(
+        CONFIGURATION,
+        "compiled by Arm's Vela for this NPU, in three trade-offs of SRAM and speed",
+        _write,
+        engine=False,
+    ),
+)

@@ -30,6 +30,6 @@ def _write(template: str, request: Request, folder: Path, place: str) -> dict[st
 
 
 TARGETS = (
-    Target("android", "a Gradle module that records and classifies by MediaPipe Tasks", _write_android),
-    Target("ios", "a Swift package that does the same", _write_ios),
+    Target("android", "a Gradle module that records and classifies by MediaPipe Tasks", _write_android, engine=False),
+    Target("ios", "a Swift package that does the same", _write_ios, engine=False),
 )

@@ -138,4 +138,6 @@ def _rows(values: np.ndarray) -> list[str]:
     return [", ".join(text[i : i + 16]) for i in range(0, len(text), 16)]
 
 
-TARGETS = (Target("tflm", "model array, settings, op resolver and self-test for TensorFlow Lite Micro", _write),)
+TARGETS = (
+    Target("tflm", "model array, settings, op resolver and self-test for TensorFlow Lite Micro", _write, engine=False),
+)

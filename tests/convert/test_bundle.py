@@ -11,13 +11,15 @@ import synthetic_tflite
 from convert import artifact, bundle, emulation, profile, targets
 from convert.targets import Request
 from convert.targets.templates import identifier
-from edgekws import catalogue, cli, recipe
+from edgekws import cli, recipe
+from edgekws.architecture import Architecture, Block, Convolution, MaxPool
 from edgekws.errors import UserError
 
 
 @pytest.fixture(scope="module")
 def content() -> bytes:
-    return synthetic_tflite.build(catalogue.find("nano").architecture, 3)
+    blocks = (Block((Convolution(8, 40, 10),), MaxPool(3)), Block((Convolution(8, 5),), MaxPool(3)))
+    return synthetic_tflite.build(Architecture("small", blocks), 3)
 
 
 @pytest.fixture
@@ -29,6 +31,10 @@ def pretrained(tmp_path, content):
     changed = recipe.replace(recipe.Recipe(), {"name": "mine", "model.coding": "mu_law"})
     (folder / "recipe.toml").write_text(recipe.to_toml(changed), encoding="utf-8")
     return folder
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_folder_says_words_and_coding(pretrained):
@@ -51,9 +57,9 @@ def test_what_is_missing_or_does_not_fit_is_named(pretrained, tmp_path):
 def test_a_bundle_compiles_and_is_the_same_twice(pretrained, capsys):
     assert cli.main(["bundle", str(pretrained), "--target", "c99"]) == 0
     folder = pretrained / "bundles" / "c99"
-    first = {path.name: path.read_bytes() for path in folder.iterdir()}
+    first = contents(folder)
     assert cli.main(["bundle", str(pretrained)]) == 0
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == first
+    assert contents(folder) == first
     assert [path.name for path in folder.parent.iterdir()] == ["c99"]
     subprocess.run("cc -std=c99 -Wall -Wextra -Werror -c *.c", shell=True, cwd=folder, check=True)
     facts = json.loads(first["manifest.json"])

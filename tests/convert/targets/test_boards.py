@@ -17,9 +17,16 @@ from convert import bundle, c_source, detector_source, selftest
 from convert.artifact import Artifact
 from convert.targets import Request
 from edgekws import catalogue, detector
+from edgekws.errors import UserError
 
 STAND_INS = Path(__file__).parents[2] / "stand_ins"
 BOARDS = ("arduino", "platformio", "esp-idf", "zephyr", "cmake")
+SELF_TESTS = {
+    "c99": "selftest/main.c",
+    "cmake": "selftest/main.c",
+    "esp-idf": "examples/selftest/main/main.c",
+    "zephyr": "samples/selftest/src/main.c",
+}
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 NAME = "Küche & 2/8"
@@ -32,14 +39,14 @@ def made(tmp_path_factory):
     request = Request(Artifact.of(content, NAME, ("yes", 'no "way"', "ünö"), "mu_law"))
     root = tmp_path_factory.mktemp("my bundles")
     folders = {}
-    for target in BOARDS:
+    for target in (*BOARDS, "c99"):
         path = bundle.make(request, target, root / target)
-        assert bundle.verify(path) == []
         if path.suffix == ".zip":
             with zipfile.ZipFile(path) as archive:
                 archive.extractall(root / "unzipped")
             path = root / "unzipped" / "k_che_2_8"
         folders[target] = path
+    assert bundle.verify(root / "arduino.zip") == bundle.verify(root / "cmake") == []
     return folders
 
 
@@ -97,14 +104,22 @@ def test_platformio_manifest_names_what_is_there(made):
 def test_esp_idf_and_zephyr_manifests(made):
     component = yaml.safe_load((made["esp-idf"] / "idf_component.yml").read_text())
     assert re.fullmatch(r"\d+\.\d+\.\d+", component["version"])
-    example = made["esp-idf"] / "examples" / "listen" / "main"
-    (needed,) = yaml.safe_load((example / "idf_component.yml").read_text())["dependencies"].values()
-    assert (example / needed["override_path"]).resolve() == made["esp-idf"].resolve()
+    assert set(component) <= {"version", "description", "license", "dependencies"}
+    for example in (made["esp-idf"] / "examples").iterdir():
+        assert 'EXTRA_COMPONENT_DIRS "${CMAKE_CURRENT_LIST_DIR}/../.."' in (example / "CMakeLists.txt").read_text()
+        (source,) = re.findall(r'SRCS "(.*)"', (example / "main" / "CMakeLists.txt").read_text())
+        assert (example / "main" / source).exists()
     module = yaml.safe_load((made["zephyr"] / "zephyr" / "module.yml").read_text())
     assert set(module) <= {"name", "build", "tests", "samples", "boards"}
     assert all((made["zephyr"] / module["build"]["cmake"] / name).exists() for name in ("CMakeLists.txt", "Kconfig"))
-    sample = yaml.safe_load((made["zephyr"] / "samples" / "listen" / "sample.yaml").read_text())
-    assert {"sample", "tests"} <= set(sample)
+    for example in (made["zephyr"] / "samples").iterdir():
+        sample = yaml.safe_load((example / "sample.yaml").read_text())
+        assert set(sample) == {"sample", "common", "tests"}
+        assert set(sample["sample"]) == {"name", "description"}
+        assert all(re.fullmatch(r"[\w.]+", name) for name in sample["tests"])
+        if example.name == "selftest":
+            (expected,) = sample["common"]["harness_config"]["regex"]
+            assert re.search(expected, (made["zephyr"] / SELF_TESTS["zephyr"]).read_text().replace("%s", "PASSED"))
 
 
 @pytest.mark.parametrize(
@@ -140,9 +155,11 @@ def test_arduino_sketches_compile_against_a_stand_in(made, microphone, tmp_path)
         (
             "esp-idf",
             "examples/listen/main/listen.c",
-            [f"CONFIG_LISTEN_I2S_{pin}=4" for pin in ("CLOCK", "SELECT", "DATA")],
+            [f"CONFIG_LISTEN_{key}=4" for key in ("I2S_CLOCK", "I2S_SELECT", "I2S_DATA", "GAIN_BITS")],
         ),
+        ("esp-idf", SELF_TESTS["esp-idf"], []),
         ("zephyr", "samples/listen/src/main.c", []),
+        ("zephyr", SELF_TESTS["zephyr"], []),
     ],
 )
 def test_examples_compile_against_a_stand_in(made, target, source, defines, tmp_path):
@@ -151,11 +168,50 @@ def test_examples_compile_against_a_stand_in(made, target, source, defines, tmp_
          "-c", made[target] / source, "-o", tmp_path / "example.o")  # fmt: skip
 
 
+@pytest.mark.parametrize("target", ["c99", "platformio"])
+def test_the_self_test_passes_here_as_the_readme_says(made, target, tmp_path):
+    """Every bundle has the same sources; a broken weight is found."""
+    shutil.copytree(made[target], tmp_path / "my bundle")
+    sources, main = tmp_path / "my bundle" / ("." if target == "c99" else "src"), made["c99"] / SELF_TESTS["c99"]
+    build = ["sh", "-c", f"cc -O2 -I. edgekws*.c kernels_*.c '{main}' -o '{tmp_path}/check'"]
+    tool(*build, cwd=sources)
+    assert tool(tmp_path / "check").endswith("\nself-test PASSED\n")
+    model = sources / "edgekws_model.c"
+    changed = re.sub(
+        r"(stage_1_weights\[\d+\] = \{\s*)(-?\d+)", lambda found: f"{found[1]}{int(found[2]) ^ 1}", model.read_text()
+    )
+    model.write_text(changed)
+    tool(*build, cwd=sources)
+    broken = subprocess.run([tmp_path / "check"], capture_output=True, text=True)
+    assert broken.returncode == 1
+    assert "FAILED weights convolution 2" in broken.stdout
+    assert broken.stdout.endswith("\nself-test FAILED\n")
+
+
+def test_the_self_test_is_one_program(made):
+    programs = {target: (made[target] / path).read_text() for target, path in SELF_TESTS.items()}
+    assert programs["c99"] == programs["cmake"]
+    assert (
+        programs["zephyr"].replace("return 0; /* Zephyr knows no other */", "return failures != 0;") == programs["c99"]
+    )
+    assert "void app_main(void)" in programs["esp-idf"]
+
+
+@pytest.mark.parametrize("target", ["tflm", "android", "ios", "ethos-u55-128"])
+@pytest.mark.parametrize("choice", [{"kernels": "dsp"}, {"mode": "sliding"}])
+def test_kernels_and_mode_are_refused_where_there_is_no_engine(target, choice, tmp_path):
+    content = synthetic_tflite.build(catalogue.find("nano").architecture, 3)
+    with pytest.raises(UserError, match=f"{target} does not run the engine"):
+        bundle.make(Request(Artifact.of(content, "a"), **choice), target, tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
 @needs("cmake", "pip install cmake")
 def test_the_cmake_package_installs_and_its_consumer_runs(made, tmp_path):
     source, build = made["cmake"], tmp_path / "b"
     tool("cmake", "-S", source, "-B", build)
     tool("cmake", "--build", build)
+    assert "100% tests passed" in tool("ctest", "--test-dir", build)
     tool("cmake", "--install", build, "--prefix", tmp_path / "installed")
     prefix = f"-DCMAKE_PREFIX_PATH={tmp_path / 'installed'}"
     tool("cmake", "-S", source / "example", "-B", tmp_path / "c", prefix)

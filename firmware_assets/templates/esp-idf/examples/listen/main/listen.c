@@ -30,6 +30,13 @@ static i2s_chan_handle_t microphone(void)
     return channel;
 }
 
+/* The upper 16 of 32 bits, louder by CONFIG_LISTEN_GAIN_BITS. */
+static int16_t amplified(int32_t wide)
+{
+    const int32_t sample = wide >> (16 - CONFIG_LISTEN_GAIN_BITS);
+    return (int16_t)(sample > INT16_MAX ? INT16_MAX : sample < INT16_MIN ? INT16_MIN : sample);
+}
+
 void app_main(void)
 {
     const i2s_chan_handle_t channel = microphone();
@@ -44,7 +51,7 @@ void app_main(void)
             continue;
         }
         const size_t count = bytes / sizeof wide[0];
-        for (size_t i = 0; i < count; i++) samples[i] = (int16_t)(wide[i] >> 16); /* 24 bits, at the upper end */
+        for (size_t i = 0; i < count; i++) samples[i] = amplified(wide[i]);
         for (size_t i = 0; i < count;) {
             i += edgekws_push(&spotter, samples + i, count - i);
             if (!edgekws_ready(&spotter)) continue;

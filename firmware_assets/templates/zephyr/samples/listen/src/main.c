@@ -49,7 +49,11 @@ int main(void)
         void *block;
         size_t bytes;
         if (dmic_read(dmic, 0, &block, &bytes, 1000)) {
-            printf("no samples for a second\n");
+            printf("samples lost: this board is too slow for the model or its kernels, or has no microphone there\n");
+            edgekws_reset(&spotter);
+            edgekws_detector_reset(&detector);
+            dmic_trigger(dmic, DMIC_TRIGGER_STOP);
+            dmic_trigger(dmic, DMIC_TRIGGER_START);
             continue;
         }
         const int16_t *samples = block;

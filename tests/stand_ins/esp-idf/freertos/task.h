@@ -1,0 +1,2 @@
+#include <stdint.h>
+void vTaskDelay(uint32_t ticks);
