@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from convert import time_on_h
+from convert import selftest, time_on_h
 from convert.targets import Request, Target
 from convert.targets.templates import render
 from edgekws.errors import UserError
@@ -65,6 +65,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
     version = _version()
     artifact = request.artifact
     render("ethos-u", folder, name=artifact.name, words=artifact.labels, estimates=estimates, vela=version, **system)
+    selftest.write_recordings(artifact, folder)
     return {"vela": version, "estimates": estimates} | system
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from convert import phone
+from convert import phone, selftest
 from convert.targets import Request, Target
 from convert.targets.templates import render
 from edgekws.audio import SAMPLE_RATE
@@ -26,6 +26,7 @@ def _write(template: str, request: Request, folder: Path, place: str) -> dict[st
     render(template, folder, name=artifact.name, words=artifact.labels, window=window, sample_rate=SAMPLE_RATE)
     (folder / place).mkdir(parents=True, exist_ok=True)
     (folder / place / "edgekws.tflite").write_bytes(made)
+    selftest.write_recordings(artifact, folder)
     return {"phone_model_bytes": len(made)}
 
 

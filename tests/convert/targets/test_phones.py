@@ -6,7 +6,9 @@ import shutil
 import subprocess
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import soundfile
 import synthetic_tflite
 
 from convert import artifact, bundle, phone
@@ -82,6 +84,16 @@ def test_model_class_and_readme_stand_in_their_places(source, tmp_path, target, 
     assert "What was checked, and what was not" in readme
     assert json.loads((folder / "manifest.json").read_text())["phone_model_bytes"] == (folder / model).stat().st_size
     assert bundle.verify(folder) == []
+
+
+@pytest.mark.parametrize("target", ["android", "ios"])
+def test_the_self_tests_clips_give_what_the_phone_file_gives(source, tmp_path, target):
+    folder = bundle.make(Request(source), target, tmp_path / "b")
+    expected = json.loads((folder / "selftest" / "expected.json").read_text())
+    clips = np.stack([soundfile.read(folder / "selftest" / name, dtype="int16")[0] for name in expected])
+    (phone_file,) = folder.rglob("edgekws.tflite")
+    scores = phone.scores(phone_file, clips)
+    assert np.abs(scores - [list(words.values()) for words in expected.values()]).mean() < 0.02
 
 
 def test_android_declares_the_microphone(source, tmp_path):
