@@ -37,6 +37,7 @@ def make(request: Request, target: str, destination: Path) -> Path:
     chosen = targets.find(target)
     if not chosen.engine and (request.kernels or request.mode != "window"):
         raise UserError(f"the target {target} does not run the engine: kernels and mode cannot be chosen for it")
+    _make_place(destination.parent)
     if chosen.archive:
         destination = destination.with_name(destination.name.removesuffix(".zip") + ".zip")
         _refuse_strangers(destination)
@@ -131,14 +132,22 @@ def _zip(folder: Path) -> bytes:
 
 def _manifest(folder: Path, bundle: Path) -> dict[str, Any]:
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        if not isinstance(manifest["sha256"], dict) or not manifest["versions"]["edgekws"]:
-            raise ValueError
+        return _parsed((folder / MANIFEST).read_bytes())
     except FileNotFoundError:
         raise UserError(f"{bundle} is not a bundle: it has no {MANIFEST}") from None
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{bundle}: {MANIFEST} is damaged; make the bundle again") from None
-    return manifest
+    except ValueError:
+        raise UserError(f"{bundle}: {MANIFEST} is damaged, or not a bundle's; make the bundle again") from None
+
+
+def _parsed(text: bytes) -> dict[str, Any]:
+    """A bundle's manifest; ValueError where it is none, such as a run's."""
+    manifest = json.loads(text)
+    try:
+        if manifest["target"] and manifest["model_sha256"] and manifest["versions"]["edgekws"]:
+            return manifest | {"sha256": dict(manifest["sha256"])}
+    except (KeyError, TypeError):
+        pass
+    raise ValueError("no manifest of a bundle")
 
 
 @contextlib.contextmanager
@@ -161,17 +170,33 @@ def _opened(bundle: Path) -> Iterator[Path]:
         yield top[0]
 
 
+def _make_place(parent: Path) -> None:
+    """Make the folder that a bundle goes into; a bundle within a bundle would spoil it."""
+    if parent.is_dir() and _is_bundle(parent):
+        raise UserError(f"{parent} is a bundle itself; choose another place with --out")
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise UserError(f"{parent} is or lies below a file; choose another place with --out") from None
+
+
 def _refuse_strangers(destination: Path) -> None:
-    if not destination.exists():
-        return
-    if destination.is_dir():
-        known = (destination / MANIFEST).exists() or not any(destination.iterdir())
-    else:
-        known = zipfile.is_zipfile(destination) and any(
-            name.endswith(f"/{MANIFEST}") for name in zipfile.ZipFile(destination).namelist()
-        )
-    if not known:
-        raise UserError(f"{destination} exists and is not a bundle (no {MANIFEST}); choose another place with --out")
+    empty = destination.is_dir() and not any(destination.iterdir())
+    if destination.exists() and not empty and not _is_bundle(destination):
+        raise UserError(f"{destination} exists and is not a bundle; choose another place with --out")
+
+
+def _is_bundle(path: Path) -> bool:
+    """Whether a folder or a zip file has the manifest of a bundle: one of a run is none."""
+    try:
+        if path.is_dir():
+            _parsed((path / MANIFEST).read_bytes())
+        else:
+            with zipfile.ZipFile(path) as archive:
+                _parsed(next(archive.read(name) for name in archive.namelist() if name.endswith(f"/{MANIFEST}")))
+    except (OSError, ValueError, zipfile.BadZipFile, StopIteration):
+        return False
+    return True
 
 
 @contextlib.contextmanager

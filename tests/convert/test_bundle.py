@@ -83,6 +83,34 @@ def test_a_strange_folder_is_left_alone(pretrained, tmp_path, capsys):
     assert not list((pretrained / "bundles").glob("*"))
 
 
+def test_a_run_is_never_replaced_nor_taken_for_a_bundle(pretrained, capsys):
+    run_manifest = {"versions": {"edgekws": "0.1.0"}, "sha256": {"labels.txt": "0"}}
+    (pretrained / "manifest.json").write_text(json.dumps(run_manifest))
+    before = contents(pretrained)
+    for out in ("", "x/../"):
+        assert cli.main(["bundle", str(pretrained), "--out", str(pretrained / out)]) == 2
+        assert "is not a bundle" in capsys.readouterr().err
+    assert cli.main(["verify", str(pretrained)]) == 2
+    assert contents(pretrained) == before
+
+
+def test_a_bundle_goes_neither_below_a_file_nor_into_another_bundle(pretrained, capsys):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    for place, told in ((pretrained / "labels.txt" / "sub", "is or lies below a file"), (folder, "is a bundle itself")):
+        assert cli.main(["bundle", str(pretrained), "--out", str(place / "c99")]) == 2
+        assert told in capsys.readouterr().err
+    assert bundle.verify(folder) == []
+
+
+def test_a_strange_zip_is_left_alone(pretrained):
+    with zipfile.ZipFile(pretrained / "mine.zip", "w") as archive:
+        archive.writestr("extension/manifest.json", "{}")
+    before = (pretrained / "mine.zip").read_bytes()
+    with pytest.raises(UserError, match="is not a bundle"):
+        bundle.make(Request(artifact.load(pretrained)), "arduino", pretrained / "mine")
+    assert (pretrained / "mine.zip").read_bytes() == before
+
+
 def test_a_failed_bundle_leaves_the_earlier_one(pretrained, monkeypatch):
     request = Request(artifact.load(pretrained))
     bundle.make(request, "c99", pretrained / "out")
