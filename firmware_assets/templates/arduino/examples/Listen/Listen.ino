@@ -1,20 +1,14 @@
 // Prints the words that a microphone hears.
 //
-// On boards with the PDM library (Nano 33 BLE Sense, Nano RP2040 Connect, Nicla, Portenta Vision Shield) it works as it
-// is. Elsewhere fill in microphoneBegin and microphoneRead: 16-bit samples, EDGEKWS_SAMPLE_RATE a second, one channel.
+// Boards of the Arduino Mbed cores (Nano 33 BLE Sense, Nano RP2040 Connect, Nicla, Portenta with Vision Shield) have the
+// PDM library, which it uses. Elsewhere fill in microphoneBegin and microphoneRead: 16-bit samples, EDGEKWS_SAMPLE_RATE a second, one channel.
 #include <edgekws.h>
 #include <edgekws_detector.h>
 
 static edgekws spotter;
 static edgekws_detector detector;
 
-#if defined(__has_include)
-#if __has_include(<PDM.h>)
-#define HAS_PDM 1
-#endif
-#endif
-
-#ifdef HAS_PDM
+#ifdef ARDUINO_ARCH_MBED  // not __has_include: the IDE looks for a library only where it is included
 #include <PDM.h>
 
 static int16_t ring[2048];  // an eighth of a second between the interrupt that writes and the loop that reads
@@ -61,7 +55,7 @@ void setup() {
   edgekws_reset(&spotter);
   edgekws_detector_reset(&detector);
   if (!microphoneBegin()) {
-    Serial.println("no microphone: this board has no PDM library; fill in microphoneBegin in this sketch");
+    Serial.println("no microphone; on this board, fill in microphoneBegin in this sketch");
     while (true) {
     }
   }
