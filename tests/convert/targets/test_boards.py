@@ -222,6 +222,14 @@ def test_the_cmake_package_installs_and_its_consumer_runs(made, tmp_path):
     assert 0 <= float(score) <= 1
 
 
+@needs("cmake", "pip install cmake")
+def test_the_zephyr_module_builds_and_its_self_test_passes_against_a_stand_in(made, tmp_path):
+    package = f"-DZephyr_DIR={STAND_INS / 'zephyr' / 'cmake'}"
+    tool("cmake", "-S", made["zephyr"] / "samples" / "selftest", "-B", tmp_path / "b", package)
+    tool("cmake", "--build", tmp_path / "b")
+    assert tool(tmp_path / "b" / "app").endswith("\nself-test PASSED\n")
+
+
 @needs("pio", "pip install platformio")
 def test_platformio_packs_it(made, tmp_path):
     tool("pio", "pkg", "pack", made["platformio"], "-o", tmp_path / "packed.tar.gz")

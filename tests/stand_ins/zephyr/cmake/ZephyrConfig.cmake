@@ -1,0 +1,29 @@
+# An application of Zephyr as a program of this machine: its prj.conf, its extra modules and its sources.
+project(stand_in LANGUAGES C)
+file(STRINGS ${CMAKE_CURRENT_SOURCE_DIR}/prj.conf settings)
+foreach(setting ${settings})
+  string(REGEX REPLACE "^([A-Z_]+)=(.*)$" "\\1;\\2" setting ${setting})
+  set(${setting})
+endforeach()
+add_executable(app)
+
+macro(zephyr_library)
+  add_library(module STATIC)
+  target_link_libraries(app PRIVATE module)
+endmacro()
+
+function(zephyr_library_compile_options)
+  target_compile_options(module PRIVATE ${ARGV})
+endfunction()
+
+function(zephyr_library_sources)
+  target_sources(module PRIVATE ${ARGV})
+endfunction()
+
+function(zephyr_include_directories)
+  target_include_directories(module PUBLIC ${ARGV})
+endfunction()
+
+foreach(module ${ZEPHYR_EXTRA_MODULES})
+  add_subdirectory(${module}/zephyr ${CMAKE_BINARY_DIR}/module)
+endforeach()
