@@ -16,9 +16,14 @@
 #ifndef EDGEKWS_H
 #define EDGEKWS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#if INT_MAX < 2147483647
+#error "edgekws needs a processor of 32 bits: on this one its sums would be cut off"
+#endif
 
 #include "edgekws_model.h" /* generated: EDGEKWS_CLASSES, EDGEKWS_WINDOW, EDGEKWS_STATE_BYTES, ... */
 

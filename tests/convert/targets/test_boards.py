@@ -139,6 +139,14 @@ def test_the_sources_compile_for_every_core(made, core, tmp_path):
     tool("arm-none-eabi-gcc", f"-mcpu={core}", *float_abi, "-Os", "-std=c99", *WARNINGS, "-c", *sources, cwd=tmp_path)
 
 
+def test_a_compiler_with_16_bit_integers_is_refused(made, tmp_path):
+    small = ("-U__INT_MAX__", "-D__INT_MAX__=32767")
+    command = ["cc", *small, "-c", made["arduino"] / "src" / "edgekws.c", "-o", tmp_path / "edgekws.o"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "needs a processor of 32 bits" in done.stderr
+
+
 @needs("c++", "apt install g++")
 @pytest.mark.parametrize("board", [(), ("-DARDUINO_ARCH_MBED", f"-I{STAND_INS / 'arduino-pdm'}")])
 def test_arduino_sketches_compile_against_a_stand_in(made, board, tmp_path):
