@@ -30,9 +30,8 @@ def self_made_clips() -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_rung_on_self_made_clips(name, tmp_path):
-    from edgekws import float_training
-
+def test_every_int8_rung_on_self_made_clips(name, tmp_path):
+    """Float stands beside int8 on recordings only, below: of sounds that are no speech, a network is hardly ever sure."""
     folder, shipped = pretrained.find(name), artifact.load(pretrained.find(name))
     clips = self_made_clips()
     codes = coding.encode(clips, shipped.coding)
@@ -42,13 +41,9 @@ def test_every_rung_on_self_made_clips(name, tmp_path):
     xnnpack = parity.probabilities(tflite.predict(shipped.content, codes, kernels="xnnpack", title=""))
     assert np.array_equal(phone.scores(folder / "model_phone.tflite", clips), xnnpack)
     int8 = parity.probabilities(tflite.predict(shipped.content, codes, kernels="reference", title=""))
-    assert (
-        np.abs(int8 - parity.probabilities(reference)).max() <= 1 / 256
-    )  # TensorFlow Lite rounds the dense layer once
-    inputs = (codes.astype(np.float32) / 128).reshape(len(codes), 1, -1, 1)
-    floats = float_training.load(folder / "float.keras").predict(inputs, verbose=0)
-    assert metrics.agreement(int8, floats).value >= 0.9
-    assert np.abs(int8 - floats).mean() < 0.01
+    # TensorFlow Lite rounds the dense layer once: logits may differ by a unit, so a probability by half of it
+    unit = shipped.graph.layers[-1].input.scale
+    assert np.abs(int8 - parity.probabilities(reference)).max() <= unit / 2 + 1 / 256
 
 
 @pytest.mark.slow

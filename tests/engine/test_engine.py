@@ -158,6 +158,7 @@ def test_whole_catalogue(name, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)  # with the sanitizers
 def test_a_thousand_inputs_on_the_reference_model(tmp_path):
     """The convolutions by LiteRT's reference kernels, the rest, which it rounds differently, by our own reference."""
     data = synthetic("custom-32/8")
