@@ -31,7 +31,7 @@ def self_made_clips() -> np.ndarray:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_int8_rung_on_self_made_clips(name, tmp_path):
-    """Float stands beside int8 on recordings only, below: of sounds that are no speech, a network is hardly ever sure."""
+    """Float stands beside int8 on recordings only, below: of sounds that are no speech, a network is rarely sure."""
     folder, shipped = pretrained.find(name), artifact.load(pretrained.find(name))
     clips = self_made_clips()
     codes = coding.encode(clips, shipped.coding)
