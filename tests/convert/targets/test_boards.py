@@ -1,6 +1,7 @@
 """Bundles for frameworks of boards: their manifests, their C on every core, their examples against stand-ins."""
 
 import json
+import platform
 import re
 import shutil
 import subprocess
@@ -228,6 +229,15 @@ def test_the_cmake_package_installs_and_its_consumer_runs(made, tmp_path):
     word, score = tool(tmp_path / "c" / "spotter", tmp_path / "a.wav").rsplit(maxsplit=1)
     assert word in ("yes", 'no "way"', "ünö")
     assert 0 <= float(score) <= 1
+
+
+@needs("cmake", "pip install cmake")
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="AVX2 is of x86-64")
+def test_who_links_the_cmake_package_gets_the_flags_of_its_kernels(tmp_path):
+    content = synthetic_tflite.build(catalogue.find("nano").architecture, 3)
+    request = Request(Artifact.of(content, NAME), "avx2", "sliding")
+    tool("cmake", "-S", bundle.make(request, "cmake", tmp_path / "my bundle"), "-B", tmp_path / "b")
+    tool("cmake", "--build", tmp_path / "b")
 
 
 @needs("cmake", "pip install cmake")
