@@ -12,6 +12,8 @@ from edgekws.detector import Settings
 from edgekws.detector import read as read_detector
 from edgekws.errors import UserError
 
+CARD = "model_card.md"
+
 
 @dataclass(frozen=True, eq=False)
 class Artifact:
@@ -23,6 +25,7 @@ class Artifact:
     coding: str
     content: bytes  # the .tflite file
     detector: Settings | None = None  # that the model was tuned to
+    card: str = ""  # the model card: data, licence, limits
 
     @classmethod
     def of(cls, content: bytes, name: str, labels: tuple[str, ...] = (), coding: str = "linear") -> Artifact:
@@ -48,7 +51,9 @@ def load(path: Path, coding: str | None = None) -> Artifact:
         if len(labels) != read.output.size:
             raise UserError(f"{labels_file} has {len(labels)} words, the model {read.output.size} classes")
         tuned = read_detector(path / DETECTOR_FILE, labels) if (path / DETECTOR_FILE).exists() else None
-        return Artifact(made_by.name, read, labels, coding or made_by.model.coding, model.read_bytes(), tuned)
+        card = path / CARD
+        told = card.read_text(encoding="utf-8") if card.exists() else ""
+        return Artifact(made_by.name, read, labels, coding or made_by.model.coding, model.read_bytes(), tuned, told)
     if not path.exists():
         raise UserError(
             f"{path}: no such run folder or .tflite file, and no pretrained model of that name "

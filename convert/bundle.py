@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from convert import targets
-from convert.artifact import Artifact
+from convert.artifact import CARD, Artifact
 from convert.targets import Request
 from convert.targets.templates import identifier
 from edgekws import __version__, detector
@@ -96,6 +96,8 @@ def _fill(request: Request, target: targets.Target, folder: Path) -> None:
     artifact = request.artifact
     facts = target.write(request, folder)
     (folder / MODEL).write_bytes(artifact.content)
+    if artifact.card:
+        (folder / CARD).write_text(artifact.card, encoding="utf-8")
     common = {
         "target": target.name,
         "model": artifact.name,
@@ -105,7 +107,7 @@ def _fill(request: Request, target: targets.Target, folder: Path) -> None:
         "sample_rate": 16_000,
         "window_samples": artifact.graph.input.length,
         "versions": {"edgekws": __version__},
-        "licences": {"engine": "Apache-2.0", "model": "see the model card of the run"},
+        "licences": {"engine": "Apache-2.0", "model": "see model_card.md" if artifact.card else "unknown"},
     }
     sums = {path: sha256(folder / path) for path in _files(folder)}
     write_json(folder / MANIFEST, common | facts | {"sha256": sums})

@@ -69,6 +69,14 @@ def test_a_bundle_compiles_and_is_the_same_twice(pretrained, capsys):
     assert (facts["stack_bytes"] is None) == (facts["flash_bytes"] is None) == bool(emulation.missing_tools())
 
 
+def test_the_model_card_travels_with_its_licence(pretrained):
+    (pretrained / "model_card.md").write_text("# Müller's model\n", encoding="utf-8")
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    assert (folder / "model_card.md").read_text(encoding="utf-8") == "# Müller's model\n"
+    assert json.loads((folder / "manifest.json").read_text())["licences"]["model"] == "see model_card.md"
+    assert bundle.verify(folder) == []
+
+
 def test_a_strange_folder_is_left_alone(pretrained, tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
