@@ -160,7 +160,10 @@ def test_whole_catalogue(name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(3600)  # with the sanitizers
 def test_a_thousand_inputs_on_the_reference_model(tmp_path):
-    """The convolutions by LiteRT's reference kernels, the rest, which it rounds differently, by our own reference."""
+    """The convolutions by LiteRT's reference kernels, the rest, which it rounds differently, by our own reference.
+
+    Two hundred of them on the DSP kernels, which are slow in plain C.
+    """
     data = synthetic("custom-32/8")
     read = graph.read(data)
     kernels = ("portable", "dsp", "dsp_fast", *host.native_kernels())
@@ -175,6 +178,8 @@ def test_a_thousand_inputs_on_the_reference_model(tmp_path):
             features = interpreter.get_tensor(read.layers[-3].output.tensor).reshape(1, -1)
             golden = tflm_reference.softmax(softmax, tflm_reference.dense(dense, features))[0]
             for kernel_set, engine in engines.items():
+                if kernel_set.startswith("dsp") and seed % 5:
+                    continue
                 where = f"{kernel_set}: {name} {seed}"
                 mine = engine.stage_outputs(rolled)[-1].reshape(1, -1)
                 np.testing.assert_array_equal(mine, features, err_msg=where)
