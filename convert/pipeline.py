@@ -14,33 +14,13 @@ from edgekws import catalogue, coding, corpus, metrics, training, workspace
 from edgekws.corpus import Corpus
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
-from edgekws.recipe import Recipe
 from edgekws.workspace import Run
 
 
 def load_corpus(run: Run) -> Corpus:
     """The recordings of the run's recipe; a UserError where they are not those the run began with."""
-    loaded = recordings(run.recipe)
+    loaded = corpus.of_recipe(run.recipe)
     workspace.begin(run, loaded)
-    return loaded
-
-
-def recordings(recipe: Recipe) -> Corpus:
-    """The recordings a recipe names."""
-    data = recipe.data
-    loaded = corpus.load(
-        data.source,
-        data.words,
-        seed=recipe.seed,
-        clips_per_word=data.clips_per_word,
-        validation_percent=data.validation_percent,
-        testing_percent=data.testing_percent,
-    )
-    known = {noise.name for noise in loaded.noise}
-    if unknown := set(data.held_out_noise) - known:
-        raise UserError(
-            f"data.held_out_noise: no noise {sorted(unknown)} in {loaded.source}; there are {sorted(known)}"
-        )
     return loaded
 
 

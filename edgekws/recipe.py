@@ -42,6 +42,14 @@ class Data:
     validation_percent: float = _key(10.0, "for folders without lists: speakers put aside", low=1, high=45)
     testing_percent: float = _key(10.0, "for folders without lists: speakers put aside", low=1, high=45)
     held_out_noise: tuple[str, ...] = _key((), "background noises never used in training")
+    unknown: tuple[str, ...] = _key((), "other words of the source, together the class _unknown_; none: no such class")
+    unknown_made: int = _key(
+        0,
+        "training clips of _unknown_ made from the words themselves: backwards, or the end of one and the start of "
+        "another; the other splits get their share",
+        low=0,
+    )
+    silence: int = _key(0, "training clips of the class _silence_, noise at all levels; 0: no such class", low=0)
 
 
 @dataclass(frozen=True)
@@ -130,6 +138,8 @@ def from_tables(tables: Mapping[str, Any], origin: str = "recipe") -> Recipe:
         raise UserError(f"{origin}: augment.snr_db_low is above augment.snr_db_high; swap them")
     if len(set(recipe.data.words)) != len(recipe.data.words) or len(recipe.data.words) < 2:
         raise UserError(f"{origin}: data.words needs two or more different words, got {list(recipe.data.words)}")
+    if both := sorted(set(recipe.data.unknown) & set(recipe.data.words)):
+        raise UserError(f"{origin}: data.unknown and data.words both hold {', '.join(both)}; leave it in one of them")
     if not recipe.name or recipe.name.startswith(".") or any(c in recipe.name for c in '/\\:*?"<>|\0'):
         raise UserError(f"{origin}: name '{recipe.name}' is not usable as a folder name; use letters, digits, - and _")
     from edgekws import catalogue

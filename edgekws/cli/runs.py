@@ -145,12 +145,13 @@ def _check(args: argparse.Namespace) -> int:
 def _check_shipped(run: Run, damaged: list[str], robustness_too: bool) -> int:
     """A published model: its files, and its robustness where asked; the ladder was climbed before it was published."""
     from convert import pipeline, robustness
+    from edgekws import corpus
 
     if damaged:
         return 1
     print(f"{run.folder}: every file is as it was published")
     if robustness_too:
-        clips = pipeline.recordings(run.recipe)
+        clips = corpus.of_recipe(run.recipe)
         known = json.loads(run.report.read_text())["data"]["fingerprint"]
         if clips.fingerprint != known:
             print(f"note: these recordings ({clips.source}) are not quite those it was trained and proved with")

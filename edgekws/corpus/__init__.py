@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,9 +14,13 @@ from edgekws.audio import Preparation
 from edgekws.errors import UserError
 from edgekws.files import cache_folder
 
-__all__ = ["SPLITS", "Clip", "Corpus", "Noise", "Preparation", "Split", "load"]
+if TYPE_CHECKING:
+    from edgekws.recipe import Recipe
+
+__all__ = ["SPLITS", "Clip", "Corpus", "Noise", "Preparation", "Rejection", "Split", "load", "of_recipe"]
 
 SPLITS = ("training", "validation", "testing")
+UNKNOWN, SILENCE = "_unknown_", "_silence_"
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,27 @@ class Selection:
             )
 
 
+@dataclass(frozen=True)
+class Rejection:
+    """What is in the classes that are no words; with nothing in them there are none."""
+
+    unknown: tuple[str, ...] = ()  # other words of the source, all in one class
+    unknown_made: int = 0  # training clips made from the words themselves: backwards, or across the border of two
+    silence: int = 0  # training clips of noise at all levels
+    held_out_noise: tuple[str, ...] = ()  # of which no silence for training is made
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes there are, which follow the words in label order."""
+        unknown = (UNKNOWN,) if self.unknown or self.unknown_made else ()
+        return (*unknown, *((SILENCE,) if self.silence else ()))
+
+
 @dataclass(frozen=True, eq=False)
 class Corpus:
     """Clips of `words`, in the order of SPLITS, then words, then names; no speaker is in two splits."""
 
-    words: tuple[str, ...]  # the label order
+    words: tuple[str, ...]  # the label order; classes that reject begin with _ and come last
     clips: tuple[Clip, ...]
     samples: np.ndarray  # int16 (clips, 16000), read-only memory map
     noise: tuple[Noise, ...]
@@ -110,6 +131,7 @@ def load(
     clips_per_word: int = 0,
     validation_percent: float = 10,
     testing_percent: float = 10,
+    rejection: Rejection | None = None,
     cache: Path | None = None,
     progress: bool = True,
 ) -> Corpus:
@@ -121,12 +143,17 @@ def load(
     seed: draws the training clips kept by clips_per_word, and the voices of eSpeak.
     clips_per_word: the most training clips of a word; 0 keeps all (eSpeak: its default number).
     validation_percent, testing_percent: speakers in each split, where the folder brings no lists of its own.
+    rejection: what goes into the classes _unknown_ and _silence_; None or nothing: there are no such classes.
     cache: where prepared clips are kept; None: `edgekws.files.cache_folder()`.
     Raises UserError for whatever is wrong with the source, the words or the recordings.
     """
     from edgekws.corpus import download, espeak, folder, store
+    from edgekws.corpus import rejection as rejections
 
     _check_words(words)
+    wanted, asked = rejection or Rejection(), words
+    if len(words := (*words, *sorted(wanted.unknown))) > len(asked):
+        _check_words(words)
     selection = Selection(seed, clips_per_word, validation_percent, testing_percent)
     cache = cache or cache_folder()
     if source == "espeak":
@@ -140,7 +167,37 @@ def load(
             plan = folder.plan(_folder(source), words, selection)
         except PermissionError as error:
             raise UserError(f"no permission to read {error.filename}") from None
+    if wanted.labels:
+        plan = rejections.extend(plan, asked, wanted, seed)
     return store.prepare(plan, cache, progress=progress)
+
+
+def of_recipe(recipe: "Recipe", *, progress: bool = True) -> Corpus:
+    """The recordings that a recipe names; a UserError where it holds out a noise that is not there."""
+    data = recipe.data
+    loaded = load(
+        data.source,
+        data.words,
+        seed=recipe.seed,
+        clips_per_word=data.clips_per_word,
+        validation_percent=data.validation_percent,
+        testing_percent=data.testing_percent,
+        rejection=rejection_of(recipe),
+        progress=progress,
+    )
+    known = {noise.name for noise in loaded.noise}
+    if unknown := set(data.held_out_noise) - known:
+        raise UserError(
+            f"data.held_out_noise: no noise {sorted(unknown)} in {loaded.source}; there are {sorted(known)}"
+        )
+    return loaded
+
+
+def rejection_of(recipe: "Recipe") -> Rejection:
+    """What a recipe's classes _unknown_ and _silence_ hold."""
+    data = recipe.data
+    # what noise is held out changes the clips of silence alone
+    return Rejection(data.unknown, data.unknown_made, data.silence, data.held_out_noise if data.silence else ())
 
 
 def _folder(source: str) -> Path:

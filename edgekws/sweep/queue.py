@@ -34,19 +34,9 @@ def prepare_recordings(runs: Sequence[Run]) -> None:
 
     prepared = set()
     for run in runs:
-        data, seed = run.recipe.data, run.recipe.seed
-        share = (data.validation_percent, data.testing_percent)
-        if (key := (data.source, data.words, seed, data.clips_per_word, *share)) in prepared:
-            continue
-        prepared.add(key)
-        corpus.load(
-            data.source,
-            data.words,
-            seed=seed,
-            clips_per_word=data.clips_per_word,
-            validation_percent=share[0],
-            testing_percent=share[1],
-        )
+        if (key := (run.recipe.data, run.recipe.seed)) not in prepared:
+            prepared.add(key)
+            corpus.of_recipe(run.recipe)
 
 
 def work_off(

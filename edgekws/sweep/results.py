@@ -10,7 +10,7 @@ from pathlib import Path
 
 import jinja2
 
-from edgekws import catalogue, metrics, report, scatter
+from edgekws import catalogue, corpus, metrics, report, scatter
 from edgekws.files import atomic_write
 from edgekws.recipe import Recipe
 from edgekws.sweep.work import Ending
@@ -44,7 +44,7 @@ def row(run: Run, ending: Ending | None) -> Row:
     """A run's row: what its records and its report say so far; the rest is empty."""
     recipe = run.recipe
     entry = catalogue.find(recipe.model.architecture)
-    classes = len(recipe.data.words)
+    classes = len(recipe.data.words) + len(corpus.rejection_of(recipe).labels)
     column = variant(recipe)
     found: dict[str, object] = {
         "run": recipe.name,

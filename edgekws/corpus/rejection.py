@@ -1,0 +1,128 @@
+"""What is no word of the set, as classes of its own: `_unknown_` (other words, made ones too) and `_silence_`."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import astuple, replace
+
+import numpy as np
+
+from edgekws.audio import CLIP_SAMPLES, Preparation
+from edgekws.corpus import SILENCE, SPLITS, UNKNOWN, Clip, Noise, Rejection, acoustics
+from edgekws.corpus.store import Plan
+
+_LEVELS_DB = (-66.0, -10.0)  # RMS of full scale: from the last bit to a loud room
+_FADE = 160  # 10 ms
+_HALF = CLIP_SAMPLES // 2
+
+
+def extend(plan: Plan, words: Sequence[str], settings: Rejection, seed: int) -> Plan:
+    """The plan of ``words`` and ``settings.unknown`` with these in one class, and with the made clips after them.
+
+    ``unknown_made`` and ``silence`` are clips of the training split; the others get as many for each of their clips.
+    """
+    recorded = tuple(replace(clip, word=UNKNOWN) if clip.word in settings.unknown else clip for clip in plan.clips)
+    split = {name: [clip for clip in recorded if clip.split == name] for name in SPLITS}
+    share = {name: len(clips) / max(len(split["training"]), 1) for name, clips in split.items()}
+    drawn = {name: _draw(split[name], round(settings.unknown_made * share[name]), f"{seed} {name}") for name in SPLITS}
+    silent = {name: round(settings.silence * share[name]) for name in SPLITS}
+    clips: list[Clip] = []
+    for name in SPLITS:
+        made = [Clip(f"{UNKNOWN}/made_{i:05}", UNKNOWN, split[name][a].speaker, name) for i, (a, _) in
+                enumerate(drawn[name])]  # fmt: skip
+        noise = [Clip(f"{SILENCE}/{name}_{i:05}", SILENCE, SILENCE, name) for i in range(silent[name])]
+        clips += split[name] + made + noise
+
+    def recordings() -> Iterator[tuple[np.ndarray, Preparation]]:
+        source, noises = iter(plan.recordings()), tuple(plan.noise()) if settings.silence else ()
+        for number, name in enumerate(SPLITS):
+            needed = {index for pair in drawn[name] for index in pair}
+            kept = {}
+            for index in range(len(split[name])):
+                samples, done = next(source)
+                if index in needed:
+                    kept[index] = samples
+                yield samples, done
+            for a, b in drawn[name]:
+                yield (backwards(kept[a]) if a == b else halves(kept[a], kept[b])), Preparation(clips=1)
+            rng = np.random.default_rng([seed, 2, number])
+            for _ in range(silent[name]):
+                yield silence(rng, noise_of(name, noises, settings.held_out_noise)), Preparation(clips=1)
+        yield from source  # nothing, but it tells here of recordings that could not be read
+
+    return replace(
+        plan,
+        words=(*words, *settings.labels),
+        clips=tuple(clips),
+        recordings=recordings,
+        settings=[plan.settings, astuple(settings), seed],
+    )
+
+
+def noise_of(split: str, noises: Sequence[Noise], held_out: Sequence[str]) -> list[np.ndarray]:
+    """The background noise of a split, int16 each: for training what is not held out of it; of the rest (of all where
+    none is held out) validation has the first halves and testing the second."""
+    if split == "training":
+        return [noise.samples for noise in noises if noise.name not in held_out]
+    rest = [noise.samples for noise in noises if not held_out or noise.name in held_out]
+    return [n[: len(n) // 2] if split == "validation" else n[len(n) // 2 :] for n in rest]
+
+
+def backwards(samples: np.ndarray) -> np.ndarray:
+    """A word played backwards: a voice that says nothing of the set, int16 (n,)."""
+    return np.ascontiguousarray(samples[::-1])
+
+
+def halves(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """A second across the border of two words, int16 (16000,): the end of one, then the beginning of the other."""
+    end, start = middle(first), middle(second)
+    tail, head = first[end : end + _HALF], second[max(start - _HALF, 0) : start]
+    joined = np.zeros(CLIP_SAMPLES, np.float32)
+    joined[: len(tail)] = faded(tail)
+    joined[CLIP_SAMPLES - len(head) :] += faded(head)
+    return np.rint(joined).astype(np.int16)
+
+
+def middle(samples: np.ndarray) -> int:
+    """Where half of the sound's energy has passed."""
+    energy = np.cumsum(np.square(samples, dtype=np.float64))
+    return int(np.searchsorted(energy, energy[-1] / 2))
+
+
+def faded(samples: np.ndarray) -> np.ndarray:
+    """float32 with 10 ms faded in and out, so that a cut is no click."""
+    ramp = np.minimum(np.arange(1, len(samples) + 1), np.arange(len(samples), 0, -1)) / np.float32(_FADE)
+    return samples * np.minimum(ramp, 1).astype(np.float32)
+
+
+def silence(rng: np.random.Generator, noises: Sequence[np.ndarray]) -> np.ndarray:
+    """A second without words, int16 (16000,): recorded or coloured noise at any level, or nothing at all."""
+    whole = [noise for noise in noises if len(noise) >= CLIP_SAMPLES]
+    if rng.random() < 0.05:
+        return np.zeros(CLIP_SAMPLES, np.int16)
+    if whole and rng.random() < 0.5:
+        noise = whole[rng.integers(len(whole))]
+        start = rng.integers(len(noise) - CLIP_SAMPLES + 1)
+        sound = noise[start : start + CLIP_SAMPLES].astype(np.float32)
+        sound /= max(float(np.sqrt(np.mean(sound**2))), 1.0)
+    else:
+        sound = acoustics.coloured_noise(rng, CLIP_SAMPLES, rng.uniform(0, 2))
+    level = 32_768 * 10 ** (rng.uniform(*_LEVELS_DB) / 20)
+    return np.clip(np.rint(sound * level), -32_768, 32_767).astype(np.int16)
+
+
+def _draw(clips: Sequence[Clip], count: int, seed: str) -> list[tuple[int, int]]:
+    """Clips to make others from, as indices: one twice (backwards), then two of different words, of one speaker where
+    there are such."""
+    rng = random.Random(f"{seed} made")
+    words = [index for index, clip in enumerate(clips) if clip.word != UNKNOWN]
+    said = defaultdict(list)
+    for index in words:
+        said[clips[index].speaker].append(index)
+    drawn = []
+    for number in range(count):
+        first = rng.choice(words)
+        own = [i for i in said[clips[first].speaker] if clips[i].word != clips[first].word]
+        others = own or [i for i in words if clips[i].word != clips[first].word]
+        drawn.append((first, first if number % 2 == 0 else rng.choice(others)))
+    return drawn

@@ -1,0 +1,103 @@
+"""The classes _unknown_ and _silence_: what is in them, split by speaker as the words are."""
+
+import numpy as np
+import pytest
+
+from edgekws import corpus, recipe
+from edgekws.corpus import SILENCE, SPLITS, UNKNOWN, Noise, Rejection, rejection
+from edgekws.errors import UserError
+
+WORDS = ("yes", "no")
+ALL = Rejection(("stop", "eight"), unknown_made=20, silence=10)
+
+
+@pytest.fixture
+def source(speech, recordings):
+    recordings(*(f"{word}/speaker{number}_nohash_0.wav" for word in ("stop", "eight") for number in range(40)))
+    return recordings("_background_noise_/tap.wav", "_background_noise_/bike.wav", samples=50_000)
+
+
+def load(folder, tmp_path, wanted, words=WORDS):
+    return corpus.load(str(folder), words, rejection=wanted, cache=tmp_path / "cache", progress=False)
+
+
+def test_the_classes_come_last_and_the_words_stay_what_they_were(source, tmp_path):
+    plain, loaded = load(source, tmp_path, None), load(source, tmp_path, ALL)
+    assert loaded.words == (*WORDS, UNKNOWN, SILENCE)
+    assert plain.fingerprint != loaded.fingerprint
+    assert plain.fingerprint == load(source, tmp_path, Rejection()).fingerprint
+    for name in SPLITS:
+        before, split = plain.split(name), loaded.split(name)
+        words = split.labels < 2
+        assert [clip for clip in split.clips if clip.word in WORDS] == list(before.clips)
+        np.testing.assert_array_equal(split.samples[words], before.samples)
+        assert np.all(np.diff(split.labels) >= 0)
+    counts = loaded.counts()
+    recorded = {name: 2 * n["yes"] for name, n in plain.counts().items()}
+    assert counts["training"][UNKNOWN] == recorded["training"] + 20
+    assert counts["training"][SILENCE] == 10
+    assert all(counts[name][label] > 0 for name in SPLITS for label in loaded.words)
+
+
+def test_made_clips_hold_only_their_own_splits_sound(source, tmp_path):
+    loaded = load(source, tmp_path, ALL)
+    for name in SPLITS:
+        split = loaded.split(name)
+        speakers = {clip.speaker for clip in split.clips if clip.word in WORDS}
+        made = [i for i, clip in enumerate(split.clips) if clip.name.startswith(f"{UNKNOWN}/made")]
+        sounds = {samples.tobytes() for samples in split.samples}
+        backwards = [np.ascontiguousarray(split.samples[i][::-1]).tobytes() in sounds for i in made]
+        assert backwards == [number % 2 == 0 for number in range(len(made))]
+        assert {split.clips[i].speaker for i in made} <= speakers
+
+
+def test_the_same_seed_gives_the_same_clips(source, tmp_path):
+    first, again = (load(source, tmp_path / place, ALL) for place in ("a", "b"))
+    assert first.fingerprint == again.fingerprint
+    other = corpus.load(str(source), WORDS, rejection=ALL, seed=1, cache=tmp_path, progress=False)
+    assert other.fingerprint != first.fingerprint
+
+
+def test_each_class_can_be_alone(source, tmp_path):
+    assert load(source, tmp_path, Rejection(silence=5)).words == (*WORDS, SILENCE)
+    assert load(source, tmp_path, Rejection(unknown=("stop",))).words == (*WORDS, UNKNOWN)
+    assert load(source, tmp_path, Rejection(unknown_made=5)).words == (*WORDS, UNKNOWN)
+
+
+def test_noise_is_kept_apart():
+    noises = [Noise(name, np.full(20_000, value, np.int16)) for value, name in enumerate("abc")]
+    assert [n[0] for n in rejection.noise_of("training", noises, ["b"])] == [0, 2]
+    assert [(len(n), n[0]) for n in rejection.noise_of("testing", noises, ["b"])] == [(10_000, 1)]
+    assert [n[0] for n in rejection.noise_of("validation", noises, [])] == [0, 1, 2]
+
+
+def test_halves_meet_at_the_border_of_two_words():
+    first, second = np.zeros((2, 16_000), np.int16)
+    first[4000:8000], second[10_000:12_000] = 1000, 2000
+    joined = rejection.halves(first, second)
+    assert np.all(joined[200:1900] == 1000)  # the second half of the first word
+    assert np.all(joined[15_200:15_800] == 2000)  # the first half of the second
+    assert not joined[2100:14_900].any()
+    assert rejection.halves(first, np.zeros(16_000, np.int16)).dtype == np.int16
+
+
+def test_silence_is_at_all_levels_and_never_beyond_16_bits():
+    rng = np.random.default_rng(0)
+    clips = np.array([rejection.silence(rng, [np.full(20_000, 9000, np.int16)]) for _ in range(200)], float)
+    levels = np.sqrt(np.mean(clips**2, axis=1))
+    assert (levels == 0).sum() > 2
+    assert levels[levels > 0].min() < 40
+    assert levels.max() > 3000
+
+
+def test_a_word_in_both_lists_and_a_missing_one_are_told(source, tmp_path):
+    with pytest.raises(UserError, match="both hold yes"):
+        recipe.replace(recipe.Recipe(), {"data.words": ["yes", "no"], "data.unknown": ["yes"]})
+    with pytest.raises(UserError, match="no folder for eigth; did you mean 'eight'"):
+        load(source, tmp_path, Rejection(("eigth",)))
+
+
+def test_unreadable_recordings_are_still_told(source, tmp_path):
+    (source / "eight/speaker3_nohash_0.wav").write_bytes(b"no")
+    with pytest.raises(UserError, match="speaker3"):
+        load(source, tmp_path, ALL)
