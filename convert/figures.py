@@ -49,6 +49,7 @@ def collect(run: Run, clips: Corpus, ladder: parity.Ladder) -> dict[str, Any]:
         "training": {"float": run.read_record("train"), "qat": run.read_record("quantize")},
         "data": _data(run, clips),
         "recall": {name: recall(scores[name], labels, clips.words) for name in ("float", "int8")},
+        "rejection": metrics.rejection(scores["int8"], labels, clips.words),
         "confusion": {name: metrics.confusion(scores[name], labels).tolist() for name in ("float", "int8")},
         "seed": run.recipe.seed,
         "versions": versions(),

@@ -129,14 +129,14 @@ def measure(
                 "kind": condition.kind,
                 "value": condition.value,
                 "title": condition.title,
-                "int8": _counted(metrics.accuracy(int8, labels)),
-                "float": _counted(metrics.accuracy(real, labels)),
+                "int8": metrics.counted(metrics.accuracy(int8, labels)),
+                "float": metrics.counted(metrics.accuracy(real, labels)),
                 "int8_minus_float": _paired(metrics.paired_difference(int8, real, labels)),
                 "correct_by_word": np.bincount(labels[right], minlength=int8.shape[1]).tolist(),
             }
             if condition.kind == "level":
                 plain = float_scores(uncoded(changed, input_coding))
-                row["uncoded_float"] = _counted(metrics.accuracy(plain, labels))
+                row["uncoded_float"] = metrics.counted(metrics.accuracy(plain, labels))
                 row["int8_minus_uncoded_float"] = _paired(metrics.paired_difference(int8, plain, labels))
             if not rows:
                 worst = worst_speakers(right, speakers)
@@ -162,7 +162,7 @@ def worst_speakers(right: np.ndarray, speakers: Sequence[str]) -> dict[str, Any]
         clips[speaker].append(hit)
     ranked = sorted(clips, key=lambda name: (sum(clips[name]) / len(clips[name]), -len(clips[name]), name))
     worst = [hit for name in ranked[: math.ceil(len(ranked) / 10)] for hit in clips[name]]
-    facts = _counted(metrics.Proportion(sum(worst), len(worst)))
+    facts = metrics.counted(metrics.Proportion(sum(worst), len(worst)))
     return {"speakers": math.ceil(len(ranked) / 10), "of": len(ranked)} | facts
 
 
@@ -196,10 +196,6 @@ def _rms(samples: np.ndarray) -> np.ndarray:
 
 def _int16(samples: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(samples), -32_768, 32_767).astype(np.int16)
-
-
-def _counted(p: metrics.Proportion) -> dict[str, Any]:
-    return {"accuracy": p.value, "interval": list(p.interval), "correct": p.correct, "total": p.total}
 
 
 def _paired(difference: metrics.PairedDifference) -> dict[str, Any]:

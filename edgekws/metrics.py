@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
+from typing import Any
 
 import numpy as np
 
 Z95 = 1.959963984540054  # 97.5 % point of the normal distribution
+THRESHOLDS = (0.5, 0.7, 0.9)  # of the best word's probability, in place of a class that rejects
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,52 @@ def paired_difference(a: np.ndarray, b: np.ndarray, labels: np.ndarray) -> Paire
     """Accuracy of scores ``a`` minus accuracy of scores ``b`` (n, classes) on the same labels (n,)."""
     right_a, right_b = a.argmax(1) == labels, b.argmax(1) == labels
     return PairedDifference(int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a)), len(labels))
+
+
+def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> dict[str, Any]:
+    """What telling words from everything else costs, by the classes that begin with _ and by a threshold instead.
+
+    ``rules``: for each way to reject, how many of the words' clips are still heard right (with the paired difference
+    to choosing among the words alone), and how many of the others' clips are taken for no word. Scores are (n, classes)
+    probabilities; empty where ``words`` holds no rejection class.
+    """
+    others = [i for i, word in enumerate(words) if word.startswith("_")]
+    if not others:
+        return {}
+    known = len(words) - len(others)
+    spoken = labels < known
+    alone = np.where(np.arange(len(words)) < known, scores, -1.0)
+    best = alone.max(axis=1)
+    ways = [("no rejection", alone)]
+    if len(others) > 1:
+        ways += [
+            (f"class {words[i]} alone", np.where(np.isin(np.arange(len(words)), [*range(known), i]), scores, -1.0))
+            for i in others
+        ]
+    ways.append((f"{'classes' if len(others) > 1 else 'class'} {' and '.join(words[i] for i in others)}", scores))
+    for threshold in THRESHOLDS:
+        # an extra column that wins where the best word is under the threshold
+        under = np.where(best < threshold, 2.0, -2.0)[:, None]
+        ways.append((f"threshold {threshold:g} of the best word", np.concatenate([alone, under], axis=1)))
+    rules = []
+    for title, ruled in ways:
+        difference = paired_difference(ruled[spoken], alone[spoken], labels[spoken])
+        kept_quiet = {
+            words[i]: Proportion(int(np.sum(ruled[labels == i].argmax(1) >= known)), int(np.sum(labels == i)))
+            for i in others
+        }
+        rules.append({
+            "title": title,
+            "words": counted(accuracy(ruled[spoken], labels[spoken])),
+            "cost": {"value": difference.value, "interval": list(difference.interval)},
+            "rejected": {word: counted(p) for word, p in kept_quiet.items()},
+        })  # fmt: skip
+    return {"classes": [words[i] for i in others], "rules": rules}
+
+
+def counted(p: Proportion) -> dict[str, Any]:
+    """A proportion for report.json."""
+    return {"accuracy": p.value, "interval": list(p.interval), "correct": p.correct, "total": p.total}
 
 
 def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -125,4 +125,4 @@ def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
     environment.filters |= {"percent": percent, "points": points, "count": count, "size": size, "ratio": ratio}
     builds = figures.get("engine", {}).get("builds", [])
     shared = {"command": COMMAND, "preparations": PREPARATIONS, "builds": builds, "confusions": confusions(figures)}
-    return environment.get_template(template).render({"robustness": None} | figures | shared | more)
+    return environment.get_template(template).render({"robustness": None, "rejection": None} | figures | shared | more)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from edgekws import workspace
+from edgekws import corpus, workspace
 from edgekws.errors import UserError
 from edgekws.sweep import work
 from edgekws.sweep.plan import Sweep
@@ -30,8 +30,6 @@ def cores() -> int:
 
 def prepare_recordings(runs: Sequence[Run]) -> None:
     """Prepare every corpus the runs need once, before several processes would; a UserError if one cannot be."""
-    from edgekws import corpus
-
     prepared = set()
     for run in runs:
         if (key := (run.recipe.data, run.recipe.seed)) not in prepared:

@@ -78,3 +78,37 @@ def test_confusion_has_the_word_spoken_in_rows():
 
 def test_confusion_keeps_words_that_were_neither_spoken_nor_heard():
     assert metrics.confusion(np.eye(3)[[0]], np.array([0])).tolist() == [[1, 0, 0], [0, 0, 0], [0, 0, 0]]
+
+
+def test_rejection_is_counted_rule_by_rule():
+    words = ("yes", "no", "_unknown_", "_silence_")
+    scores = np.array(
+        [
+            [0.8, 0.1, 0.1, 0.0],  # yes, sure
+            [0.4, 0.0, 0.6, 0.0],  # yes, but taken for unknown
+            [0.3, 0.1, 0.0, 0.6],  # yes, but taken for silence
+            [0.55, 0.45, 0.0, 0.0],  # no, heard as yes
+            [0.2, 0.1, 0.7, 0.0],  # unknown
+            [0.0, 0.95, 0.05, 0.0],  # unknown, heard as no
+            [0.1, 0.0, 0.5, 0.4],  # silence, taken for unknown: no word either
+        ]
+    )
+    labels = np.array([0, 0, 0, 1, 2, 2, 3])
+    found = metrics.rejection(scores, labels, words)
+    rules = {rule["title"]: rule for rule in found["rules"]}
+    right = {title: rule["words"]["correct"] for title, rule in rules.items()}
+    assert right == {
+        "no rejection": 3,
+        "class _unknown_ alone": 2,
+        "class _silence_ alone": 2,
+        "classes _unknown_ and _silence_": 1,
+        "threshold 0.5 of the best word": 1,
+        "threshold 0.7 of the best word": 1,
+        "threshold 0.9 of the best word": 0,
+    }
+    assert rules["classes _unknown_ and _silence_"]["cost"]["value"] == -0.5
+    rejected = {title: [p["correct"] for p in rule["rejected"].values()] for title, rule in rules.items()}
+    assert rejected["no rejection"] == [0, 0]
+    assert rejected["class _silence_ alone"] == [0, 1]
+    assert rejected["classes _unknown_ and _silence_"] == rejected["threshold 0.9 of the best word"] == [1, 1]
+    assert metrics.rejection(scores[:, :2], labels[:3] * 0, words[:2]) == {}

@@ -127,6 +127,18 @@ def test_without_quantization_aware_training_only_float_curves_are_drawn(tmp_pat
     assert "No quantization-aware training was asked for." in words_of(page(without).text)
 
 
+def test_what_the_rejection_classes_cost_is_shown_where_there_are_any(tmp_path):
+    without, _ = written(tmp_path / "without", finished_run.corpus(WORDS))
+    assert "What is no word" not in page(without).text
+    run, _ = written(tmp_path, finished_run.corpus((*WORDS, "_unknown_", "_silence_")))
+    text, card = words_of(page(run).text), (run.folder / "model_card.md").read_text()
+    assert re.search(
+        r"classes _unknown_ and _silence_93\.33 %[\d.]+–[\d.]+ %0\.000\.00 to 0\.0010 of 1010 of 10 ", text
+    )
+    assert "| class \\_silence\\_ alone | 93.33" in card
+    assert "\n\n\n" not in card
+
+
 def test_builds_of_the_engine_are_shown_once_there_are_any(tmp_path):
     clips = finished_run.corpus(WORDS)
     run, facts = written(tmp_path, clips)

@@ -18,7 +18,7 @@ from edgekws import cli, corpus, workspace
 from edgekws.sweep import cluster, plan, queue, results, work
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_edgekws.py"))
-LOAD = corpus.load
+OF_RECIPE = corpus.of_recipe
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def stand_in(tmp_path, monkeypatch):
     monkeypatch.setattr(work, "COMMAND", FAKE)
     monkeypatch.setattr(queue, "POLL_SECONDS", 0.05)
-    monkeypatch.setattr(corpus, "load", lambda *args, **options: None)
+    monkeypatch.setattr(corpus, "of_recipe", lambda *args, **options: None)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     monkeypatch.setattr(queue, "cores", lambda: 4)
     monkeypatch.chdir(tmp_path)
@@ -187,7 +187,7 @@ def test_a_run_from_another_machine_is_unpacked_with_its_end_last(tmp_path, monk
 
 
 def test_recordings_are_prepared_before_runs_need_them(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(corpus, "load", LOAD)
+    monkeypatch.setattr(corpus, "of_recipe", OF_RECIPE)
     monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
     write(["first", "last"], more='data.words = ["low", "high"]\n')
     assert sweep("--data", "tones") == 2
