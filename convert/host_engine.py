@@ -36,6 +36,10 @@ class Scorer(Protocol):
         """int16 (n,) → int8 (results, classes)."""
         ...
 
+    def reset(self) -> None:
+        """Start another stream."""
+        ...
+
 
 def scorer(artifact: Artifact) -> Scorer:
     """The compiled engine where there is a C compiler, else LiteRT; ``words`` says which."""
@@ -60,6 +64,9 @@ class Engine:
         self._library.edgekws_host_hear.argtypes = [pointer, pointer, ctypes.c_size_t, pointer]
         self._library.edgekws_reset.argtypes = [pointer]
         self._state = np.zeros(self._library.edgekws_host_size() // 8 + 2, np.int64)
+        self.reset()
+
+    def reset(self) -> None:
         self._library.edgekws_reset(self._state.ctypes.data)
 
     def push(self, samples: np.ndarray) -> np.ndarray:
@@ -85,6 +92,9 @@ class Windows:
         self._input = self._interpreter.get_input_details()[0]
         self._output = self._interpreter.get_output_details()[0]
         self._classes = artifact.graph.output.size
+        self.reset()
+
+    def reset(self) -> None:
         self._waiting = np.zeros(0, np.int16)
 
     def push(self, samples: np.ndarray) -> np.ndarray:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from convert import graph, parity
-from edgekws import catalogue, coding, corpus, metrics, training, workspace
+from edgekws import catalogue, coding, corpus, detector, metrics, training, workspace
 from edgekws.corpus import Corpus
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
@@ -59,7 +59,8 @@ def convert(run: Run, clips: Corpus) -> None:
 def _choose_int8(run: Run, clips: Corpus) -> None:
     """Of ptq and qat, the better on the validation split (ties: qat)."""
     _needs(run, run.quantized, "quantize")
-    run.phone_model.unlink(missing_ok=True)  # made from another int8 model
+    for stale in (run.phone_model, run.detector):  # made from another int8 model
+        stale.unlink(missing_ok=True)
     from convert import qat, qat_training, tflite
 
     architecture = catalogue.find(run.recipe.model.architecture).architecture
@@ -127,8 +128,9 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
         facts = figures.collect(run, clips, ladder)
         if run.profile.exists():
             facts["engine"] = json.loads(run.profile.read_text())
-        if (known := _known_robustness(run)) is not None:
-            facts["robustness"] = known
+        for key, path in (("robustness", run.robustness), ("listening", run.listening)):
+            if (known := _known(run, path)) is not None:
+                facts[key] = known
         _write_report(run, clips, facts)
     return ladder
 
@@ -164,11 +166,24 @@ def add_robustness(run: Run, clips: Corpus, found: dict[str, Any]) -> None:
     _write_report(run, clips, json.loads(run.report.read_text()) | {"robustness": found})
 
 
-def _known_robustness(run: Run) -> dict[str, Any] | None:
-    """What was measured before, where it was of this very int8 model."""
-    if not run.robustness.exists():
+def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> dict[str, Any]:
+    """Tune the detector of a checked run: detector.json, listening.json, the report and the manifest."""
+    from convert import listening
+
+    for path, step in ((run.int8_model, "convert"), (run.report, "check")):
+        _needs(run, path, step)
+    settings, found = listening.tune(run, clips, per_hour, hours)
+    workspace.write_json(run.detector, detector.to_json(settings, clips.words))
+    workspace.write_json(run.listening, {"model": sha256(run.int8_model), "found": found})
+    _write_report(run, clips, json.loads(run.report.read_text()) | {"listening": found})
+    return found
+
+
+def _known(run: Run, path: Path) -> dict[str, Any] | None:
+    """What a file holds of earlier measurements, where they were of this very int8 model."""
+    if not path.exists():
         return None
-    kept = json.loads(run.robustness.read_text())
+    kept = json.loads(path.read_text())
     return kept["found"] if kept["model"] == sha256(run.int8_model) else None
 
 

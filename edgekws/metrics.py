@@ -75,6 +75,25 @@ def paired_difference(a: np.ndarray, b: np.ndarray, labels: np.ndarray) -> Paire
     return PairedDifference(int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a)), len(labels))
 
 
+def poisson_interval(count: int) -> tuple[float, float]:
+    """The exact 95 % interval of the mean of a count (Garwood, Biometrika 28, 1936)."""
+    return (_poisson_mean(count - 1, 0.975) if count else 0.0), _poisson_mean(count, 0.025)
+
+
+def _poisson_mean(count: int, share: float) -> float:
+    """The mean at which ``share`` of all counts are at most ``count``, by bisection."""
+    k = np.arange(count + 1)
+    log_factorial = np.concatenate([[0.0], np.cumsum(np.log(k[1:]))])
+    low, high = 0.0, count + 10 * sqrt(count + 1) + 10
+    for _ in range(100):
+        mean = (low + high) / 2
+        if np.exp(k * np.log(mean) - mean - log_factorial).sum() > share:
+            low = mean
+        else:
+            high = mean
+    return high
+
+
 def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> dict[str, Any]:
     """What telling words from everything else costs, by the classes that begin with _ and by a threshold instead.
 

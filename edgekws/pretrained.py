@@ -14,7 +14,8 @@ from edgekws.files import atomic_folder, atomic_write
 from edgekws.workspace import Run
 
 PREFERRED = ("small", "nano")  # the default model is the first of these that ships
-KEPT = ("float.keras", "history.csv", "qat_history.csv", "model_int8.tflite", "model_phone.tflite", "labels.txt")
+KEPT = ("float.keras", "history.csv", "qat_history.csv", "model_int8.tflite", "model_phone.tflite", "labels.txt",
+        "detector.json")  # fmt: skip
 
 
 def folders() -> dict[str, Path]:

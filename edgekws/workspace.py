@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekws import detector
 from edgekws import recipe as recipes
 from edgekws.corpus import Corpus
 from edgekws.errors import UserError
@@ -75,6 +76,14 @@ class Run:
     @property
     def robustness(self) -> Path:
         return self.folder / "robustness.json"
+
+    @property
+    def listening(self) -> Path:
+        return self.folder / "listening.json"
+
+    @property
+    def detector(self) -> Path:
+        return self.folder / detector.FILE
 
     @property
     def manifest(self) -> Path:

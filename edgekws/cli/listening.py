@@ -1,4 +1,4 @@
-"""Commands about sound that goes on: listen."""
+"""Commands about sound that goes on: listen, tune."""
 
 from __future__ import annotations
 
@@ -26,6 +26,33 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     listen.add_argument("--threshold", type=float, metavar="P", help="of every word, 0 to 1, in place of the model's")
     listen.add_argument("--json", action="store_true", help="one line of JSON an event")
+    tune = command(
+        "tune", _tune, "choose a run's detection thresholds, and measure misses and false accepts on long streams",
+        "edgekws tune runs/NAME --false-accepts-per-hour 0.5",
+    )  # fmt: skip
+    tune.add_argument("run", type=Path, metavar="RUN", help="a run folder that was checked")
+    tune.add_argument(
+        "--false-accepts-per-hour", type=float, default=0.5, metavar="N", dest="per_hour", help="at most (0.5)"
+    )
+    tune.add_argument(
+        "--hours", type=float, default=10.0, help="of sound without keywords, for tuning and again for testing (10)"
+    )
+    tune.add_argument("--data", metavar="DIR", help="where the recordings are now, if they have moved")
+
+
+def _tune(args: argparse.Namespace) -> int:
+    from convert import listening, pipeline
+    from edgekws import recipe, workspace
+
+    if not (0 < args.per_hour < 1e6 and 0.01 <= args.hours <= 1000):
+        raise UserError("false accepts an hour must be above 0, and hours from 0.01 to 1000")
+    run = workspace.load_run(args.run)
+    if args.data:
+        run = dataclasses.replace(run, recipe=recipe.replace(run.recipe, {"data.source": args.data}))
+    found = pipeline.tune(run, pipeline.load_corpus(run), args.per_hour, args.hours)
+    print("\n".join(listening.lines(found)))
+    print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")
+    return 0 if found["reached"] else 1
 
 
 def _listen(args: argparse.Namespace) -> int:

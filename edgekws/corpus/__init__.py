@@ -1,5 +1,6 @@
 """Recordings of words, wherever they come from: clips of one second with word, speaker and split."""
 
+import contextlib
 import difflib
 import functools
 from collections import Counter
@@ -17,7 +18,7 @@ from edgekws.files import cache_folder
 if TYPE_CHECKING:
     from edgekws.recipe import Recipe
 
-__all__ = ["SPLITS", "Clip", "Corpus", "Noise", "Preparation", "Rejection", "Split", "load", "of_recipe"]
+__all__ = ["SPLITS", "Clip", "Corpus", "Noise", "Preparation", "Rejection", "Split", "load", "of_recipe", "other_words"]
 
 SPLITS = ("training", "validation", "testing")
 UNKNOWN, SILENCE = "_unknown_", "_silence_"
@@ -191,6 +192,30 @@ def of_recipe(recipe: "Recipe", *, progress: bool = True) -> Corpus:
             f"data.held_out_noise: no noise {sorted(unknown)} in {loaded.source}; there are {sorted(known)}"
         )
     return loaded
+
+
+def other_words(recipe: "Recipe") -> Corpus | None:
+    """The words of the recipe's source that are not its own, with clips in every split; None where there are none.
+
+    Of the training clips there is one a word: it is the other splits that are asked for.
+    """
+    from edgekws.corpus import download, folder, store
+
+    data = recipe.data
+    if data.source == "espeak":
+        return None
+    if data.source in download.ARCHIVES:
+        place = download.fetch(download.ARCHIVES[data.source], cache_folder() / data.source)
+    else:
+        place = _folder(data.source)
+    selection = Selection(recipe.seed, 1, data.validation_percent, data.testing_percent)
+    names = []
+    for path in sorted(place.iterdir()):
+        if path.is_dir() and path.name not in data.words and not path.name.startswith((".", "_")):
+            with contextlib.suppress(UserError):
+                folder.plan(place, [path.name], selection)
+                names.append(path.name)
+    return store.prepare(folder.plan(place, names, selection), cache_folder()) if names else None
 
 
 def rejection_of(recipe: "Recipe") -> Rejection:

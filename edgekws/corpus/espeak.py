@@ -86,7 +86,7 @@ _TALK = 12  # sentences each of them says: about 30 s
 
 
 @dataclass(frozen=True)
-class _Utterance:
+class Utterance:
     """What the worker is asked to say, in the order of its protocol."""
 
     text: str
@@ -103,12 +103,9 @@ def plan(words: Sequence[str], selection: Selection) -> Plan:
     selection's seed; eSpeak itself never says a word twice alike.
     """
     seed, clips_per_word = selection.seed, selection.clips_per_word or CLIPS_PER_WORD
-    voices = {
-        split: [f"{accent}+{variant}" for variant in variants for accent in _ACCENTS.split()]
-        for split, variants in split_variants(selection).items()
-    }
+    voices = split_voices(selection)
     clips: list[Clip] = []
-    utterances: list[_Utterance] = []
+    utterances: list[Utterance] = []
     for split in SPLITS:
         for word in words:
             rng = random.Random(f"{seed} {split} {word}")
@@ -118,7 +115,7 @@ def plan(words: Sequence[str], selection: Selection) -> Plan:
                     order = rng.sample(voices[split], len(voices[split]))
                 voice = order[index % len(order)]
                 name = f"{word}/{voice}_nohash_{index // len(order)}.wav"
-                spoken.append((Clip(name, word, voice, split), _draw(rng, word + rng.choice(".?!,"), voice)))
+                spoken.append((Clip(name, word, voice, split), draw(rng, word + rng.choice(".?!,"), voice)))
             spoken.sort(key=lambda pair: pair[0].name)
             clips += [clip for clip, _ in spoken]
             utterances += [utterance for _, utterance in spoken]
@@ -166,13 +163,22 @@ def split_variants(selection: Selection) -> dict[str, list[str]]:
     return splits
 
 
-def _draw(rng: random.Random, text: str, voice: str) -> _Utterance:
-    return _Utterance(text, voice, rng.randint(125, 200), rng.randint(25, 75), rng.randint(30, 80))
+def split_voices(selection: Selection) -> dict[str, list[str]]:
+    """{split: voices}: every accent with every variant of the split."""
+    return {
+        split: [f"{accent}+{variant}" for variant in variants for accent in _ACCENTS.split()]
+        for split, variants in split_variants(selection).items()
+    }
 
 
-def _record_all(utterances: Sequence[_Utterance], seed: int) -> Iterator[tuple[np.ndarray, Preparation]]:
+def draw(rng: random.Random, text: str, voice: str) -> Utterance:
+    """The text by that voice, at a rate, pitch and range as people have."""
+    return Utterance(text, voice, rng.randint(125, 200), rng.randint(25, 75), rng.randint(30, 80))
+
+
+def _record_all(utterances: Sequence[Utterance], seed: int) -> Iterator[tuple[np.ndarray, Preparation]]:
     rng = np.random.default_rng(seed)
-    for word in _speak(utterances):
+    for word in speak(utterances):
         recording = acoustics.record(rng, word, CLIP_SAMPLES)
         long = len(word) > CLIP_SAMPLES
         done = Preparation(clips=1, resampled=1, padded=int(not long), cropped=int(long))
@@ -190,10 +196,10 @@ def _make_noise(words: Sequence[str], voices: Sequence[str], seed: int) -> Itera
     sentences = [text for text in _SENTENCES if not set(text.split()) & {word.lower() for word in words}]
     if not sentences:
         return
-    draw = random.Random(f"{seed} babble")
+    talk = random.Random(f"{seed} babble")
     for number in (1, 2):
-        talkers = draw.sample(voices, min(_TALKERS, len(voices)))
-        spoken = _speak([_draw(draw, draw.choice(sentences), voice) for voice in talkers for _ in range(_TALK)])
+        talkers = talk.sample(voices, min(_TALKERS, len(voices)))
+        spoken = speak([draw(talk, talk.choice(sentences), voice) for voice in talkers for _ in range(_TALK)])
         babble = np.zeros(_NOISE_SAMPLES, np.float32)
         for _ in talkers:
             speech = np.concatenate([next(spoken) for _ in range(_TALK)])[:_NOISE_SAMPLES]
@@ -209,7 +215,7 @@ def _to_int16(sound: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(sound * 32_768), -32_768, 32_767).astype(np.int16)
 
 
-def _speak(utterances: Iterable[_Utterance]) -> Iterator[np.ndarray]:
+def speak(utterances: Iterable[Utterance]) -> Iterator[np.ndarray]:
     """Each utterance by the worker: float32 (samples,) in [-1, 1] at 16 kHz, without silence before and after."""
     with tempfile.TemporaryFile("w+") as requests, tempfile.TemporaryFile("w+") as complaints:
         json.dump([astuple(utterance) for utterance in utterances], requests)
@@ -232,7 +238,7 @@ def _speak(utterances: Iterable[_Utterance]) -> Iterator[np.ndarray]:
                 worker.kill()
 
 
-def _why_silent(utterance: _Utterance, status: int, complaint: str) -> str:
+def _why_silent(utterance: Utterance, status: int, complaint: str) -> str:
     if status == 3 and complaint.strip():
         return f"eSpeak NG cannot speak: {complaint.strip().splitlines()[-1]}"
     return (

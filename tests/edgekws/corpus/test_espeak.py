@@ -126,7 +126,7 @@ def test_babble_says_none_of_the_words(monkeypatch):
         said.extend(utterance.text for utterance in utterances)
         yield from np.ones((len(utterances), 100), np.float32)
 
-    monkeypatch.setattr(espeak, "_speak", speak)
+    monkeypatch.setattr(espeak, "speak", speak)
     list(espeak._make_noise(("honey", "rain", "Music"), ["en+m1", "en+f1"], 0))
     assert said
     assert not {"honey", "rain", "music"} & set(" ".join(said).split())
@@ -146,7 +146,7 @@ def test_a_worker_that_fails_is_one_clear_error(tmp_path, monkeypatch, program, 
     (tmp_path / "worker.py").write_text(program)
     monkeypatch.setattr(espeak, "_WORKER", tmp_path / "worker.py")
     with pytest.raises(UserError, match=message):
-        list(espeak._speak([espeak._Utterance("cat", "en+m1", 170, 50, 50)]))
+        list(espeak.speak([espeak.Utterance("cat", "en+m1", 170, 50, 50)]))
 
 
 @pytest.mark.parametrize(
@@ -155,14 +155,14 @@ def test_a_worker_that_fails_is_one_clear_error(tmp_path, monkeypatch, program, 
 )
 def test_what_espeak_cannot_say(text, voice, message):
     with pytest.raises(UserError, match=message):
-        list(espeak._speak([espeak._Utterance(text, voice, 170, 50, 50)]))
+        list(espeak.speak([espeak.Utterance(text, voice, 170, 50, 50)]))
 
 
 def test_a_library_that_is_not_there(tmp_path, monkeypatch):
     (tmp_path / "espeakng_loader.py").write_text("def get_library_path(): return '/nowhere/libespeak-ng.so'")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(UserError, match=r"library cannot be loaded .*pip install --force-reinstall espeakng-loader"):
-        list(espeak._speak([espeak._Utterance("cat", "en+m1", 170, 50, 50)]))
+        list(espeak.speak([espeak.Utterance("cat", "en+m1", 170, 50, 50)]))
 
 
 def test_espeak_not_installed(monkeypatch):
@@ -175,9 +175,9 @@ def test_espeak_not_installed(monkeypatch):
 
 
 def test_rate_and_pitch_are_heard():
-    slow, fast = espeak._speak([espeak._Utterance("seven", "en+m1", rate, 50, 50) for rate in (110, 220)])
+    slow, fast = espeak.speak([espeak.Utterance("seven", "en+m1", rate, 50, 50) for rate in (110, 220)])
     assert len(slow) > 1.3 * len(fast)
-    low, high = espeak._speak([espeak._Utterance("seven", "en+m1", 170, pitch, 0) for pitch in (20, 80)])
+    low, high = espeak.speak([espeak.Utterance("seven", "en+m1", 170, pitch, 0) for pitch in (20, 80)])
     assert _pitch(high) > 1.3 * _pitch(low)
 
 
@@ -207,7 +207,7 @@ def test_no_worker_is_left_when_the_caller_stops(monkeypatch):
     workers = []
     popen = espeak.subprocess.Popen
     monkeypatch.setattr(espeak.subprocess, "Popen", lambda *a, **k: workers.append(popen(*a, **k)) or workers[-1])
-    words = espeak._speak([espeak._Utterance("seven", "en+m1", 170, 50, 50)] * 1000)
+    words = espeak.speak([espeak.Utterance("seven", "en+m1", 170, 50, 50)] * 1000)
     next(words)
     words.close()
     assert workers[0].poll() is not None

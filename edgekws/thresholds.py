@@ -1,0 +1,193 @@
+"""The detector on stored scores, for many thresholds at once: what they cost in misses and in false accepts.
+
+Scores are computed once; a sweep then gives the very events that ``edgekws.detector.Detector`` would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.detector import HYSTERESIS, NEVER, REFRACTORY_SECONDS, Settings
+from edgekws.trials import Spoken
+
+TOLERANCE = 3 * SAMPLE_RATE // 4  # a detection this near to a word's middle is of this word
+LEVELS = np.array([*range(80, 224, 16), *range(224, 248, 4), *range(248, NEVER)])  # thresholds that are tried
+AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55)
+_PRICES = np.geomspace(1e-4, 10, 40)  # share of the words missed that one false accept an hour is worth
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The scores of a stream, int8 (results, classes), and what was said in it."""
+
+    kind: str
+    snr_db: float | None
+    seconds: float
+    scores: np.ndarray
+    said: tuple[Spoken, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Detections of a sweep over K settings in one stream, in order of time: index of the result, settings, class."""
+
+    result: np.ndarray  # int64 (n,)
+    setting: np.ndarray  # int64 (n,)
+    word: np.ndarray  # int64 (n,)
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Counts over streams, for each of K settings."""
+
+    hits: np.ndarray  # (K, classes): words detected at least once
+    said: np.ndarray  # (classes,): words there were
+    doubles: np.ndarray  # (K,): words detected more than once
+    confused: np.ndarray  # (K,): detections of another word than was said
+    strays: np.ndarray  # (K, classes): detections where nothing of the set was said: in negatives, false accepts
+    delays: list[list[int]]  # for each of K, samples from a word's end to the end of the window that detected it
+
+    @property
+    def miss_rate(self) -> np.ndarray:
+        """(K,): share of all words that were missed."""
+        return 1 - self.hits.sum(1) / max(self.said.sum(), 1)
+
+
+def releases(thresholds: np.ndarray) -> np.ndarray:
+    """The releases that belong to thresholds of any shape."""
+    return np.maximum(thresholds - HYSTERESIS, 0)
+
+
+def sweep(scores: np.ndarray, settings: Settings, thresholds: np.ndarray) -> Events:
+    """Every event in scores (results, classes) for each row of ``thresholds`` (K, classes); the rest as in settings."""
+    sums = moving_sums(scores, settings.results)
+    best = sums.argmax(axis=1)
+    top = sums[np.arange(len(sums)), best]
+    over = thresholds.astype(np.int64) * settings.results
+    under = releases(thresholds).astype(np.int64) * settings.results
+    rows = np.arange(len(thresholds))
+    held = np.full(len(rows), -1)
+    run, quiet = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    candidate, previous = -1, -1
+    for t in np.flatnonzero(top >= over.min(axis=0)[best]).tolist():
+        if t > previous + 1:  # results in which no word was over any threshold
+            run[:] = 0
+            quiet = np.maximum(quiet - (t - previous - 1), 0)
+            low = sums[previous + 1 : t].min(axis=0)
+            held[(held >= 0) & (low[held] < under[rows, held])] = -1
+        word, previous = int(best[t]), t
+        held[(held >= 0) & (sums[t][held] < under[rows, held])] = -1
+        counts = (top[t] >= over[:, word]) & (held != word)
+        run = np.where(counts, run + 1 if word == candidate else 1, 0)
+        candidate = word
+        fired = (quiet == 0) & (run >= settings.minimum)
+        quiet = np.maximum(quiet - 1, 0)
+        if fired.any():
+            held[fired], quiet[fired], run[fired] = word, settings.refractory, 0
+            which = rows[fired]
+            found.append((np.full(len(which), t), which, np.full(len(which), word)))
+    parts = [np.concatenate(part) for part in zip(*found, strict=True)] or [np.zeros(0, np.int64)] * 3
+    return Events(*parts)
+
+
+def tally(streams: Sequence[Scored], labels: Sequence[str], settings: Settings, thresholds: np.ndarray) -> Tally:
+    """Sweep the streams and hold the events against what was said."""
+    count, classes = len(thresholds), len(labels)
+    hits, strays = np.zeros((count, classes), np.int64), np.zeros((count, classes), np.int64)
+    said, doubles, confused = np.zeros(classes, np.int64), np.zeros(count, np.int64), np.zeros(count, np.int64)
+    delays: list[list[int]] = [[] for _ in range(count)]
+    for stream in streams:
+        index = {word: i for i, word in enumerate(labels)}
+        keywords = [spoken for spoken in stream.said if spoken.word in index]
+        truth = np.array([index[spoken.word] for spoken in keywords], np.int64)
+        said += np.bincount(truth, minlength=classes)
+        events = sweep(stream.scores, settings, thresholds)
+        end = CLIP_SAMPLES + events.result * settings.hop
+        near, distance = nearest(np.array([spoken.middle for spoken in keywords]), end - settings.delay)
+        inside = distance <= TOLERANCE
+        right = inside & (truth[near] == events.word) if len(truth) else inside
+        np.add.at(confused, events.setting[inside & ~right], 1)
+        np.add.at(strays, (events.setting[~inside], events.word[~inside]), 1)
+        pairs = events.setting[right] * max(len(keywords), 1) + near[right]
+        unique, first, times = np.unique(pairs, return_index=True, return_counts=True)
+        of_setting, of_word = np.divmod(unique, max(len(keywords), 1))
+        np.add.at(hits, (of_setting, truth[of_word]), 1)
+        np.add.at(doubles, of_setting[times > 1], 1)
+        for k, word, at in zip(of_setting, of_word, end[right][first], strict=True):
+            delays[k].append(int(at) - keywords[word].end)
+    return Tally(hits, said, doubles, confused, strays, delays)
+
+
+def choose(
+    keywords: Sequence[Scored], negatives: Sequence[Scored], labels: Sequence[str], hop: int, per_hour: float
+) -> tuple[Settings, np.ndarray]:
+    """The settings that miss fewest words at up to ``per_hour`` false accepts, and the family (K, classes) they are of.
+
+    For each averaging time and minimum count, every word's misses and false accepts are counted at each of ``LEVELS``.
+    At one price of a false accept, the same for all words, each word has its best threshold: a family of thresholds,
+    one member a price, which is then swept as a whole. Where no member stays under ``per_hour``, the one with the
+    fewest false accepts is taken.
+    """
+    hours = sum(stream.seconds for stream in negatives) / 3600
+    rejects = np.array([label.startswith("_") for label in labels])
+    common = np.where(rejects, NEVER, LEVELS[:, None])
+    best: tuple[tuple[bool, float, float], Settings, np.ndarray] | None = None
+    for results in sorted({max(round(seconds * SAMPLE_RATE / hop), 1) for seconds in AVERAGED_SECONDS}):
+        for minimum in sorted({1, min(2, results)}):
+            base = _settings(common[0], results, minimum, hop)
+            heard, wrong = (tally(streams, labels, base, common) for streams in (keywords, negatives))
+            family = _family(heard, wrong, hours, rejects)
+            heard, wrong = (tally(streams, labels, base, family) for streams in (keywords, negatives))
+            rate = wrong.strays.sum(1) / hours
+            for k, row in enumerate(family):
+                kept = rate[k] <= per_hour
+                rank = (not kept, float(heard.miss_rate[k] if kept else rate[k]), float(rate[k]))
+                if best is None or rank < best[0]:
+                    best = rank, _settings(row, results, minimum, hop), family
+    assert best is not None
+    return best[1], best[2]
+
+
+def _family(heard: Tally, wrong: Tally, hours: float, rejects: np.ndarray) -> np.ndarray:
+    """(K, classes): for each price the level of each word at which misses and false accepts together cost least."""
+    missed = (heard.said - heard.hits) / max(heard.said.sum(), 1)
+    accepted = wrong.strays / hours
+    rows = []
+    for price in _PRICES:
+        cost = missed + price * accepted
+        highest = len(LEVELS) - 1 - cost[::-1].argmin(axis=0)  # of thresholds alike the highest
+        rows.append(np.where(rejects, NEVER, LEVELS[highest]))
+    return np.unique(np.array(rows), axis=0)
+
+
+def _settings(thresholds: np.ndarray, results: int, minimum: int, hop: int) -> Settings:
+    row = tuple(int(t) for t in thresholds)
+    refractory = round(REFRACTORY_SECONDS * SAMPLE_RATE / hop)
+    return Settings(row, tuple(int(r) for r in releases(thresholds)), results, minimum, refractory, hop)
+
+
+def with_row(settings: Settings, thresholds: np.ndarray) -> Settings:
+    """The same settings with other thresholds (classes,)."""
+    return replace(settings, thresholds=tuple(map(int, thresholds)), releases=tuple(map(int, releases(thresholds))))
+
+
+def moving_sums(scores: np.ndarray, results: int) -> np.ndarray:
+    """int64 (results, classes): of the last ``results`` scores, counted from 0 to 255; before the first they are 0."""
+    total = np.cumsum(scores.astype(np.int64) + 128, axis=0)
+    total[results:] -= total[:-results].copy()
+    return total
+
+
+def nearest(places: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each wanted place the index of the nearest of ``places``, which ascend, and how far it is."""
+    if not len(places):
+        return np.zeros(len(wanted), np.int64), np.full(len(wanted), np.iinfo(np.int64).max)
+    after = np.searchsorted(places, wanted).clip(1, len(places) - 1) if len(places) > 1 else np.zeros(len(wanted), int)
+    before = np.maximum(after - 1, 0)
+    near = np.where(np.abs(places[before] - wanted) <= np.abs(places[after] - wanted), before, after)
+    return near, np.abs(places[near] - wanted)

@@ -1,0 +1,227 @@
+"""Long streams in which it is known what is said and when: what a detector is tuned and measured on.
+
+Everything is drawn from one seed, made as it streams, and comes from one split: its clips, its voices of eSpeak, its
+noise (held-out noise where there is any: the first halves for validation, the second for testing) and noise by
+arithmetic. Only eSpeak's speech differs a little from one time to the next.
+
+keywords         every clip of the split in background noise at 20, 10, 5 or 0 dB, a word every 2.5 s; the ratio is of
+                 both powers over the clip's second, as in training
+noise            background noise alone, from -60 to -12 dB of full scale
+sentences        eSpeak's, of words that are not of the set, 0.3 to 2 s apart, in noise 5 to 30 dB under them
+unknown words    one every 2.5 s on average, in noise 0 to 30 dB under them: recorded words that are not of the set
+                 (where the source has any), the set's words played backwards, and words by eSpeak, as many of each
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.corpus import acoustics, espeak
+from edgekws.corpus.rejection import faded
+
+SNRS_DB = (20.0, 10.0, 5.0, 0.0)
+SHARES = {"noise": 0.5, "sentences": 0.25, "unknown words": 0.25}  # of the hours without keywords
+_LOT = 100  # utterances asked of eSpeak at once
+_NOISE_PIECE = 10 * SAMPLE_RATE
+_SOUND = (0.025, 0.975)  # shares of a clip's energy between which its word is taken to be
+
+_ADJECTIVES = "green quiet heavy early broken simple curious private golden modern bitter gentle purple distant"
+_NOUNS = (
+    "garden window river market teacher kitchen paper mountain doctor engine butter camera village pocket orange "
+    "summer table letter father bottle forest station sugar jacket minute guitar island butterfly bicycle computer"
+)
+_VERBS = "follows remembers carries paints visits covers answers watches pushes breaks brings finishes lifts"
+_PLACES = "behind under near beside after before against with"
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """Something said in a stream: a keyword, or in a stream without keywords the kind of what it is. In samples."""
+
+    word: str
+    start: int
+    middle: int  # where half of its energy has passed
+    end: int
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A stream: its blocks, int16 (n,), and what was said in those taken so far."""
+
+    kind: str
+    snr_db: float | None
+    blocks: Iterator[np.ndarray]
+    said: list[Spoken] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """What the streams of a split are made from."""
+
+    words: tuple[str, ...]  # the keywords
+    keywords: np.ndarray  # int16 (n, 16000)
+    labels: np.ndarray  # int64 (n,), indices of words
+    others: np.ndarray  # int16 (m, 16000): recorded words that are not of the set
+    noises: Sequence[np.ndarray]  # int16 each
+    voices: Sequence[str]  # of eSpeak
+
+
+def keywords(material: Material, snr_db: float, seed: int) -> Trial:
+    """Every clip once, in an order drawn by the seed; each block ends with the second of its clip."""
+    rng = np.random.default_rng([seed, 0, round(10 * snr_db) + 1000])
+    order = rng.permutation(len(material.labels))
+    sounds = ((material.words[material.labels[i]], faded(material.keywords[i])) for i in order)
+    said: list[Spoken] = []
+    blocks = _scene(rng, material, sounds, said, gap_s=(0.75, 2.25), snr_db=(snr_db, snr_db))
+    return Trial("keywords", snr_db, blocks, said)
+
+
+def negatives(material: Material, hours: float, seed: int) -> list[Trial]:
+    """Streams without keywords, ``hours`` in all."""
+    trials = []
+    for number, (kind, share) in enumerate(SHARES.items()):
+        rng, said = np.random.default_rng([seed, 1, number]), list[Spoken]()
+        if kind == "noise":
+            blocks = _noise_alone(rng, material)
+        elif kind == "sentences":
+            spoken = _sentences(rng, material, seed)
+            blocks = _scene(rng, material, spoken, said, gap_s=(0.3, 2.0), snr_db=(5.0, 30.0))
+        else:
+            unknown = _unknown(rng, material, seed)
+            blocks = _scene(rng, material, unknown, said, gap_s=(0.75, 2.25), snr_db=(0.0, 30.0))
+        trials.append(Trial(kind, None, _cut(blocks, round(hours * share * 3600 * SAMPLE_RATE)), said))
+    return trials
+
+
+def vocabulary(words: Sequence[str], candidates: str) -> list[str]:
+    """The candidates, separated by spaces, in which no word of the set is spelled."""
+    return [text for text in candidates.split() if not any(word.lower() in text for word in words)]
+
+
+def sentence(rng: random.Random, words: Sequence[str]) -> str:
+    """A sentence without any of the words."""
+    lists = (_ADJECTIVES, _NOUNS, _VERBS, _ADJECTIVES, _NOUNS, _PLACES, _NOUNS)
+    chosen = [rng.choice(vocabulary(words, candidates) or [""]) for candidates in lists]
+    return "the {} {} {} the {} {} {} the {}".format(*chosen)
+
+
+def _scene(
+    rng: np.random.Generator,
+    material: Material,
+    sounds: Iterator[tuple[str, np.ndarray]],
+    said: list[Spoken],
+    *,
+    gap_s: tuple[float, float],
+    snr_db: tuple[float, float],
+) -> Iterator[np.ndarray]:
+    """Sounds (what it is, float32 on the scale of int16) one after the other over noise that never stops."""
+    background, place, before = _background(rng, material.noises), 0, 0.0
+    for word, sound in sounds:
+        gap = int(rng.uniform(*gap_s) * SAMPLE_RATE)
+        noise = background(gap + len(sound))
+        ratio = 10 ** (-rng.uniform(*snr_db) / 20)
+        # recordings with pauses: their quiet seconds are not made loud without bound
+        level = _rms(sound) * ratio / max(_rms(noise[gap:]), 0.25)
+        noise[:gap] *= np.geomspace(before or level or 1.0, level or 1.0, gap, dtype=np.float32)
+        noise[gap:] *= level
+        noise[gap:] += sound
+        passed = np.cumsum(np.square(sound, dtype=np.float64))
+        start, middle, end = np.searchsorted(passed, [passed[-1] * share for share in (_SOUND[0], 0.5, _SOUND[1])])
+        first = place + gap
+        said.append(Spoken(word, first + int(start), first + int(middle), first + int(end)))
+        place, before = place + len(noise), level
+        yield _int16(noise)
+
+
+def _noise_alone(rng: np.random.Generator, material: Material) -> Iterator[np.ndarray]:
+    background, before = _background(rng, material.noises), 0.0
+    while True:
+        level = 32_768 * 10 ** (rng.uniform(-60, -12) / 20)
+        noise = background(_NOISE_PIECE)
+        noise[:SAMPLE_RATE] *= np.geomspace(before or level, level, SAMPLE_RATE, dtype=np.float32)
+        noise[SAMPLE_RATE:] *= level
+        before = level
+        yield _int16(noise)
+
+
+def _background(rng: np.random.Generator, recordings: Sequence[np.ndarray]) -> Callable[[int], np.ndarray]:
+    """Gives the next n samples of noise, float32 of RMS 1: pieces of the recordings, and of noise by arithmetic."""
+    usable = [noise for noise in recordings if len(noise) >= CLIP_SAMPLES]
+    waiting = np.zeros(0, np.float32)
+
+    def take(count: int) -> np.ndarray:
+        nonlocal waiting
+        while len(waiting) < count:
+            piece = _recorded(rng, usable) if usable and rng.random() < 2 / 3 else _arithmetic(rng)
+            waiting = np.concatenate([waiting, faded(piece / max(_rms(piece), 1e-6))])
+        taken, waiting = waiting[:count].copy(), waiting[count:]
+        return taken
+
+    return take
+
+
+def _recorded(rng: np.random.Generator, recordings: Sequence[np.ndarray]) -> np.ndarray:
+    noise = recordings[int(rng.integers(len(recordings)))]
+    start = rng.integers(len(noise) - CLIP_SAMPLES + 1)
+    return noise[start : start + _NOISE_PIECE].astype(np.float32)
+
+
+def _arithmetic(rng: np.random.Generator) -> np.ndarray:
+    kind = rng.integers(4)
+    if kind == 0:
+        return acoustics.hum(rng, _NOISE_PIECE, rng.choice([50, 60]))
+    if kind == 1:
+        return acoustics.clicks(rng, _NOISE_PIECE)
+    return acoustics.coloured_noise(rng, _NOISE_PIECE, rng.uniform(0, 2))
+
+
+def _sentences(rng: np.random.Generator, material: Material, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+    texts = random.Random(f"{seed} sentences")
+    for sound in _say(texts, rng, lambda: sentence(texts, material.words), material):
+        yield "sentence", sound
+
+
+def _unknown(rng: np.random.Generator, material: Material, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+    texts = random.Random(f"{seed} words")
+    listed = vocabulary(material.words, f"{_ADJECTIVES} {_NOUNS} {_VERBS}")
+    spoken = _say(texts, rng, lambda: texts.choice(listed) if listed else sentence(texts, material.words), material)
+    kinds = [*(["recorded word"] if len(material.others) else []), "word backwards", "spoken word"]
+    while True:
+        kind = kinds[rng.integers(len(kinds))]
+        if kind == "recorded word":
+            yield kind, faded(material.others[rng.integers(len(material.others))])
+        elif kind == "word backwards":
+            yield kind, faded(material.keywords[rng.integers(len(material.keywords))][::-1])
+        else:
+            yield kind, next(spoken)
+
+
+def _say(
+    texts: random.Random, rng: np.random.Generator, text: Callable[[], str], material: Material
+) -> Iterator[np.ndarray]:
+    """Without end, what ``text`` gives, by voices of the split, in rooms: float32 on the scale of int16."""
+    while True:
+        lot = [espeak.draw(texts, text() + ".", texts.choice(material.voices)) for _ in range(_LOT)]
+        for sound in espeak.speak(lot):
+            yield faded(acoustics.record(rng, sound, len(sound)) * 32_768)
+
+
+def _cut(blocks: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
+    for block in blocks:
+        if samples <= 0:
+            return
+        yield block[:samples]
+        samples -= len(block)
+
+
+def _rms(sound: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
+
+
+def _int16(sound: np.ndarray) -> np.ndarray:
+    return np.clip(np.rint(sound), -32_768, 32_767).astype(np.int16)
