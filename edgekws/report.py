@@ -51,9 +51,11 @@ def html(run: Run, clips: Corpus, figures: dict[str, Any]) -> str:
     conditions = figures.get("robustness", {}).get("conditions", [])
     worst = figures["robustness"]["worst_speakers"]["interval"] if conditions else []
     reached = [end for row in conditions for end in (*row["int8"]["interval"], row["float"]["accuracy"])]
+    listening = figures.get("listening")
     return _render(
         "report.html.j2",
         figures,
+        pictures=_listening_pictures(listening) if listening else None,
         robustness_axis=report_plots.axis([*reached, *worst], within=(0, 1)),
         accuracy_axis=report_plots.axis(np.ravel(list(figures["accuracy_interval"].values())).tolist(), within=(0, 1)),
         panels=panels,
@@ -61,6 +63,24 @@ def html(run: Run, clips: Corpus, figures: dict[str, Any]) -> str:
         mistakes=report_plots.mistakes(scores, clips.split("testing"), clips.words),
         recipe_toml=recipes.to_toml(run.recipe),
     )
+
+
+def _listening_pictures(found: dict[str, Any]) -> dict[str, Any]:
+    """Tradeoff of all words at each ratio, of each word at 10 dB, and the averages of the excerpt as paths."""
+    excerpt = found["excerpt"]
+    return {
+        "all": report_plots.tradeoff(
+            [(f"{curve['snr_db']:g} dB", curve["points"]) for curve in found["det"]], found["goal"]
+        ),
+        "words": {
+            word: report_plots.tradeoff([(word, points)], found["goal"])
+            for word, points in found["det_by_word"].items()
+        },
+        "averages": {
+            word: report_plots.over_time(excerpt["times"], values, excerpt["seconds"])
+            for word, values in excerpt["averages"].items()
+        },
+    }
 
 
 def model_card(figures: dict[str, Any]) -> str:
@@ -125,4 +145,6 @@ def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
     environment.filters |= {"percent": percent, "points": points, "count": count, "size": size, "ratio": ratio}
     builds = figures.get("engine", {}).get("builds", [])
     shared = {"command": COMMAND, "preparations": PREPARATIONS, "builds": builds, "confusions": confusions(figures)}
-    return environment.get_template(template).render({"robustness": None, "rejection": None} | figures | shared | more)
+    return environment.get_template(template).render(
+        {"robustness": None, "rejection": None, "listening": None} | figures | shared | more
+    )

@@ -109,6 +109,41 @@ def _across(index: int, count: int) -> float:
     return 100 * index / (count - 1) if count > 1 else 50.0
 
 
+@dataclass(frozen=True)
+class Tradeoff:
+    """Detection error tradeoff: the share of words missed over false accepts an hour, on a logarithmic axis."""
+
+    x: Axis  # its values are powers of ten
+    y: Axis
+    curves: tuple[Curve, ...]
+    goal: float  # where on x the false accepts are that were asked for
+
+    def at(self, per_hour: float) -> float:
+        """Where on x a number of false accepts an hour lies; none at all lies at the left end."""
+        return self.x.at(math.log10(per_hour)) if per_hour > 0 else 0.0
+
+
+def tradeoff(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], goal: float) -> Tradeoff:
+    """Named curves of points [false accepts an hour, share missed] as one picture."""
+    rates = [point[0] for _, points in curves for point in points if point[0] > 0] + [goal]
+    low, high = math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates)))
+    high = max(high, low + 1)
+    x = Axis(low, high, tuple(range(low, high + 1)), max(-low, 0))
+    y = axis([point[1] for _, points in curves for point in points] + [0.0], within=(0, 1))
+    drawn = Tradeoff(x, y, (), x.at(math.log10(goal)))
+    lines = []
+    for name, points in curves:
+        xy = [f"{drawn.at(rate):.2f} {100 - y.at(missed):.2f}" for rate, missed in points] or ["0 0"]
+        lines.append(Curve(name, "M" + "L".join(xy if len(xy) > 1 else xy * 2), points[-1][1] if points else 1.0))
+    return Tradeoff(x, y, tuple(lines), drawn.goal)
+
+
+def over_time(times: Sequence[float], values: Sequence[float], seconds: float) -> str:
+    """Values from 0 to 1 at these times as the ``d`` of an SVG path in a box of 100 by 100, ``seconds`` wide."""
+    xy = [f"{100 * min(t / seconds, 1):.2f} {100 - 100 * v:.1f}" for t, v in zip(times, values, strict=True)]
+    return "M" + "L".join(xy) if xy else "M0 100"
+
+
 def shades(matrix: Sequence[Sequence[int]]) -> list[list[float]]:
     """How dark each cell of a confusion matrix is, 0 to 100: its share of the row; off the diagonal, the cube root."""
     rows = []

@@ -33,6 +33,9 @@ def test_the_engine_gives_the_scores_of_every_window(artifact):
     golden = [tflm_reference.run(artifact.graph, window)[-1][0] for window in windows]
     for size in (977, 40_000):
         assert np.array_equal(pushed(host_engine.scorer(artifact), sound, size), golden)
+    assert len(pushed(scorer, sound, 977)) == len(golden)
+    scorer.reset()
+    assert np.array_equal(pushed(scorer, sound, 977), golden)
 
 
 def test_it_is_compiled_once(artifact, monkeypatch):

@@ -112,3 +112,13 @@ def test_rejection_is_counted_rule_by_rule():
     assert rejected["class _silence_ alone"] == [0, 1]
     assert rejected["classes _unknown_ and _silence_"] == rejected["threshold 0.9 of the best word"] == [1, 1]
     assert metrics.rejection(scores[:, :2], labels[:3] * 0, words[:2]) == {}
+
+
+@pytest.mark.parametrize(("count", "interval"), [(0, (0.0, 3.689)), (1, (0.0253, 5.572)), (10, (4.795, 18.390))])
+def test_poisson_intervals_are_garwoods(count, interval):
+    assert metrics.poisson_interval(count) == pytest.approx(interval, abs=0.001)
+
+
+def test_poisson_interval_of_a_large_count_is_nearly_normal():
+    low, high = metrics.poisson_interval(40_000)
+    assert (low, high) == pytest.approx((40_000 - 1.96 * 200, 40_000 + 1.96 * 200), abs=5)

@@ -252,3 +252,12 @@ def test_waveform_reaches_from_the_top_to_the_bottom_of_its_box():
     assert (min(heights), max(heights)) == (1.0, 99.0)
     assert len(heights) == 320
     assert "nan" not in report_plots.waveform(np.zeros(16_000, np.int16))
+
+
+def test_a_tradeoff_has_powers_of_ten_and_none_at_all_at_its_left_end():
+    picture = report_plots.tradeoff([("10 dB", [[0.0, 0.5], [0.5, 0.3], [40.0, 0.1]])], 0.5)
+    assert picture.x.ticks == (-1, 0, 1, 2)
+    assert picture.goal == picture.at(0.5) == pytest.approx(100 * (np.log10(0.5) + 1) / 3, abs=0.01)
+    assert picture.curves[0].path.startswith("M0.00 ")
+    assert picture.curves[0].path.count("L") == 2
+    assert report_plots.tradeoff([("one", [[0.0, 0.0]])], 1.0).curves[0].path.count("L") == 1

@@ -101,3 +101,17 @@ def test_unreadable_recordings_are_still_told(source, tmp_path):
     (source / "eight/speaker3_nohash_0.wav").write_bytes(b"no")
     with pytest.raises(UserError, match="speaker3"):
         load(source, tmp_path, ALL)
+
+
+def test_other_words_are_those_of_the_source_that_have_clips_in_every_split(source, tmp_path, monkeypatch, recordings):
+    monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
+    recordings("rare/speaker0_nohash_0.wav")
+    made = recipe.replace(recipe.Recipe(), {"data.source": str(source), "data.words": list(WORDS)})
+    found = corpus.other_words(made)
+    assert found.words == ("eight", "stop")
+    assert found.counts()["training"] == {"eight": 1, "stop": 1}
+    testing = {clip.speaker for clip in found.split("testing").clips}
+    assert testing == {clip.speaker for clip in load(source, tmp_path, None).split("testing").clips}
+    everything = recipe.replace(made, {"data.words": [*WORDS, "eight", "stop", "rare"]})
+    assert corpus.other_words(everything) is None
+    assert corpus.other_words(recipe.Recipe()) is None

@@ -1,0 +1,104 @@
+"""Tuning end to end on a model that was not trained: what is written, shown and used afterwards."""
+
+import json
+
+import finished_run
+import numpy as np
+import pytest
+from page_reader import page, words_of
+
+from convert import artifact, figures, listening, pipeline
+from edgekws import cli, detector, report, thresholds, workspace
+from edgekws.corpus import Noise
+from edgekws.errors import UserError
+from edgekws.thresholds import Scored
+
+WORDS = ("yes", "no", "_unknown_")
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """A checked run whose detector was tuned, its recordings, and the figures."""
+    folder, patch = tmp_path_factory.mktemp("a run"), pytest.MonkeyPatch()
+    patch.setenv("EDGEKWS_CACHE", str(folder / "cache"))
+    clips = finished_run.corpus(WORDS, per_split=4)
+    hiss = np.random.default_rng(1).integers(-900, 900, 40_000).astype(np.int16)
+    clips = clips.__class__(**(vars(clips) | {"noise": (Noise("hiss", hiss),)}))
+    run = finished_run.build(folder, clips, wrong=1, float_wrong=1)
+    run.labels.write_text("".join(f"{word}\n" for word in WORDS))
+    recipe_text = run.recipe_file.read_text().replace(', "_unknown_"]', "]")
+    run.recipe_file.write_text(recipe_text)
+    run = workspace.load_run(run.folder)
+    report.write(run, clips, figures.collect(run, clips, finished_run.ladder(run)))
+    found = pipeline.tune(run, clips, 0.5, 0.02)
+    patch.undo()
+    return run, clips, found
+
+
+def test_settings_and_figures_are_written_and_a_bundle_would_take_them(tuned):
+    run, _, found = tuned
+    settings = detector.read(run.detector, WORDS)
+    assert detector.to_json(settings, WORDS) == found["settings"]
+    assert settings.thresholds[2] == detector.NEVER
+    assert artifact.load(run.folder).detector == settings
+    assert workspace.damaged_files(run) == []
+    assert {"detector.json", "listening.json"} <= set(json.loads(run.manifest.read_text())["sha256"])
+    assert json.loads(run.report.read_text())["listening"] == json.loads(run.listening.read_text())["found"]
+
+
+def test_every_figure_is_of_the_streams_it_names(tuned):
+    _, _, found = tuned
+    for name in ("validation", "testing"):
+        one = found[name]
+        assert one["hours"] == pytest.approx(0.02, rel=1e-3)
+        assert sum(kind["false_accepts"] for kind in one["by_kind"]) == one["false_accepts"]
+        assert sum(one["by_word"].values()) == one["false_accepts"]
+        assert [row["total"] for row in one["misses"]] == [8] * 4  # the clips of _unknown_ are no keywords
+        assert one["interval"][0] <= one["per_hour"] <= one["interval"][1]
+    assert found["sliding"]["aligned"]["total"] == 8
+    assert [curve["snr_db"] for curve in found["det"]] == [20.0, 10.0, 5.0, 0.0]
+    for curve in found["det"]:
+        rates, missed = zip(*curve["points"], strict=True)
+        assert list(rates) == sorted(set(rates))
+        assert list(missed) == sorted(set(missed), reverse=True)
+    assert any("false accepts an hour" in line for line in listening.lines(found))
+
+
+def test_the_report_and_the_card_show_it_and_a_check_keeps_it(tuned):
+    run, _, found = tuned
+    text, card = words_of(page(run).text), (run.folder / "model_card.md").read_text()
+    assert "Misses over false accepts an hour" in text
+    assert f"false accepts an hour{found['validation']['per_hour']:.2f}" in text
+    assert f"**{found['testing']['per_hour']:.2f} false accepts an hour**" in card
+    assert "\n\n\n" not in card
+    assert pipeline._known(run, run.listening) == found
+    old = run.int8_model.read_bytes()
+    run.int8_model.write_bytes(old + b"\0")
+    assert pipeline._known(run, run.listening) is None  # of another model
+    run.int8_model.write_bytes(old)
+
+
+def test_a_mistaken_call_is_told(tuned, tmp_path, capsys):
+    run, clips, _ = tuned
+    assert cli.main(["tune", str(tmp_path)]) == 2
+    assert "no recipe.toml" in capsys.readouterr().err
+    assert cli.main(["tune", str(run.folder), "--false-accepts-per-hour", "0"]) == 2
+    assert "must be above 0" in capsys.readouterr().err
+    fresh = finished_run.build(tmp_path, clips)
+    with pytest.raises(UserError, match="report.json is missing; run 'edgekws check' first"):
+        pipeline.tune(fresh, clips, 0.5, 0.02)
+
+
+def test_false_accepts_are_laid_to_what_was_said():
+    labels = ("yes", "no")
+    scores = np.full((60, 2), -128, np.int8)
+    scores[20:24, 0] = 127
+    settings = thresholds.with_row(detector.default(labels, 2000), np.array([200, 200]))
+    middles = [16_000 + t * 2000 - settings.delay for t in (5, 23, 50)]
+    said = tuple(
+        thresholds.Spoken(kind, m - 3000, m, m + 3000) for kind, m in zip(("a", "b", "a"), middles, strict=True)
+    )
+    assert listening._during(Scored("unknown words", None, 8.0, scores, said), settings) == {
+        "a (2 said)": 0,
+        "b (1 said)": 1,
+    }
