@@ -4,10 +4,10 @@ import json
 import re
 import shutil
 import subprocess
-import threading
 
 import pytest
 import synthetic_tflite
+from serial_port import serial_lines
 
 from convert import bundle, emulation
 from convert.artifact import Artifact
@@ -26,22 +26,6 @@ needs_tools = pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulati
 def request_for(architecture, mode="window", kernels=None):
     content = synthetic_tflite.build(architecture, 4)
     return Request(Artifact.of(content, "test", ("a", "b", "c", "d"), "mu_law"), kernels, mode)
-
-
-def serial_lines(machine, image, seconds=120):
-    """What the image prints up to the verdict of its self-test."""
-    command = ["qemu-system-arm", "-M", machine, "-display", "none", "-monitor", "none", "-serial", "stdio"]
-    lines = []
-    with subprocess.Popen([*command, "-kernel", image], stdout=subprocess.PIPE, text=True) as machine_running:
-        deadline = threading.Timer(seconds, machine_running.kill)
-        deadline.start()
-        for line in machine_running.stdout:
-            lines.append(line.strip())
-            if line.startswith("self-test"):
-                break
-        machine_running.kill()
-        deadline.cancel()
-    return lines
 
 
 @needs_tools
