@@ -144,7 +144,14 @@ def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
     )
     environment.filters |= {"percent": percent, "points": points, "count": count, "size": size, "ratio": ratio}
     builds = figures.get("engine", {}).get("builds", [])
-    shared = {"command": COMMAND, "preparations": PREPARATIONS, "builds": builds, "confusions": confusions(figures)}
+    spoken = [word for word in figures["words"] if not word.startswith("_")]
+    shared = {
+        "spoken": spoken,
+        "command": COMMAND,
+        "preparations": PREPARATIONS,
+        "builds": builds,
+        "confusions": confusions(figures),
+    }
     return environment.get_template(template).render(
         {"robustness": None, "rejection": None, "listening": None} | figures | shared | more
     )
