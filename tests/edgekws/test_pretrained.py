@@ -7,7 +7,7 @@ import finished_run
 import pytest
 
 from convert import artifact, figures, pipeline, robustness
-from edgekws import cli, pretrained, recipe, report, workspace
+from edgekws import cli, corpus, detector, pretrained, recipe, report, workspace
 from edgekws.errors import UserError
 
 WORDS = ("yes", "no", "ünö")
@@ -85,7 +85,7 @@ def test_a_model_that_ships_is_checked_by_name(run, tmp_path, monkeypatch, capsy
     assert cli.main(["check", "mine"]) == 0
     assert "every file is as it was published" in capsys.readouterr().out
     others = dataclasses.replace(finished_run.corpus(WORDS), fingerprint="0" * 64)
-    monkeypatch.setattr(pipeline, "recordings", lambda recipe: others)
+    monkeypatch.setattr(corpus, "of_recipe", lambda recipe: others)
     monkeypatch.setattr(pipeline, "measure_robustness", lambda run, clips: {"asked": clips.fingerprint})
     monkeypatch.setattr(robustness, "lines", lambda found: [str(found)])
     assert cli.main(["check", "mine", "--robustness", "--data", "elsewhere"]) == 0
@@ -101,3 +101,11 @@ def test_a_model_that_ships_is_checked_by_name(run, tmp_path, monkeypatch, capsy
 @pytest.mark.parametrize("name", pretrained.folders())
 def test_what_ships_is_whole(name):
     assert workspace.damaged_files(workspace.load_run(pretrained.find(name))) == []
+
+
+def test_a_tuned_detector_is_published_with_the_model(run, tmp_path):
+    settings = detector.default(WORDS, 2160)
+    workspace.write_json(run.detector, detector.to_json(settings, WORDS))
+    folder = pretrained.publish(run, tmp_path / "pretrained" / "mine", source="words of mine")
+    assert artifact.load(folder).detector == settings
+    assert "detector.json" in json.loads((folder / "manifest.json").read_text())["sha256"]
