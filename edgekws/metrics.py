@@ -107,7 +107,7 @@ def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> d
     known = len(words) - len(others)
     spoken = labels < known
     alone = np.where(np.arange(len(words)) < known, scores, -1.0)
-    best = alone.max(axis=1)
+    share = alone.max(axis=1) / np.maximum(scores[:, :known].sum(axis=1), 1e-9)  # of the best word among the words
     ways = [("no rejection", alone)]
     if len(others) > 1:
         ways += [
@@ -117,8 +117,8 @@ def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> d
     ways.append((f"{'classes' if len(others) > 1 else 'class'} {' and '.join(words[i] for i in others)}", scores))
     for threshold in THRESHOLDS:
         # an extra column that wins where the best word is under the threshold
-        under = np.where(best < threshold, 2.0, -2.0)[:, None]
-        ways.append((f"threshold {threshold:g} of the best word", np.concatenate([alone, under], axis=1)))
+        under = np.where(share < threshold, 2.0, -2.0)[:, None]
+        ways.append((f"threshold {threshold:g} among the words", np.concatenate([alone, under], axis=1)))
     rules = []
     for title, ruled in ways:
         difference = paired_difference(ruled[spoken], alone[spoken], labels[spoken])
