@@ -23,7 +23,7 @@ from edgekws.audio import SAMPLE_RATE
 from edgekws.workspace import write_json
 
 CLIPS = 9  # silence, then eight of ever greater level
-KERNEL_VALUES = 4096  # at least so many of every stage alone: a wrong rounding shows in one of a thousand
+KERNEL_VALUES = 16384  # at least so many of every stage alone: a wrong rounding shows in one of a thousand
 ENGINE_FILES = ("edgekws_selftest.h", "edgekws_selftest.c")
 ALIGNMENT = 16  # bytes, of what a kernel writes
 
