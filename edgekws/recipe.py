@@ -49,6 +49,9 @@ class Data:
         "another; the other splits get their share",
         low=0,
     )
+    unknown_spoken: int = _key(
+        0, "training clips of _unknown_ by eSpeak: other words, pieces of sentences; others get their share", low=0
+    )
     silence: int = _key(0, "training clips of the class _silence_, noise at all levels; 0: no such class", low=0)
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
-from edgekws.corpus import acoustics, espeak
+from edgekws.corpus import acoustics, espeak, phrases
 from edgekws.corpus.rejection import faded
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
@@ -29,14 +29,6 @@ SHARES = {"noise": 0.5, "sentences": 0.25, "unknown words": 0.25}  # of the hour
 _LOT = 100  # utterances asked of eSpeak at once
 _NOISE_PIECE = 10 * SAMPLE_RATE
 _SOUND = (0.025, 0.975)  # shares of a clip's energy between which its word is taken to be
-
-_ADJECTIVES = "green quiet heavy early broken simple curious private golden modern bitter gentle purple distant"
-_NOUNS = (
-    "garden window river market teacher kitchen paper mountain doctor engine butter camera village pocket orange "
-    "summer table letter father bottle forest station sugar jacket minute guitar island butterfly bicycle computer"
-)
-_VERBS = "follows remembers carries paints visits covers answers watches pushes breaks brings finishes lifts"
-_PLACES = "behind under near beside after before against with"
 
 
 @dataclass(frozen=True)
@@ -96,18 +88,6 @@ def negatives(material: Material, hours: float, seed: int) -> list[Trial]:
             blocks = _scene(rng, material, unknown, said, gap_s=(0.75, 2.25), snr_db=(0.0, 30.0))
         trials.append(Trial(kind, None, _cut(blocks, round(hours * share * 3600 * SAMPLE_RATE)), said))
     return trials
-
-
-def vocabulary(words: Sequence[str], candidates: str) -> list[str]:
-    """The candidates, separated by spaces, in which no word of the set is spelled."""
-    return [text for text in candidates.split() if not any(word.lower() in text for word in words)]
-
-
-def sentence(rng: random.Random, words: Sequence[str]) -> str:
-    """A sentence without any of the words."""
-    lists = (_ADJECTIVES, _NOUNS, _VERBS, _ADJECTIVES, _NOUNS, _PLACES, _NOUNS)
-    chosen = [rng.choice(vocabulary(words, candidates) or [""]) for candidates in lists]
-    return "the {} {} {} the {} {} {} the {}".format(*chosen)
 
 
 def _scene(
@@ -182,14 +162,13 @@ def _arithmetic(rng: np.random.Generator) -> np.ndarray:
 
 def _sentences(rng: np.random.Generator, material: Material, seed: int) -> Iterator[tuple[str, np.ndarray]]:
     texts = random.Random(f"{seed} sentences")
-    for sound in _say(texts, rng, lambda: sentence(texts, material.words), material):
+    for sound in _say(texts, rng, lambda: phrases.sentence(texts, material.words), material):
         yield "sentence", sound
 
 
 def _unknown(rng: np.random.Generator, material: Material, seed: int) -> Iterator[tuple[str, np.ndarray]]:
     texts = random.Random(f"{seed} words")
-    listed = vocabulary(material.words, f"{_ADJECTIVES} {_NOUNS} {_VERBS}")
-    spoken = _say(texts, rng, lambda: texts.choice(listed) if listed else sentence(texts, material.words), material)
+    spoken = _say(texts, rng, lambda: phrases.word(texts, material.words), material)
     kinds = [*(["recorded word"] if len(material.others) else []), "word backwards", "spoken word"]
     while True:
         kind = kinds[rng.integers(len(kinds))]

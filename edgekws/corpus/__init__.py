@@ -77,13 +77,14 @@ class Rejection:
 
     unknown: tuple[str, ...] = ()  # other words of the source, all in one class
     unknown_made: int = 0  # training clips made from the words themselves: backwards, or across the border of two
+    unknown_spoken: int = 0  # training clips of other words and pieces of sentences by eSpeak
     silence: int = 0  # training clips of noise at all levels
     held_out_noise: tuple[str, ...] = ()  # of which no silence for training is made
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The classes there are, which follow the words in label order."""
-        unknown = (UNKNOWN,) if self.unknown or self.unknown_made else ()
+        unknown = (UNKNOWN,) if self.unknown or self.unknown_made or self.unknown_spoken else ()
         return (*unknown, *((SILENCE,) if self.silence else ()))
 
 
@@ -169,7 +170,7 @@ def load(
         except PermissionError as error:
             raise UserError(f"no permission to read {error.filename}") from None
     if wanted.labels:
-        plan = rejections.extend(plan, asked, wanted, seed)
+        plan = rejections.extend(plan, asked, wanted, selection)
     return store.prepare(plan, cache, progress=progress)
 
 
@@ -222,7 +223,8 @@ def rejection_of(recipe: "Recipe") -> Rejection:
     """What a recipe's classes _unknown_ and _silence_ hold."""
     data = recipe.data
     # what noise is held out changes the clips of silence alone
-    return Rejection(data.unknown, data.unknown_made, data.silence, data.held_out_noise if data.silence else ())
+    held_out = data.held_out_noise if data.silence else ()
+    return Rejection(data.unknown, data.unknown_made, data.unknown_spoken, data.silence, held_out)
 
 
 def _folder(source: str) -> Path:

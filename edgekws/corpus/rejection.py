@@ -2,13 +2,13 @@
 
 import random
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, replace
 
 import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, Preparation
-from edgekws.corpus import SILENCE, SPLITS, UNKNOWN, Clip, Noise, Rejection, acoustics
+from edgekws.corpus import SILENCE, SPLITS, UNKNOWN, Clip, Noise, Rejection, Selection, acoustics, espeak, phrases
 from edgekws.corpus.store import Plan
 
 _LEVELS_DB = (-66.0, -10.0)  # RMS of full scale: from the last bit to a loud room
@@ -16,20 +16,27 @@ _FADE = 160  # 10 ms
 _HALF = CLIP_SAMPLES // 2
 
 
-def extend(plan: Plan, words: Sequence[str], settings: Rejection, seed: int) -> Plan:
+def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Selection) -> Plan:
     """The plan of ``words`` and ``settings.unknown`` with these in one class, and with the made clips after them.
 
-    ``unknown_made`` and ``silence`` are clips of the training split; the others get as many for each of their clips.
+    ``unknown_made``, ``unknown_spoken`` and ``silence`` are clips of the training split; the others get as
+    many for each of their clips.
     """
+    seed = selection.seed
     recorded = tuple(replace(clip, word=UNKNOWN) if clip.word in settings.unknown else clip for clip in plan.clips)
     split = {name: [clip for clip in recorded if clip.split == name] for name in SPLITS}
     share = {name: len(clips) / max(len(split["training"]), 1) for name, clips in split.items()}
     drawn = {name: _draw(split[name], round(settings.unknown_made * share[name]), f"{seed} {name}") for name in SPLITS}
     silent = {name: round(settings.silence * share[name]) for name in SPLITS}
+    voices = espeak.split_voices(selection) if settings.unknown_spoken else {}
+    spoken = {
+        name: _utterances(words, name, round(settings.unknown_spoken * share[name]), voices, seed) for name in SPLITS
+    }
     clips: list[Clip] = []
     for name in SPLITS:
         made = [Clip(f"{UNKNOWN}/made_{i:05}", UNKNOWN, split[name][a].speaker, name) for i, (a, _) in
                 enumerate(drawn[name])]  # fmt: skip
+        made += [Clip(f"{UNKNOWN}/spoken_{i:05}", UNKNOWN, one.voice, name) for i, one in enumerate(spoken[name])]
         noise = [Clip(f"{SILENCE}/{name}_{i:05}", SILENCE, SILENCE, name) for i in range(silent[name])]
         clips += split[name] + made + noise
 
@@ -46,6 +53,8 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, seed: int) -> 
             for a, b in drawn[name]:
                 yield (backwards(kept[a]) if a == b else halves(kept[a], kept[b])), Preparation(clips=1)
             rng = np.random.default_rng([seed, 2, number])
+            for sound in espeak.speak(spoken[name]):
+                yield heard(rng, sound), Preparation(clips=1, resampled=1)
             for _ in range(silent[name]):
                 yield silence(rng, noise_of(name, noises, settings.held_out_noise)), Preparation(clips=1)
         yield from source  # nothing, but it tells here of recordings that could not be read
@@ -109,6 +118,22 @@ def silence(rng: np.random.Generator, noises: Sequence[np.ndarray]) -> np.ndarra
         sound = acoustics.coloured_noise(rng, CLIP_SAMPLES, rng.uniform(0, 2))
     level = 32_768 * 10 ** (rng.uniform(*_LEVELS_DB) / 20)
     return np.clip(np.rint(sound * level), -32_768, 32_767).astype(np.int16)
+
+
+def heard(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:
+    """Speech (n,) in a room, int16 (16000,): of what is longer than a second, any second."""
+    start = int(rng.integers(max(len(sound) - CLIP_SAMPLES, 0) + 1))
+    recording = acoustics.record(rng, sound[start : start + CLIP_SAMPLES], CLIP_SAMPLES)
+    return np.clip(np.rint(recording * 32_768), -32_768, 32_767).astype(np.int16)
+
+
+def _utterances(
+    words: Sequence[str], split: str, count: int, voices: Mapping[str, Sequence[str]], seed: int
+) -> list[espeak.Utterance]:
+    """Words and sentences by turns."""
+    rng, training = random.Random(f"{seed} {split} spoken"), split == "training"
+    texts = [(phrases.word, phrases.sentence)[i % 2](rng, words, training=training) for i in range(count)]
+    return [espeak.draw(rng, text + ".", rng.choice(voices[split])) for text in texts]
 
 
 def _draw(clips: Sequence[Clip], count: int, seed: str) -> list[tuple[int, int]]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgekws import corpus, recipe
-from edgekws.corpus import SILENCE, SPLITS, UNKNOWN, Noise, Rejection, rejection
+from edgekws.corpus import SILENCE, SPLITS, UNKNOWN, Noise, Rejection, Selection, espeak, rejection
 from edgekws.errors import UserError
 
 WORDS = ("yes", "no")
@@ -49,6 +49,18 @@ def test_made_clips_hold_only_their_own_splits_sound(source, tmp_path):
         backwards = [np.ascontiguousarray(split.samples[i][::-1]).tobytes() in sounds for i in made]
         assert backwards == [number % 2 == 0 for number in range(len(made))]
         assert {split.clips[i].speaker for i in made} <= speakers
+
+
+def test_spoken_clips_are_by_voices_of_their_split(speech, tmp_path):
+    loaded = load(speech, tmp_path, Rejection(unknown_spoken=12))
+    assert loaded.words == (*WORDS, UNKNOWN)
+    voices = espeak.split_voices(Selection())
+    for name in SPLITS:
+        split = loaded.split(name)
+        spoken = [i for i, clip in enumerate(split.clips) if clip.word == UNKNOWN]
+        assert spoken
+        assert all(split.clips[i].speaker in voices[name] for i in spoken)
+        assert all(np.abs(split.samples[i].astype(int)).max() > 1000 for i in spoken)
 
 
 def test_the_same_seed_gives_the_same_clips(source, tmp_path):
