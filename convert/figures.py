@@ -14,7 +14,7 @@ import numpy as np
 from convert import graph, parity
 from edgekws import __version__, metrics
 from edgekws import recipe as recipes
-from edgekws.corpus import Corpus
+from edgekws.corpus import SILENCE, Corpus
 from edgekws.workspace import Run
 
 PACKAGES = {
@@ -169,7 +169,9 @@ def _data(run: Run, clips: Corpus) -> dict[str, Any]:
         "licence": clips.licence,
         "counts": counts,
         "totals": {split: sum(words.values()) for split, words in counts.items()},
-        "speakers": {split: len({c.speaker for c in clips.split(split).clips}) for split in counts},
+        "speakers": {
+            split: len({c.speaker for c in clips.split(split).clips if c.word != SILENCE}) for split in counts
+        },
         "preparation": vars(clips.preparation),
         "noise": [noise.name for noise in clips.noise],
         "held_out_noise": list(run.recipe.data.held_out_noise),
