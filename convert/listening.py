@@ -33,7 +33,7 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> tuple[Settin
     count = sum(len(found.labels) for found in splits.values())
     total = 2 * 3600 * hours + 2.5 * count * len(trials.SNRS_DB)
     with progress_bar("listening", round(total), unit="s") as bar:
-        heard = {name: _Heard(found, scorer, hours, bar) for name, found in splits.items()}
+        heard = {name: _Heard(found, scorer, hours, bar, keep=name == "testing") for name, found in splits.items()}
     validation, testing = heard["validation"], heard["testing"]
     chosen, family = thresholds.choose(validation.keywords, validation.negatives, model.labels, scorer.hop, per_hour)
     found = {name: summary(chosen, model.labels, one.keywords, one.negatives) for name, one in heard.items()}
@@ -154,15 +154,14 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 class _Heard:
-    """The scored streams of a split, with the seconds of its clips as they are in the stream of 20 dB."""
+    """The scored streams of a split; with ``keep`` also the seconds of its clips as they are in the stream of 20 dB."""
 
-    def __init__(self, found: Material, scorer: Scorer, hours: float, bar: Any) -> None:
-        self._words = found.words
+    def __init__(self, found: Material, scorer: Scorer, hours: float, bar: Any, keep: bool) -> None:
         self._windows: list[np.ndarray] = []
         self._ends: list[int] = []
         self._opening: dict[float, np.ndarray] = {}
         self.keywords = [
-            self._score(trials.keywords(found, snr_db, SEED), scorer, bar, keep=snr_db == trials.SNRS_DB[0])
+            self._score(trials.keywords(found, snr_db, SEED), scorer, bar, keep and snr_db == trials.SNRS_DB[0])
             for snr_db in trials.SNRS_DB
         ]
         self.negatives = [self._score(trial, scorer, bar) for trial in trials.negatives(found, hours, SEED)]
