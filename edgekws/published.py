@@ -32,8 +32,8 @@ the report's; the good one shifts clips, changes their level and adds noise. {ru
 were run; an empty field was not. The report's split is not known, and may share speakers. `results.csv` has every run
 with its counts and the paired difference of int8 and float. A row of the good recipe is made again by
 `edgekws run NAME/recipe.toml --data FOLDER --set seed=SEED`, FOLDER being Speech Commands v0.01 and NAME a folder here;
-one of the plain recipe by `edgekws run edgekws/recipes/gsc16-plain.toml --data FOLDER`, with `--set model.architecture=...` and
-`--set model.dropout=...` for another row and column.
+one of the plain recipe by `edgekws run edgekws/recipes/gsc16-plain.toml --data FOLDER`, with
+`--set model.architecture=...` and `--set model.dropout=...` for another row and column.
 
 ![accuracy against multiply-accumulates]({macs})
 
