@@ -94,8 +94,7 @@ def _version(package: str) -> str:
 
 def _paired(difference: metrics.PairedDifference) -> dict[str, Any]:
     return {
-        "value": difference.value,
-        "interval": list(difference.interval),
+        **metrics.compared(difference),
         "only_int8_right": difference.only_a,
         "only_float_right": difference.only_b,
     }

@@ -202,7 +202,7 @@ class _Heard:
         }
         paired = metrics.paired_difference(scores["averaged"], scores["aligned"], truth)
         figures = {name: metrics.counted(metrics.accuracy(rows, truth)) for name, rows in scores.items()}
-        return figures | {"averaged_minus_aligned": {"value": paired.value, "interval": list(paired.interval)}}
+        return figures | {"averaged_minus_aligned": metrics.compared(paired)}
 
     def excerpt(self, settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
         """The first seconds of the testing stream at 10 dB: its outline, what is said, averages, detections."""

@@ -131,13 +131,13 @@ def measure(
                 "title": condition.title,
                 "int8": metrics.counted(metrics.accuracy(int8, labels)),
                 "float": metrics.counted(metrics.accuracy(real, labels)),
-                "int8_minus_float": _paired(metrics.paired_difference(int8, real, labels)),
+                "int8_minus_float": metrics.compared(metrics.paired_difference(int8, real, labels)),
                 "correct_by_word": np.bincount(labels[right], minlength=int8.shape[1]).tolist(),
             }
             if condition.kind == "level":
                 plain = float_scores(uncoded(changed, input_coding))
                 row["uncoded_float"] = metrics.counted(metrics.accuracy(plain, labels))
-                row["int8_minus_uncoded_float"] = _paired(metrics.paired_difference(int8, plain, labels))
+                row["int8_minus_uncoded_float"] = metrics.compared(metrics.paired_difference(int8, plain, labels))
             if not rows:
                 worst = worst_speakers(right, speakers)
                 by_word = np.bincount(labels, minlength=int8.shape[1]).tolist()
@@ -196,10 +196,6 @@ def _rms(samples: np.ndarray) -> np.ndarray:
 
 def _int16(samples: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(samples), -32_768, 32_767).astype(np.int16)
-
-
-def _paired(difference: metrics.PairedDifference) -> dict[str, Any]:
-    return {"value": difference.value, "interval": list(difference.interval)}
 
 
 def _text(facts: dict[str, Any]) -> str:

@@ -97,8 +97,9 @@ def find_device() -> Device:
 def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
     """One-second windows of the noises that the recipe does not hold out, int16 (windows, 16000)."""
     from edgekws import augment
+    from edgekws.corpus import rejection
 
-    return augment.noise_windows(n.samples for n in clips.noise if n.name not in recipe.data.held_out_noise)
+    return augment.noise_windows(rejection.noise_of("training", clips.noise, recipe.data.held_out_noise))
 
 
 def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device) -> tuple[Any, Any]:

@@ -129,7 +129,7 @@ def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> d
         rules.append({
             "title": title,
             "words": counted(accuracy(ruled[spoken], labels[spoken])),
-            "cost": {"value": difference.value, "interval": list(difference.interval)},
+            "cost": compared(difference),
             "rejected": {word: counted(p) for word, p in kept_quiet.items()},
         })  # fmt: skip
     return {"classes": [words[i] for i in others], "rules": rules}
@@ -138,6 +138,11 @@ def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> d
 def counted(p: Proportion) -> dict[str, Any]:
     """A proportion for report.json."""
     return {"accuracy": p.value, "interval": list(p.interval), "correct": p.correct, "total": p.total}
+
+
+def compared(difference: PairedDifference) -> dict[str, Any]:
+    """A paired difference for report.json."""
+    return {"value": difference.value, "interval": list(difference.interval)}
 
 
 def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
