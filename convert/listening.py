@@ -11,7 +11,7 @@ from convert import artifact, host_engine
 from convert.host_engine import Scorer
 from edgekws import corpus, detector, metrics, report_plots, thresholds, trials
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
-from edgekws.corpus import Corpus, Selection, espeak, rejection
+from edgekws.corpus import Corpus, Selection, espeak, rejection, rejects
 from edgekws.detector import Settings
 from edgekws.thresholds import Scored, Tally
 from edgekws.training import progress_bar
@@ -76,7 +76,7 @@ def summary(
     hours = sum(stream.seconds for stream in negatives) / 3600
     right = [(stream.snr_db, thresholds.tally([stream], labels, settings, row)) for stream in keywords]
     delays = [1000 * delay / SAMPLE_RATE for _, one in right for delay in one.delays[0]]
-    words = [i for i, label in enumerate(labels) if not label.startswith("_")]
+    words = [i for i, label in enumerate(labels) if not rejects(label)]
     return {
         **_rate(int(accepts.sum()), hours),
         "by_kind": [
@@ -114,14 +114,14 @@ def det(
     for stream in keywords:
         missed = thresholds.tally([stream], labels, settings, family).miss_rate
         curves.append({"snr_db": stream.snr_db, "points": _points(rate, missed)})
-    rejects = np.array([label.startswith("_") for label in labels])
-    common = np.where(rejects, detector.NEVER, thresholds.LEVELS[:, None])
+    rejected = np.array([rejects(label) for label in labels])
+    common = np.where(rejected, detector.NEVER, thresholds.LEVELS[:, None])
     wrong = thresholds.tally(negatives, labels, settings, common).strays / hours
     ten = thresholds.tally([s for s in keywords if s.snr_db == 10.0], labels, settings, common)
     by_word = {
         label: _points(wrong[:, i], 1 - ten.hits[:, i] / max(ten.said[i], 1))
         for i, label in enumerate(labels)
-        if not rejects[i]
+        if not rejected[i]
     }
     return {"det": curves, "det_by_word": by_word}
 

@@ -61,7 +61,7 @@ def _calibration_inputs(run: Run, clips: Corpus) -> np.ndarray:
 
 
 def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outcome:
-    """Fine-tune at a low rate, with the recipe's own augmentation."""
+    """Fine-tune at a low rate, with the recipe's own augmentation and label smoothing."""
     from edgekws.augment import Front
 
     recipe = run.recipe
@@ -79,14 +79,18 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outco
 
     learn, validate = clips.split("training"), clips.split("validation")
     size = recipe.training.batch_size
-    batches = training.batches(tf_keras, learn.samples, learn.labels, size, recipe.seed + 1, augmented)
+    classes, mixup = len(clips.words), recipe.augment.mixup
+    batches = training.batches(
+        tf_keras, learn.samples, learn.labels, classes, size, recipe.seed + 1, augmented, mixup=mixup
+    )
+    loss = tf_keras.losses.CategoricalCrossentropy(label_smoothing=recipe.training.label_smoothing)
     schedule = training.cosine_schedule(tf_keras, settings.learning_rate, settings.epochs, len(batches), 0.0)
-    model.compile(tf_keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(tf_keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
     return training.fit(
         tf_keras,
         model,
         batches,
-        training.batches(tf_keras, validate.samples, validate.labels, size, None, coded),
+        training.batches(tf_keras, validate.samples, validate.labels, classes, size, None, coded),
         epochs=settings.epochs,
         batch_size=size,
         patience=0,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edgekws import coding, metrics
-from edgekws.audio import SAMPLE_RATE
+from edgekws.audio import SAMPLE_RATE, to_int16
 from edgekws.training import progress_bar
 
 LEVELS_DB = (0.0, -24.0, -12.0, -6.0, 6.0, 12.0)
@@ -68,7 +68,7 @@ def conditions(*, noise: bool) -> tuple[Condition, ...]:
 
 def at_level(samples: np.ndarray, decibels: float) -> np.ndarray:
     """int16 samples louder or quieter, rounded and saturated."""
-    return _int16(samples * 10.0 ** (decibels / 20))
+    return to_int16(samples * 10.0 ** (decibels / 20), 1)
 
 
 def shifted(samples: np.ndarray, by: int) -> np.ndarray:
@@ -82,7 +82,7 @@ def with_noise(samples: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndar
     """int16 (n, length) plus noise (n, length); the ratio is of both powers over the whole second, as in training."""
     speech, level = (_rms(x) for x in (samples, noise))
     factor = speech / np.maximum(level, 1.0) * 10.0 ** (-snr_db / 20)
-    return _int16(samples + noise * factor)
+    return to_int16(samples + noise * factor, 1)
 
 
 def uncoded(samples: np.ndarray, input_coding: str) -> np.ndarray:
@@ -192,10 +192,6 @@ def _collapsed(row: dict[str, Any], recorded: dict[str, Any]) -> bool:
 
 def _rms(samples: np.ndarray) -> np.ndarray:
     return np.sqrt(np.mean(np.square(samples, dtype=np.float64), axis=1, keepdims=True))
-
-
-def _int16(samples: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(samples), -32_768, 32_767).astype(np.int16)
 
 
 def _text(facts: dict[str, Any]) -> str:

@@ -51,7 +51,12 @@ def read(path: str | Path) -> tuple[np.ndarray, Preparation]:
         raise UserError(f"{path} holds no samples; record it again or remove it")
     if not np.isfinite(samples).all():
         raise UserError(f"{path} holds samples that are not numbers (NaN or infinity); export it again or remove it")
-    return _to_int16(samples, rate)
+    return _converted(samples, rate)
+
+
+def to_int16(sound: np.ndarray, scale: float = _FULL_SCALE) -> np.ndarray:
+    """Sound times ``scale``, rounded and limited to 16 bits, int16 in the same shape."""
+    return np.clip(np.rint(sound * scale), -32_768, 32_767).astype(np.int16)
 
 
 def fit(samples: np.ndarray, length: int = CLIP_SAMPLES) -> np.ndarray:
@@ -69,7 +74,7 @@ def read_clip(path: str | Path) -> tuple[np.ndarray, Preparation]:
     return fit(samples), done + length
 
 
-def _to_int16(samples: np.ndarray, rate: int) -> tuple[np.ndarray, Preparation]:
+def _converted(samples: np.ndarray, rate: int) -> tuple[np.ndarray, Preparation]:
     """float32 (frames, channels) at `rate` to int16 (samples,) at 16 kHz."""
     channels = samples.shape[1]
     mono = samples[:, 0] if channels == 1 else samples.mean(axis=1)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.corpus import rejects
 from edgekws.errors import UserError
 
 NEVER = 256  # a threshold that no average reaches
@@ -56,7 +57,7 @@ class Settings:
 
 def default(labels: Sequence[str], hop: int) -> Settings:
     """Settings for scores every ``hop`` samples; a class whose label begins with _ is never detected."""
-    thresholds = tuple(NEVER if label.startswith("_") else THRESHOLD for label in labels)
+    thresholds = tuple(NEVER if rejects(label) else THRESHOLD for label in labels)
     results = max(round(AVERAGED_SECONDS * SAMPLE_RATE / hop), 1)
     return Settings(
         thresholds,

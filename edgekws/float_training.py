@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy as np
 from edgekws import catalogue, network, training, workspace
 from edgekws.corpus import Corpus
 from edgekws.errors import UserError
-from edgekws.files import atomic_write
+from edgekws.files import atomic_write, sha256
 from edgekws.recipe import Recipe
 from edgekws.workspace import Run
 
@@ -35,6 +37,7 @@ def train(run: Run, clips: Corpus) -> None:
 
     recipe = run.recipe
     device = find_device()
+    origin = _origin(recipe)
     if recipe.training.batch_size % device.count:
         raise UserError(
             f"training.batch_size must be a multiple of the {device.count} devices, got {recipe.training.batch_size}"
@@ -45,6 +48,8 @@ def train(run: Run, clips: Corpus) -> None:
     try:
         with device.scope:
             core, model = _compiled(keras, recipe, clips, device)
+            if origin:
+                _start_from(core, origin, clips.words)
             outcome = _fit(keras, run, clips, model, device.count)
     finally:
         keras.mixed_precision.set_global_policy("float32")
@@ -60,6 +65,8 @@ def train(run: Run, clips: Corpus) -> None:
         "best_epoch": outcome.best_epoch,
         "validation_accuracy": accuracy,
     }
+    if origin:
+        facts["started_from"] = {"run": origin.recipe.name, "float_model_sha256": sha256(origin.float_model)}
     run.write_record("train", facts)
     run.state("float.npz").unlink(missing_ok=True)
     print(f"float model: validation accuracy {accuracy:.4f} in epoch {outcome.best_epoch} of {len(outcome.history)}, "
@@ -102,6 +109,38 @@ def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
     return augment.noise_windows(rejection.noise_of("training", clips.noise, recipe.data.held_out_noise))
 
 
+def _origin(recipe: Recipe) -> Run | None:
+    """The run whose weights this training begins with; a UserError where its network is another."""
+    if not recipe.training.start_from:
+        return None
+    origin = workspace.load_run(Path(recipe.training.start_from).expanduser())
+    if not origin.float_model.exists():
+        raise UserError(
+            f"training.start_from: {origin.folder} has no {origin.float_model.name}; 'edgekws train' makes it"
+        )
+    for key in ("architecture", "batch_norm", "coding"):
+        ours, theirs = (getattr(one.model, key) for one in (recipe, origin.recipe))
+        if ours != theirs:
+            raise UserError(f"training.start_from: {origin.folder} has model.{key} = {theirs}, this recipe {ours}")
+    return origin
+
+
+def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
+    """Give the network the origin's weights; of the last layer those of the words that both know."""
+    source = load(origin.float_model)
+    theirs = json.loads(origin.corpus_file.read_text())["words"]
+    for layer in core.layers:
+        weights = source.get_layer(layer.name).get_weights()
+        if layer.name == "classes":
+            fresh = layer.get_weights()
+            for i, word in enumerate(words):
+                if word in theirs:
+                    for ours, known in zip(fresh, weights, strict=True):
+                        ours[..., i] = known[..., theirs.index(word)]
+            weights = fresh
+        layer.set_weights(weights)
+
+
 def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device) -> tuple[Any, Any]:
     """The network alone, and the model that is trained: int16 clips → front end → network."""
     from edgekws.augment import Front
@@ -119,7 +158,7 @@ def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device) -> tupl
     decay = settings.weight_decay
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=decay) if decay else keras.optimizers.Adam(schedule),
-        loss=training.cross_entropy(keras, len(clips.words), settings.label_smoothing),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
         metrics=["accuracy"],
         jit_compile=device.jit_compile,
     )
@@ -129,13 +168,16 @@ def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device) -> tupl
 def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int) -> training.Outcome:
     settings = run.recipe.training
     learn, validate = clips.split("training"), clips.split("validation")
+    size, classes = settings.batch_size, len(clips.words)
     return training.fit(
         keras,
         model,
-        training.batches(keras, learn.samples, learn.labels, settings.batch_size, run.recipe.seed),
-        training.batches(keras, validate.samples, validate.labels, settings.batch_size, None, devices=devices),
+        training.batches(
+            keras, learn.samples, learn.labels, classes, size, run.recipe.seed, mixup=run.recipe.augment.mixup
+        ),
+        training.batches(keras, validate.samples, validate.labels, classes, size, None, devices=devices),
         epochs=settings.epochs,
-        batch_size=settings.batch_size,
+        batch_size=size,
         patience=settings.patience,
         checkpoint=run.state("float.npz"),
         title="float",

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from edgekws.corpus import rejects
+
 Z95 = 1.959963984540054  # 97.5 % point of the normal distribution
 THRESHOLDS = (0.5, 0.7, 0.9)  # of the best word's probability, in place of a class that rejects
 
@@ -101,7 +103,7 @@ def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> d
     to choosing among the words alone), and how many of the others' clips are taken for no word. Scores are (n, classes)
     probabilities; empty where ``words`` holds no rejection class.
     """
-    others = [i for i, word in enumerate(words) if word.startswith("_")]
+    others = [i for i, word in enumerate(words) if rejects(word)]
     if not others:
         return {}
     known = len(words) - len(others)

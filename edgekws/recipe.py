@@ -75,6 +75,7 @@ class Augment:
     snr_db_low: float = _key(5.0, "lowest signal-to-noise ratio drawn, decibels", low=-20, high=60)
     snr_db_high: float = _key(30.0, "highest signal-to-noise ratio drawn, decibels", low=-20, high=60)
     speed_percent: float = _key(0.0, "largest change of speed up or down, pitch with it, percent", low=0, high=50)
+    mixup: float = _key(0.0, "alpha of mixup: two clips sound together, the target says how much; 0: no", low=0, high=8)
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,9 @@ class Training:
     warmup_epochs: float = _key(1.0, "epochs of linear warm-up", low=0)
     weight_decay: float = _key(0.0, "decoupled weight decay (AdamW); 0: plain Adam", low=0, high=1)
     label_smoothing: float = _key(0.0, "cross-entropy label smoothing", low=0, high=0.5)
+    start_from: str = _key(
+        "", "the folder of a trained run with the same network: its weights are the first; words it knows stay known"
+    )
     patience: int = _key(0, "stop after this many epochs without a better validation accuracy; 0: never", low=0)
     mixed_precision: str = _key("none", "compute type", choices=("none", "float16", "bfloat16"))
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgekws import recipe as recipes
 from edgekws import report_plots, workspace
-from edgekws.corpus import Corpus
+from edgekws.corpus import Corpus, rejects
 from edgekws.files import atomic_write
 from edgekws.workspace import Run
 
@@ -144,7 +144,7 @@ def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
     )
     environment.filters |= {"percent": percent, "points": points, "count": count, "size": size, "ratio": ratio}
     builds = figures.get("engine", {}).get("builds", [])
-    spoken = [word for word in figures["words"] if not word.startswith("_")]
+    spoken = [word for word in figures["words"] if not rejects(word)]
     shared = {
         "spoken": spoken,
         "command": COMMAND,

@@ -6,11 +6,12 @@ Scores are computed once; a sweep then gives the very events that ``edgekws.dete
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.corpus import rejects
 from edgekws.detector import HYSTERESIS, NEVER, REFRACTORY_SECONDS, Settings
 from edgekws.trials import Spoken
 
@@ -134,14 +135,14 @@ def choose(
     fewest false accepts is taken.
     """
     hours = sum(stream.seconds for stream in negatives) / 3600
-    rejects = np.array([label.startswith("_") for label in labels])
-    common = np.where(rejects, NEVER, LEVELS[:, None])
+    rejected = np.array([rejects(label) for label in labels])
+    common = np.where(rejected, NEVER, LEVELS[:, None])
     best: tuple[tuple[bool, float, float], Settings, np.ndarray] | None = None
     for results in sorted({max(round(seconds * SAMPLE_RATE / hop), 1) for seconds in AVERAGED_SECONDS}):
         for minimum in sorted({1, min(2, results)}):
             base = _settings(common[0], results, minimum, hop)
             heard, wrong = (tally(streams, labels, base, common) for streams in (keywords, negatives))
-            family = _family(heard, wrong, hours, rejects)
+            family = _family(heard, wrong, hours, rejected)
             heard, wrong = (tally(streams, labels, base, family) for streams in (keywords, negatives))
             rate = wrong.strays.sum(1) / hours
             for k, row in enumerate(family):
@@ -153,7 +154,7 @@ def choose(
     return best[1], best[2]
 
 
-def _family(heard: Tally, wrong: Tally, hours: float, rejects: np.ndarray) -> np.ndarray:
+def _family(heard: Tally, wrong: Tally, hours: float, rejected: np.ndarray) -> np.ndarray:
     """(K, classes): for each price the level of each word at which misses and false accepts together cost least."""
     missed = (heard.said - heard.hits) / max(heard.said.sum(), 1)
     accepted = wrong.strays / hours
@@ -161,7 +162,7 @@ def _family(heard: Tally, wrong: Tally, hours: float, rejects: np.ndarray) -> np
     for price in _PRICES:
         cost = missed + price * accepted
         highest = len(LEVELS) - 1 - cost[::-1].argmin(axis=0)  # of thresholds alike the highest
-        rows.append(np.where(rejects, NEVER, LEVELS[highest]))
+        rows.append(np.where(rejected, NEVER, LEVELS[highest]))
     return np.unique(np.array(rows), axis=0)
 
 
@@ -169,11 +170,6 @@ def _settings(thresholds: np.ndarray, results: int, minimum: int, hop: int) -> S
     row = tuple(int(t) for t in thresholds)
     refractory = round(REFRACTORY_SECONDS * SAMPLE_RATE / hop)
     return Settings(row, tuple(int(r) for r in releases(thresholds)), results, minimum, refractory, hop)
-
-
-def with_row(settings: Settings, thresholds: np.ndarray) -> Settings:
-    """The same settings with other thresholds (classes,)."""
-    return replace(settings, thresholds=tuple(map(int, thresholds)), releases=tuple(map(int, releases(thresholds))))
 
 
 def moving_sums(scores: np.ndarray, results: int) -> np.ndarray:

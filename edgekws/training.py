@@ -20,6 +20,7 @@ import numpy as np
 
 from edgekws.errors import UserError
 from edgekws.files import atomic_write
+from edgekws.mixup import mixed
 
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 Prepare = Callable[[np.ndarray, int, int], np.ndarray]
@@ -39,18 +40,22 @@ def batches(
     keras: Any,
     samples: np.ndarray,
     labels: np.ndarray,
+    classes: int,
     batch_size: int,
     seed: int | None,
     prepare: Prepare | None = None,
     devices: int = 1,
+    mixup: float = 0.0,
 ) -> Any:
     """A Keras dataset over int16 clips (n, 16000) and labels (n,): shuffled by ``seed`` and epoch, or in order (None).
 
+    The targets are float32 (batch, classes), 1 for the label; ``mixup`` is the alpha of ``edgekws.mixup``, 0 for none.
     ``prepare(clips, epoch, step)`` makes the network's input where the model does not do so itself. Every batch can be
     shared out evenly among ``devices``: in order, the last few clips beyond a multiple of them are left out.
     """
     if seed is None:
         labels = labels[: len(labels) - len(labels) % devices]
+    one_hot = np.eye(classes, dtype=np.float32)
     base = keras.utils.PyDataset if hasattr(keras.utils, "PyDataset") else keras.utils.Sequence
 
     class Batches(base):  # type: ignore[misc, valid-type]
@@ -63,8 +68,10 @@ def batches(
         def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
             order = self.order()[step * batch_size : (step + 1) * batch_size]
             chosen = np.sort(order) if isinstance(order, np.ndarray) else order
-            clips = np.asarray(samples[chosen])
-            return (prepare(clips, self.epoch, step) if prepare else clips), labels[chosen]
+            clips, targets = np.asarray(samples[chosen]), one_hot[labels[chosen]]
+            if mixup and seed is not None:
+                clips, targets = mixed(clips, targets, mixup, np.random.default_rng([seed, self.epoch, step]))
+            return (prepare(clips, self.epoch, step) if prepare else clips), targets
 
         def order(self) -> Any:
             if seed is None:
@@ -215,14 +222,6 @@ def history_csv(history: list[dict[str, float]]) -> str:
     writer.writeheader()
     writer.writerows(history)
     return out.getvalue()
-
-
-def cross_entropy(keras: Any, classes: int, smoothing: float) -> Any:
-    """The loss over integer labels (batch,) and probabilities (batch, classes), with label smoothing."""
-    if not smoothing:
-        return "sparse_categorical_crossentropy"
-    smoothed = keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
-    return lambda labels, scores: smoothed(keras.ops.one_hot(keras.ops.reshape(labels, (-1,)), classes), scores)
 
 
 def keep_freed_memory() -> None:

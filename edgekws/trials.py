@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, to_int16
 from edgekws.corpus import acoustics, espeak, phrases
 from edgekws.corpus.rejection import faded
 
@@ -115,7 +115,7 @@ def _scene(
         first = place + gap
         said.append(Spoken(word, first + int(start), first + int(middle), first + int(end)))
         place, before = place + len(noise), level
-        yield _int16(noise)
+        yield to_int16(noise, 1)
 
 
 def _noise_alone(rng: np.random.Generator, material: Material) -> Iterator[np.ndarray]:
@@ -126,7 +126,7 @@ def _noise_alone(rng: np.random.Generator, material: Material) -> Iterator[np.nd
         noise[:SAMPLE_RATE] *= np.geomspace(before or level, level, SAMPLE_RATE, dtype=np.float32)
         noise[SAMPLE_RATE:] *= level
         before = level
-        yield _int16(noise)
+        yield to_int16(noise, 1)
 
 
 def _background(rng: np.random.Generator, recordings: Sequence[np.ndarray]) -> Callable[[int], np.ndarray]:
@@ -200,7 +200,3 @@ def _cut(blocks: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
 
 def _rms(sound: np.ndarray) -> float:
     return float(np.sqrt(np.mean(np.square(sound, dtype=np.float64))))
-
-
-def _int16(sound: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(sound), -32_768, 32_767).astype(np.int16)

@@ -18,10 +18,27 @@ from edgekws.files import cache_folder
 if TYPE_CHECKING:
     from edgekws.recipe import Recipe
 
-__all__ = ["SPLITS", "Clip", "Corpus", "Noise", "Preparation", "Rejection", "Split", "load", "of_recipe", "other_words"]
+__all__ = [
+    "SPLITS",
+    "Clip",
+    "Corpus",
+    "Noise",
+    "Preparation",
+    "Rejection",
+    "Split",
+    "load",
+    "of_recipe",
+    "other_words",
+    "rejects",
+]
 
 SPLITS = ("training", "validation", "testing")
 UNKNOWN, SILENCE = "_unknown_", "_silence_"
+
+
+def rejects(label: str) -> bool:
+    """Whether a class is for what is no word of the set: a label that begins with _."""
+    return label.startswith("_")
 
 
 @dataclass(frozen=True)

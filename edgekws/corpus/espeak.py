@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation, to_int16
 from edgekws.corpus import SPLITS, Clip, Noise, Selection, acoustics
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError
@@ -182,7 +182,7 @@ def _record_all(utterances: Sequence[Utterance], seed: int) -> Iterator[tuple[np
         recording = acoustics.record(rng, word, CLIP_SAMPLES)
         long = len(word) > CLIP_SAMPLES
         done = Preparation(clips=1, resampled=1, padded=int(not long), cropped=int(long))
-        yield _to_int16(recording), done
+        yield to_int16(recording), done
 
 
 def _make_noise(words: Sequence[str], voices: Sequence[str], seed: int) -> Iterator[Noise]:
@@ -208,11 +208,7 @@ def _make_noise(words: Sequence[str], voices: Sequence[str], seed: int) -> Itera
 
 
 def _noise(name: str, sound: np.ndarray) -> Noise:
-    return Noise(f"_background_noise_/{name}.wav", _to_int16(sound * (0.5 / np.abs(sound).max())))
-
-
-def _to_int16(sound: np.ndarray) -> np.ndarray:
-    return np.clip(np.rint(sound * 32_768), -32_768, 32_767).astype(np.int16)
+    return Noise(f"_background_noise_/{name}.wav", to_int16(sound * (0.5 / np.abs(sound).max())))
 
 
 def speak(utterances: Iterable[Utterance]) -> Iterator[np.ndarray]:

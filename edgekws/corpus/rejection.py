@@ -7,7 +7,7 @@ from dataclasses import astuple, replace
 
 import numpy as np
 
-from edgekws.audio import CLIP_SAMPLES, Preparation
+from edgekws.audio import CLIP_SAMPLES, Preparation, to_int16
 from edgekws.corpus import SILENCE, SPLITS, UNKNOWN, Clip, Noise, Rejection, Selection, acoustics, espeak, phrases
 from edgekws.corpus.store import Plan
 
@@ -117,14 +117,14 @@ def silence(rng: np.random.Generator, noises: Sequence[np.ndarray]) -> np.ndarra
     else:
         sound = acoustics.coloured_noise(rng, CLIP_SAMPLES, rng.uniform(0, 2))
     level = 32_768 * 10 ** (rng.uniform(*_LEVELS_DB) / 20)
-    return np.clip(np.rint(sound * level), -32_768, 32_767).astype(np.int16)
+    return to_int16(sound, level)
 
 
 def heard(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:
     """Speech (n,) in a room, int16 (16000,): of what is longer than a second, any second."""
     start = int(rng.integers(max(len(sound) - CLIP_SAMPLES, 0) + 1))
     recording = acoustics.record(rng, sound[start : start + CLIP_SAMPLES], CLIP_SAMPLES)
-    return np.clip(np.rint(recording * 32_768), -32_768, 32_767).astype(np.int16)
+    return to_int16(recording)
 
 
 def _utterances(

@@ -1,6 +1,7 @@
 """Tuning end to end on a model that was not trained: what is written, shown and used afterwards."""
 
 import json
+from dataclasses import replace
 
 import finished_run
 import numpy as np
@@ -93,7 +94,7 @@ def test_false_accepts_are_laid_to_what_was_said():
     labels = ("yes", "no")
     scores = np.full((60, 2), -128, np.int8)
     scores[20:24, 0] = 127
-    settings = thresholds.with_row(detector.default(labels, 2000), np.array([200, 200]))
+    settings = replace(detector.default(labels, 2000), thresholds=(200, 200), releases=(149, 149))
     middles = [16_000 + t * 2000 - settings.delay for t in (5, 23, 50)]
     said = tuple(
         thresholds.Spoken(kind, m - 3000, m, m + 3000) for kind, m in zip(("a", "b", "a"), middles, strict=True)

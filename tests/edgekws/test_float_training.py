@@ -1,6 +1,7 @@
 """Float training of a run: mixed precision, and the noise that training may hear."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ import tone_corpus
 
 from edgekws import float_training, recipe, workspace
 from edgekws.corpus import load
+from edgekws.errors import UserError
+from edgekws.files import sha256
 
 
 @pytest.fixture(scope="module")
@@ -35,3 +38,45 @@ def test_held_out_noise_is_not_heard_in_training(clips):
     assert len(float_training.training_noise(made, clips)) > 0
     held = recipe.replace(made, {"data.held_out_noise": [noise.name for noise in clips.noise]})
     assert len(float_training.training_noise(held, clips)) == 0
+
+
+def trained(folder, clips, **changes):
+    made = recipe.replace(recipe.Recipe(), tone_corpus.recipe(folder, **changes))
+    run = workspace.open_run(folder, made)
+    workspace.begin(run, clips)
+    float_training.train(run, clips)
+    return run
+
+
+@pytest.mark.slow
+def test_a_training_starts_from_a_run_and_keeps_the_words_that_it_knew(clips, tmp_path):
+    first = trained(tmp_path / "first", clips, training__epochs=4)
+    words = ("high", "low", "other")  # another order, and one that the first does not know
+    relabelled = {"low": "low", "middle": "other", "high": "high"}
+    renamed = replace(clips, words=words, clips=tuple(replace(c, word=relabelled[c.word]) for c in clips.clips))
+    settings = {"training__epochs": 1, "training__learning_rate": 1e-8, "data__words": list(words)}
+    second = trained(tmp_path / "second", renamed, training__start_from=str(first.folder), **settings)
+    before, after = (float_training.load(run.float_model) for run in (first, second))
+    for layer in before.layers:
+        pairs = list(zip(layer.get_weights(), after.get_layer(layer.name).get_weights(), strict=True))
+        if layer.name == "classes":
+            pairs = [(a[..., [2, 0]], b[..., [0, 1]]) for a, b in pairs]  # high and low
+        if not layer.name.endswith("_bn"):  # whose moving averages go on with the data
+            for a, b in pairs:
+                np.testing.assert_allclose(a, b, atol=1e-5)
+    record = json.loads(second.record("train").read_text())
+    assert record["started_from"] == {"run": "tones", "float_model_sha256": sha256(first.float_model)}
+
+
+def test_a_start_from_what_cannot_be_one_is_told(clips, tmp_path):
+    with pytest.raises(UserError, match="no such run folder"):
+        trained(tmp_path / "a", clips, training__start_from=str(tmp_path / "none"))
+    made = recipe.replace(recipe.Recipe(), tone_corpus.recipe(tmp_path))
+    workspace.begin(untrained := workspace.open_run(tmp_path / "untrained", made), clips)
+    with pytest.raises(UserError, match="has no float.keras; 'edgekws train' makes it"):
+        trained(tmp_path / "b", clips, training__start_from=str(untrained.folder))
+    untrained.float_model.touch()
+    with pytest.raises(UserError, match="has model.architecture = nano, this recipe small"):
+        trained(tmp_path / "c", clips, training__start_from=str(untrained.folder), model__architecture="small")
+    with pytest.raises(UserError, match="has model.coding = linear, this recipe mu_law"):
+        trained(tmp_path / "d", clips, training__start_from=str(untrained.folder), model__coding="mu_law")

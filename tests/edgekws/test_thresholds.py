@@ -1,5 +1,7 @@
 """A sweep gives the detector's own events; what is counted of them; the thresholds that are chosen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +22,8 @@ def settings(results=2, minimum=2, refractory=3):
 
 
 def one_by_one(scores, base, row):
-    heard = Detector(thresholds.with_row(base, row))
+    thresholds_, releases = (tuple(map(int, values)) for values in (row, thresholds.releases(row)))
+    heard = Detector(replace(base, thresholds=thresholds_, releases=releases))
     found = [heard.push(s) for s in scores]
     return [(t, word) for t, word in enumerate(found) if word >= 0]
 

@@ -21,14 +21,14 @@ def model(epochs: int = 6, rate: float = 0.01):
     ]
     built = keras.Sequential([keras.Input((8,)), *layers])
     schedule = training.cosine_schedule(keras, rate, epochs, 6, 1.0)
-    built.compile(keras.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    built.compile(keras.optimizers.Adam(schedule), "categorical_crossentropy", metrics=["accuracy"])
     return built
 
 
 def fit(path, epochs=6, kill_after=None, identity="x", patience=0, built=None):
     built = built or model()
-    learn = training.batches(keras, SAMPLES, LABELS, 8, 5)
-    validate = training.batches(keras, SAMPLES, LABELS, 8, None)
+    learn = training.batches(keras, SAMPLES, LABELS, 2, 8, 5)
+    validate = training.batches(keras, SAMPLES, LABELS, 2, 8, None)
     if kill_after is not None:
         write = training._Progress.write
 
@@ -86,17 +86,17 @@ def test_a_loss_that_is_no_number_is_told(tmp_path):
 
 
 def test_order_depends_on_seed_and_epoch_alone():
-    a, b = (training.batches(keras, SAMPLES, LABELS, 8, 5) for _ in range(2))
+    a, b = (training.batches(keras, SAMPLES, LABELS, 2, 8, 5) for _ in range(2))
     np.testing.assert_array_equal(a[2][0], b[2][0])
     first = a[0][0]
     a.epoch = 1
     assert not np.array_equal(a[0][0], first)
     assert len(a) == 6  # the incomplete last batch is left out of training, not of validation
-    assert len(training.batches(keras, SAMPLES, LABELS, 8, None)) == 7
+    assert len(training.batches(keras, SAMPLES, LABELS, 2, 8, None)) == 7
 
 
 def test_batches_can_be_shared_out_among_devices():
-    shared = training.batches(keras, SAMPLES[:47], LABELS[:47], 8, None, devices=4)
+    shared = training.batches(keras, SAMPLES[:47], LABELS[:47], 2, 8, None, devices=4)
     assert [len(shared[i][1]) for i in range(len(shared))] == [8, 8, 8, 8, 8, 4]
 
 
@@ -106,7 +106,15 @@ def test_schedule_warms_up_and_falls_to_zero():
     np.testing.assert_allclose(rates, [0.0, 0.05, 0.1, 0.05, 0.0], atol=1e-6)
 
 
-def test_label_smoothing_against_the_formula():
-    scores = np.array([[0.7, 0.2, 0.1]], np.float32)
-    loss = training.cross_entropy(keras, 3, 0.3)(np.array([0]), scores)
-    np.testing.assert_allclose(loss, -(0.8 * np.log(0.7) + 0.1 * np.log(0.2) + 0.1 * np.log(0.1)), rtol=1e-5)
+def test_mixup_is_of_training_alone_and_the_same_again():
+    clips = (3000 * RNG.normal(size=(16, 16_000))).astype(np.int16)
+    labels = np.arange(16) % 4
+    mixed, again, plain = (training.batches(keras, clips, labels, 4, 8, 5, mixup=alpha) for alpha in (1.0, 1.0, 0.0))
+    np.testing.assert_array_equal(mixed[1][0], again[1][0])
+    np.testing.assert_array_equal(mixed[1][1], again[1][1])
+    assert not np.array_equal(mixed[1][0], plain[1][0])
+    assert set(np.unique(plain[1][1])) == {0, 1}
+    first = mixed[1][1]
+    again.epoch = 1
+    assert not np.array_equal(again[1][1], first)
+    np.testing.assert_array_equal(training.batches(keras, clips, labels, 4, 8, None, mixup=1.0)[0][0], clips[:8])

@@ -1,0 +1,25 @@
+"""Mixup of recordings: each clip of a batch sounds together with another one, and its target says how much."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgekws.audio import to_int16
+
+
+def mixed(
+    samples: np.ndarray, targets: np.ndarray, alpha: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """``s x1 + (1 - s) x2`` of clips int16 (batch, n) and of targets float32 (batch, classes), s from Beta(alpha, alpha).
+
+    Zhang et al., mixup (arXiv:1710.09412). As in Tokozume et al. (arXiv:1711.10282) the levels are evened out first, or
+    the louder recording would be all that is heard; the sum keeps the level of the first.
+    """
+    partner = rng.permutation(len(samples))
+    share = rng.beta(alpha, alpha, (len(samples), 1)).astype(np.float32)
+    share = np.maximum(share, 1 - share)
+    first = samples.astype(np.float32)
+    level = np.sqrt(np.mean(np.square(first), axis=1, keepdims=True)) + 1
+    sound = share * first + (1 - share) * (level / level[partner]) * first[partner]
+    scale = level / (np.sqrt(np.mean(np.square(sound), axis=1, keepdims=True)) + 1)
+    return to_int16(sound * scale, 1), share * targets + (1 - share) * targets[partner]
