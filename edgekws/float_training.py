@@ -37,7 +37,7 @@ def train(run: Run, clips: Corpus) -> None:
 
     recipe = run.recipe
     device = find_device()
-    origin = _origin(recipe)
+    origin, teacher = _other_run(recipe, "start_from"), _other_run(recipe, "teacher")
     if recipe.training.batch_size % device.count:
         raise UserError(
             f"training.batch_size must be a multiple of the {device.count} devices, got {recipe.training.batch_size}"
@@ -47,7 +47,7 @@ def train(run: Run, clips: Corpus) -> None:
         keras.mixed_precision.set_global_policy(f"mixed_{recipe.training.mixed_precision}")
     try:
         with device.scope:
-            core, model = _compiled(keras, recipe, clips, device)
+            core, model = _compiled(keras, recipe, clips, device, teacher)
             if origin:
                 _start_from(core, origin, clips.words)
             outcome = _fit(keras, run, clips, model, device.count)
@@ -65,8 +65,9 @@ def train(run: Run, clips: Corpus) -> None:
         "best_epoch": outcome.best_epoch,
         "validation_accuracy": accuracy,
     }
-    if origin:
-        facts["started_from"] = {"run": origin.recipe.name, "float_model_sha256": sha256(origin.float_model)}
+    for name, other in (("started_from", origin), ("taught_by", teacher)):
+        if other:
+            facts[name] = {"run": other.recipe.name, "float_model_sha256": sha256(other.float_model)}
     run.write_record("train", facts)
     run.state("float.npz").unlink(missing_ok=True)
     print(f"float model: validation accuracy {accuracy:.4f} in epoch {outcome.best_epoch} of {len(outcome.history)}, "
@@ -109,26 +110,29 @@ def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
     return augment.noise_windows(rejection.noise_of("training", clips.noise, recipe.data.held_out_noise))
 
 
-def _origin(recipe: Recipe) -> Run | None:
-    """The run whose weights this training begins with; a UserError where its network is another."""
-    if not recipe.training.start_from:
+def _other_run(recipe: Recipe, key: str) -> Run | None:
+    """The run that ``training.KEY`` names; a UserError where it is not trained or hears another coding."""
+    folder = getattr(recipe.training, key)
+    if not folder:
         return None
-    origin = workspace.load_run(Path(recipe.training.start_from).expanduser())
-    if not origin.float_model.exists():
-        raise UserError(
-            f"training.start_from: {origin.folder} has no {origin.float_model.name}; 'edgekws train' makes it"
-        )
-    for key in ("architecture", "batch_norm", "coding"):
-        ours, theirs = (getattr(one.model, key) for one in (recipe, origin.recipe))
+    other = workspace.load_run(Path(folder).expanduser())
+    if not other.float_model.exists():
+        raise UserError(f"training.{key}: {other.folder} has no {other.float_model.name}; 'edgekws train' makes it")
+    for name in ("architecture", "batch_norm", "coding") if key == "start_from" else ("coding",):
+        ours, theirs = (getattr(one.model, name) for one in (recipe, other.recipe))
         if ours != theirs:
-            raise UserError(f"training.start_from: {origin.folder} has model.{key} = {theirs}, this recipe {ours}")
-    return origin
+            raise UserError(f"training.{key}: {other.folder} has model.{name} = {theirs}, this recipe {ours}")
+    return other
+
+
+def _words(run: Run) -> list[str]:
+    return json.loads(run.corpus_file.read_text())["words"]
 
 
 def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
     """Give the network the origin's weights; of the last layer those of the words that both know."""
     source = load(origin.float_model)
-    theirs = json.loads(origin.corpus_file.read_text())["words"]
+    theirs = _words(origin)
     for layer in core.layers:
         weights = source.get_layer(layer.name).get_weights()
         if layer.name == "classes":
@@ -141,8 +145,26 @@ def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
         layer.set_weights(weights)
 
 
-def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device) -> tuple[Any, Any]:
+def _taught(teacher: Run, words: Sequence[str], heard: Any, scores: Any) -> Any:
+    """The scores (batch, classes), with what the teacher makes of the same sound added to the loss."""
+    import keras
+
+    from edgekws import distillation
+
+    theirs = _words(teacher)
+    if missing := [word for word in words if word not in theirs]:
+        raise UserError(f"training.teacher: {teacher.folder} does not know {', '.join(missing)}")
+    known = load(teacher.float_model)
+    model = keras.Model(known.inputs, known.outputs[0], name="teacher")  # a name that no other part has
+    model.trainable = False
+    return distillation.Lesson([theirs.index(word) for word in words], name="lesson")(
+        scores, model(heard, training=False)
+    )
+
+
+def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher: Run | None = None) -> tuple[Any, Any]:
     """The network alone, and the model that is trained: int16 clips → front end → network."""
+    from edgekws import distillation
     from edgekws.augment import Front
 
     settings = recipe.training
@@ -152,13 +174,17 @@ def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device) -> tupl
     )
     front = Front(recipe.augment, recipe.model.coding, training_noise(recipe, clips), recipe.seed, name="front")
     inputs = keras.Input((architecture.window,), dtype="int16")
-    model = keras.Model(inputs, core(front(inputs)))
+    scores = core(heard := front(inputs))
+    if teacher:
+        scores = _taught(teacher, clips.words, heard, scores)
+    model = keras.Model(inputs, scores)
     steps = max(len(clips.split("training").labels) // settings.batch_size, 1)
     schedule = training.cosine_schedule(keras, settings.learning_rate, settings.epochs, steps, settings.warmup_epochs)
     decay = settings.weight_decay
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=decay) if decay else keras.optimizers.Adam(schedule),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        loss_weights=1 - distillation.WEIGHT if teacher else None,
         metrics=["accuracy"],
         jit_compile=device.jit_compile,
     )

@@ -10,7 +10,7 @@ from edgekws.audio import to_int16
 def mixed(
     samples: np.ndarray, targets: np.ndarray, alpha: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``s x1 + (1 - s) x2`` of clips int16 (batch, n) and of targets float32 (batch, classes), s from Beta(alpha, alpha).
+    """``s x1 + (1 - s) x2`` of clips int16 (batch, n) and targets float32 (batch, classes), s of Beta(alpha, alpha).
 
     Zhang et al., mixup (arXiv:1710.09412). As in Tokozume et al. (arXiv:1711.10282) the levels are evened out first, or
     the louder recording would be all that is heard; the sum keeps the level of the first.

@@ -91,6 +91,9 @@ class Training:
     start_from: str = _key(
         "", "the folder of a trained run with the same network: its weights are the first; words it knows stay known"
     )
+    teacher: str = _key(
+        "", "the folder of a trained run that knows the words: the network learns from its scores too (distillation)"
+    )
     patience: int = _key(0, "stop after this many epochs without a better validation accuracy; 0: never", low=0)
     mixed_precision: str = _key("none", "compute type", choices=("none", "float16", "bfloat16"))
 

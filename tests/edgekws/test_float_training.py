@@ -80,3 +80,28 @@ def test_a_start_from_what_cannot_be_one_is_told(clips, tmp_path):
         trained(tmp_path / "c", clips, training__start_from=str(untrained.folder), model__architecture="small")
     with pytest.raises(UserError, match="has model.coding = linear, this recipe mu_law"):
         trained(tmp_path / "d", clips, training__start_from=str(untrained.folder), model__coding="mu_law")
+
+
+@pytest.mark.slow
+def test_a_teacher_is_learned_from_where_the_labels_say_nothing(clips, tmp_path, monkeypatch):
+    from edgekws import distillation
+
+    monkeypatch.setattr(distillation, "WEIGHT", 1.0)  # the labels have no part in it
+    teacher = trained(tmp_path / "teacher", clips, training__epochs=6)
+    turned = recipe.replace(recipe.Recipe(), tone_corpus.recipe(tmp_path, training__teacher=str(teacher.folder)))
+    run = workspace.open_run(tmp_path / "student", recipe.replace(turned, {"training.epochs": 6}))
+    workspace.begin(run, clips)
+    float_training.train(run, clips)
+    record = json.loads(run.record("train").read_text())
+    assert record["taught_by"] == {"run": "tones", "float_model_sha256": sha256(teacher.float_model)}
+    assert record["validation_accuracy"] > 0.6  # chance is a third
+    assert "teacher" not in [layer.name for layer in float_training.load(run.float_model).layers]
+
+
+def test_a_teacher_that_does_not_know_a_word_is_told(clips, tmp_path):
+    made = recipe.replace(recipe.Recipe(), tone_corpus.recipe(tmp_path))
+    workspace.begin(other := workspace.open_run(tmp_path / "other", made), clips)
+    other.float_model.touch()
+    renamed = replace(clips, words=("low", "middle", "higher"), fingerprint="other")
+    with pytest.raises(UserError, match="does not know higher"):
+        trained(tmp_path / "a", renamed, training__teacher=str(other.folder))

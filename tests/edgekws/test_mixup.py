@@ -21,7 +21,7 @@ def test_the_sound_holds_what_the_target_says_at_the_level_of_the_first():
     seen = 0
     for seed in range(8):
         sound, shares = mixed(clips, targets, 1.0, np.random.default_rng(seed))
-        assert sound.dtype == np.int16 and sound.shape == clips.shape
+        assert (sound.dtype, sound.shape) == (np.int16, clips.shape)
         np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-6)
         assert (shares[[0, 1], [0, 1]] >= 0.5).all()  # each keeps its own label in the majority
         for clip, share, level in zip(sound, shares, (8000, 100), strict=True):

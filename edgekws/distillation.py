@@ -1,0 +1,41 @@
+"""Distillation: a small network learns, besides the labels, what a larger one hears in the same sound."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+TEMPERATURE = 2.0
+WEIGHT = 0.5  # of the teacher's part in the loss; the labels have the rest
+_LEAST = 1e-7
+
+
+class Lesson(keras.layers.Layer):
+    """Passes the student's probabilities (batch, classes) on; in training adds the teacher's part to the loss.
+
+    Hinton et al. (arXiv:1503.02531): WEIGHT T**2 KL(teacher || student), both softened, p**(1/T) over its sum. The
+    teacher's columns are taken in the order of ``columns``, so that it may know more words, in another order.
+    """
+
+    def __init__(self, columns: Sequence[int], **kwargs: Any) -> None:
+        super().__init__(dtype="float32", **kwargs)
+        self.columns = list(columns)
+
+    def call(self, student: Any, teacher: Any, training: bool = False) -> Any:
+        if training:
+            ours = ops.log_softmax(_log(student) / TEMPERATURE)
+            wanted = ops.log_softmax(_log(ops.take(teacher, ops.array(self.columns), axis=1)) / TEMPERATURE)
+            wanted = ops.stop_gradient(wanted)
+            divergence = ops.sum(ops.exp(wanted) * (wanted - ours), axis=1)
+            self.add_loss(WEIGHT * TEMPERATURE**2 * ops.mean(divergence))
+        return student
+
+    def compute_output_shape(self, student_shape: tuple[Any, ...], teacher_shape: Any = None) -> tuple[Any, ...]:
+        return student_shape
+
+
+def _log(probabilities: Any) -> Any:
+    return ops.log(ops.maximum(ops.cast(probabilities, "float32"), _LEAST))
