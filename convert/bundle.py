@@ -19,7 +19,7 @@ from convert.targets import Request
 from convert.targets.templates import identifier
 from edgekws import __version__, detector
 from edgekws.errors import UserError
-from edgekws.files import atomic_folder, atomic_write, sha256
+from edgekws.files import atomic_folder, atomic_write, sha256, writing
 from edgekws.workspace import write_json
 
 MANIFEST = "manifest.json"
@@ -177,9 +177,10 @@ def _make_place(parent: Path) -> None:
     if parent.is_dir() and _is_bundle(parent):
         raise UserError(f"{parent} is a bundle itself; choose another place with --out")
     try:
-        parent.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise UserError(f"{parent} is or lies below a file; choose another place with --out") from None
+        with writing(parent):
+            parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise UserError(f"{parent} is a file; choose another place with --out") from None
 
 
 def _refuse_strangers(destination: Path) -> None:

@@ -38,7 +38,7 @@ def sha256(path: str | os.PathLike[str]) -> str:
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what a user can mend while `path` is written (full disk, no permission) into a UserError naming it."""
+    """Turn what a user can mend while `path` is written (full disk, no permission, no such place) into a UserError."""
     try:
         yield
     except OSError as error:
@@ -46,6 +46,8 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
             raise UserError(f"the disk is full: {path} could not be written; free some space and try again") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             raise UserError(f"no permission to write {path}; choose another place or mend its permissions") from error
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
+            raise UserError(f"{path} cannot be written ({error.strerror}); choose another place") from error
         raise
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -12,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from edgekws import catalogue, network, training, workspace
-from edgekws.corpus import Corpus
+from edgekws import catalogue, network, pretrained, training, workspace
+from edgekws.corpus import Corpus, rejection_of
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
 from edgekws.recipe import Recipe
@@ -115,7 +114,7 @@ def _other_run(recipe: Recipe, key: str) -> Run | None:
     folder = getattr(recipe.training, key)
     if not folder:
         return None
-    other = workspace.load_run(Path(folder).expanduser())
+    other = workspace.load_run(pretrained.resolve(Path(folder).expanduser()))
     if not other.float_model.exists():
         raise UserError(f"training.{key}: {other.folder} has no {other.float_model.name}; 'edgekws train' makes it")
     for name in ("architecture", "batch_norm", "coding") if key == "start_from" else ("coding",):
@@ -126,7 +125,8 @@ def _other_run(recipe: Recipe, key: str) -> Run | None:
 
 
 def _words(run: Run) -> list[str]:
-    return json.loads(run.corpus_file.read_text())["words"]
+    """The labels of a run, or of a model that ships."""
+    return [*run.recipe.data.words, *rejection_of(run.recipe).labels]
 
 
 def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:

@@ -89,10 +89,10 @@ class Training:
     weight_decay: float = _key(0.0, "decoupled weight decay (AdamW); 0: plain Adam", low=0, high=1)
     label_smoothing: float = _key(0.0, "cross-entropy label smoothing", low=0, high=0.5)
     start_from: str = _key(
-        "", "the folder of a trained run with the same network: its weights are the first; words it knows stay known"
+        "", "a run's folder or a model that ships, of the same network: its weights come first, of known words too"
     )
     teacher: str = _key(
-        "", "the folder of a trained run that knows the words: the network learns from its scores too (distillation)"
+        "", "a run's folder or a model that ships, which knows the words: its scores are learned too (distillation)"
     )
     patience: int = _key(0, "stop after this many epochs without a better validation accuracy; 0: never", low=0)
     mixed_precision: str = _key("none", "compute type", choices=("none", "float16", "bfloat16"))

@@ -63,9 +63,17 @@ def test_a_truly_full_device_is_a_user_error():
         file.write(b"0" * 100_000)
 
 
-def test_other_errors_are_not_blamed_on_the_disk(tmp_path):
-    with pytest.raises(FileNotFoundError):
+def test_a_place_that_cannot_be_is_told(tmp_path):
+    with pytest.raises(UserError, match="file cannot be written .*; choose another place"):
         files.atomic_write(tmp_path / "nowhere" / "file", "x")
+    (tmp_path / "taken").touch()
+    with pytest.raises(UserError, match="x cannot be written"), files.atomic_folder(tmp_path / "taken" / "y" / "x"):
+        pass
+
+
+def test_other_errors_are_not_blamed_on_the_place():
+    with pytest.raises(TimeoutError), files.writing("x"):
+        raise TimeoutError
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")

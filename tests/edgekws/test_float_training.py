@@ -105,3 +105,10 @@ def test_a_teacher_that_does_not_know_a_word_is_told(clips, tmp_path):
     renamed = replace(clips, words=("low", "middle", "higher"), fingerprint="other")
     with pytest.raises(UserError, match="does not know higher"):
         trained(tmp_path / "a", renamed, training__teacher=str(other.folder))
+
+
+def test_a_model_that_ships_can_be_the_start(tmp_path):
+    made = recipe.replace(recipe.Recipe(), {"training.start_from": "nano", "model.coding": "mu_law"})
+    origin = float_training._other_run(made, "start_from")
+    assert origin.folder.name == "nano"
+    assert len(float_training._words(origin)) == 16
