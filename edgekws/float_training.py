@@ -133,7 +133,7 @@ def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
     """Give the network the origin's weights; of the last layer those of the words that both know."""
     source = load(origin.float_model)
     theirs = _words(origin)
-    for layer in core.layers:
+    for layer in (layer for layer in core.layers if layer.weights):
         weights = source.get_layer(layer.name).get_weights()
         if layer.name == "classes":
             fresh = layer.get_weights()

@@ -54,7 +54,12 @@ def test_a_training_starts_from_a_run_and_keeps_the_words_that_it_knew(clips, tm
     words = ("high", "low", "other")  # another order, and one that the first does not know
     relabelled = {"low": "low", "middle": "other", "high": "high"}
     renamed = replace(clips, words=words, clips=tuple(replace(c, word=relabelled[c.word]) for c in clips.clips))
-    settings = {"training__epochs": 1, "training__learning_rate": 1e-8, "data__words": list(words)}
+    settings = {
+        "training__epochs": 1,
+        "training__learning_rate": 1e-8,
+        "data__words": list(words),
+        "model__dropout": 0.2,
+    }
     second = trained(tmp_path / "second", renamed, training__start_from=str(first.folder), **settings)
     before, after = (float_training.load(run.float_model) for run in (first, second))
     for layer in before.layers:
