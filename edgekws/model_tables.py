@@ -20,6 +20,14 @@ VARIANTS = {
 }
 
 
+def variant_words(column: str) -> str:
+    """A variant for people: do30_bn is DO .3+BN."""
+    if column in VARIANTS:
+        return VARIANTS[column]
+    dropout, *rest = column.split("_")
+    return "+".join([f"DO {float(dropout[2:]) / 100:g}".replace("0.", "."), *(part.upper() for part in rest)])
+
+
 def summary(entry: Entry) -> dict[str, Any]:
     """What ``edgekws models --json`` lists for an entry; activations are int8 bytes, costs are of one second."""
     architecture = entry.architecture

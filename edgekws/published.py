@@ -16,7 +16,7 @@ from pathlib import Path
 from edgekws import catalogue, scatter, workspace
 from edgekws.errors import UserError
 from edgekws.files import atomic_write
-from edgekws.model_tables import VARIANTS
+from edgekws.model_tables import VARIANTS, variant_words
 from edgekws.sweep import results, work
 from edgekws.sweep.results import Row
 
@@ -87,7 +87,7 @@ def markdown(rows: Sequence[Row]) -> str:
         reported = entry.reported_accuracy.get(variant)
         texts = [text for kind in ("plain", "good") for text in _accuracies(found[kind])]
         lines.append(
-            f"| {name} | {VARIANTS.get(variant, variant)} | {parameters:,} | {macs / 1e6:.1f} "
+            f"| {name} | {variant_words(variant)} | {parameters:,} | {macs / 1e6:.1f} "
             f"| {f'{reported:.4f}' if reported is not None else ''} | {' | '.join(texts)} |"
         )
     run = sum(any(cells[cell].values()) and cell[1] in catalogue.find(cell[0]).reported_accuracy for cell in listed)

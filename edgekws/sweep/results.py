@@ -22,22 +22,19 @@ COLUMNS = (
     *("float", "float_low", "float_high", "int8", "int8_low", "int8_high"),
     *("int8_minus_float", "int8_minus_float_low", "int8_minus_float_high", "report"),
 )
-VARIANTS = {0.0: "", 0.25: "do25", 0.5: "do50", 0.75: "do75"}
-
 Row = dict[str, str]
 
 
 def variant(recipe: Recipe) -> str:
-    """The report's column this recipe belongs to, e.g. none, do50, do50_bn; empty where it has none."""
-    if recipe.model.dropout not in VARIANTS:
-        return ""
-    parts = [VARIANTS[recipe.model.dropout], "bn" if recipe.model.batch_norm else ""]
-    return "_".join(filter(None, parts)) or "none"
+    """The report's column this recipe belongs to, e.g. none, do50, do50_bn; another dropout gives do30 or the like."""
+    dropout = f"do{100 * recipe.model.dropout:g}" if recipe.model.dropout else ""
+    return "_".join(filter(None, [dropout, "bn" if recipe.model.batch_norm else ""])) or "none"
 
 
 def augmented(recipe: Recipe) -> bool:
     """Whether training changed the clips at all; the report's did not."""
-    return any((recipe.augment.shift_ms, recipe.augment.gain_db, recipe.augment.noise_probability))
+    changes = recipe.augment
+    return any((changes.shift_ms, changes.gain_db, changes.noise_probability, changes.speed_percent, changes.mixup))
 
 
 def row(run: Run, ending: Ending | None) -> Row:

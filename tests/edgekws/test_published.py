@@ -9,8 +9,9 @@ import finished_run
 import pytest
 
 from convert import figures
-from edgekws import catalogue, cli, published, report, scatter, workspace
+from edgekws import catalogue, cli, published, recipe, report, scatter, workspace
 from edgekws.errors import UserError
+from edgekws.model_tables import variant_words
 from edgekws.sweep import results
 
 
@@ -133,3 +134,19 @@ def test_the_table_that_ships_is_that_of_its_results(tmp_path):
     published.make(tmp_path)
     for name in names:
         assert (tmp_path / name).read_bytes() == (shipped / name).read_bytes(), f"run 'edgekws tables {shipped}'"
+
+
+@pytest.mark.parametrize(
+    ("dropout", "batch_norm", "column", "words"),
+    [
+        (0.0, False, "none", "plain"),
+        (0.5, True, "do50_bn", "DO .5+BN"),
+        (0.25, False, "do25", "DO .25"),
+        (0.3, True, "do30_bn", "DO .3+BN"),
+        (0.3, False, "do30", "DO .3"),
+    ],
+)
+def test_a_variant_that_is_not_the_reports_has_a_name_too(dropout, batch_norm, column, words):
+    made = recipe.replace(recipe.Recipe(), {"model.dropout": dropout, "model.batch_norm": batch_norm})
+    assert results.variant(made) == column
+    assert variant_words(column) == words
