@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import shutil
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from edgekws.files import atomic_folder, atomic_write
 from edgekws.workspace import Run
 
 PREFERRED = ("small", "nano")  # the default model is the first of these that ships
+LISTENING = ("small-listen", *PREFERRED)  # the same for sound that goes on: one that knows other speech comes first
 KEPT = ("float.keras", "history.csv", "qat_history.csv", "model_int8.tflite", "model_phone.tflite", "labels.txt",
         "detector.json")  # fmt: skip
 
@@ -41,10 +43,10 @@ def resolve(text: str | Path) -> Path:
     return path if path.exists() else folders().get(str(text), path)
 
 
-def default() -> Path:
+def default(preferred: Sequence[str] = PREFERRED) -> Path:
     """The folder of the model that is used where none is named."""
     known = folders()
-    for name in PREFERRED:
+    for name in preferred:
         if name in known:
             return known[name]
     raise UserError("no pretrained model ships with this copy of edgekws; name a run folder")

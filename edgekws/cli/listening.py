@@ -61,7 +61,7 @@ def _listen(args: argparse.Namespace) -> int:
 
     if bool(args.files) == args.microphone:
         raise UserError("give recordings to listen to, or --microphone (and not both)")
-    model = artifact.load(Path(args.model) if args.model else pretrained.default())
+    model = artifact.load(Path(args.model) if args.model else pretrained.default(pretrained.LISTENING))
     failed = 0
     for path in args.files or [None]:
         scorer = host_engine.scorer(model)

@@ -68,6 +68,7 @@ def test_a_strange_folder_is_left_alone(run, tmp_path):
 def test_names_are_looked_up_where_no_path_is(run, tmp_path, monkeypatch):
     monkeypatch.setattr(pretrained, "folders", lambda: {"nano": run.folder})
     assert pretrained.resolve("nano") == run.folder == pretrained.default() == pretrained.find("nano")
+    assert pretrained.default(pretrained.LISTENING) == run.folder
     assert pretrained.resolve(tmp_path) == tmp_path
     assert artifact.load(pretrained.resolve("nano")).labels == WORDS
     with pytest.raises(UserError, match="did you mean nano"):
