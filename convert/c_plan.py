@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convert.c_kernels import Kernel, KernelSet, Stage
-from convert.c_quantization import Scaling, exponentials, scaling
+from convert.c_quantization import Scaling, exponentials, scaling, without_constant_channels
 from convert.c_schedule import Map, edge_frames, sliding_capacities, sliding_maps, window_capacities
 from convert.graph import Convolution, Dense, Graph, Layer, MaxPool, Softmax
 from edgekws.errors import UserError
@@ -212,10 +212,11 @@ def _stage(name: str, conv: Convolution, pool: MaxPool | None, lowest: int) -> S
         raise UserError(f"{name}: channels, taps, stride and pool must be at most {MAX_SIZE}")
     positions, outputs = conv.output.length, pool.output.length if pool else conv.output.length
     ends = [min((j + 1) * size - before, positions) for j in (0, outputs - 2, outputs - 1)]
+    weights, scaled = without_constant_channels(conv.weights, scaling(conv, name))
     return Stage(
         name,
-        conv.weights,
-        scaling(conv, name),
+        weights,
+        scaled,
         conv.input.zero_point,
         (lowest, 127),
         conv.stride,

@@ -75,6 +75,33 @@ def scaling(layer: Convolution | Dense, name: str) -> Scaling:
     return Scaling(wrapped, multiplier, shift, layer.output.zero_point, minimum)
 
 
+def without_constant_channels(weights: np.ndarray, scaling: Scaling) -> tuple[np.ndarray, Scaling]:
+    """Weights int8 (channels, taps, in) and scaling in which a channel that never changes has no weights, but a bias.
+
+    Weight decay leaves such channels, with scales that no fast kernel can requantize: one of them would send its whole
+    layer to the reference. Requantizing rounds monotonically, so equal outputs at both ends of the sum are a proof.
+    """
+    if not scaling.per_channel:
+        return weights, scaling
+    weights, bias = weights.copy(), scaling.bias.copy()
+    multiplier, shift = scaling.multiplier.copy(), scaling.shift.copy()
+    for channel, row in enumerate(weights.astype(np.int64)):
+        ends = (np.minimum(row * -128, row * 127).sum(), np.maximum(row * -128, row * 127).sum())
+        low, high = (_requantized(int(bias[channel] + end), channel, scaling) for end in ends)
+        if low == high:
+            # 2 d times one half is d
+            weights[channel], bias[channel] = 0, 2 * (low - scaling.zero_point)
+            multiplier[channel], shift[channel] = 2**30, 0
+    return weights, replace(scaling, bias=bias, multiplier=multiplier, shift=shift)
+
+
+def _requantized(total: int, channel: int, scaling: Scaling) -> int:
+    shift = int(scaling.shift[channel])
+    scaled = _high_multiply(total << max(shift, 0), int(scaling.multiplier[channel]))
+    scaled = _rounding_shift(scaled, max(-shift, 0)) + scaling.zero_point
+    return min(max(scaled, scaling.minimum), 127)
+
+
 def exponentials(softmax: Softmax) -> np.ndarray:
     """exp(-d * beta * scale) for d = 0, 1, ... as int32 of 31 fractional bits, up to the last that is not zero."""
     multiplier, shift = quantized_multiplier(min(softmax.beta * softmax.input.scale * 2**26, 2.0**31 - 1))

@@ -51,6 +51,30 @@ def test_shapes(shape, positions, kernels, tmp_path):
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
 
+def with_constant_channels(read):
+    """The second convolution with three channels that never change: at the bottom, at the zero point, and above it."""
+    layer = read.layers[1]
+    scales, bias, weights = layer.weight_scales.copy(), layer.bias.copy(), layer.weights.copy()
+    real = layer.input.scale * scales.astype(np.float64) / layer.output.scale
+    scales[[1, 5, 7]] = (scales * 2.0**-24 / real)[[1, 5, 7]]
+    bias[[1, 5, 7]] = -(2**28), 2**12, 40 * 2**24
+    layers = list(read.layers)
+    layers[1] = replace(layer, weight_scales=scales, bias=bias, weights=weights)
+    return replace(read, layers=tuple(layers))
+
+
+@pytest.mark.parametrize("kernels", ["portable", *SETS])
+def test_channels_that_never_change_do_not_slow_the_others(kernels, tmp_path):
+    read = with_constant_channels(graph.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=5)))
+    if kernels in SETS:
+        stage = c_plan.plan(read, SETS[kernels]).stages[1]
+        assert "portable" not in stage.kernel.function
+        assert not stage.stage.weights[[1, 5, 7]].any()
+        assert stage.stage.weights[[0, 2, 3, 4, 6]].any(axis=(1, 2)).all()
+    engine = host.build(read, tmp_path, kernels=kernels)
+    assert_equal_to_tflm(read, engine, clips(read.input.length))
+
+
 @pytest.mark.parametrize("kernels", SETS)
 @pytest.mark.parametrize("options", OPTIONS)
 def test_quantizations(options, kernels, tmp_path):
