@@ -114,14 +114,13 @@ def det(
     for stream in keywords:
         missed = thresholds.tally([stream], labels, settings, family).miss_rate
         curves.append({"snr_db": stream.snr_db, "points": _points(rate, missed)})
-    rejected = np.array([rejects(label) for label in labels])
-    common = np.where(rejected, detector.NEVER, thresholds.LEVELS[:, None])
+    common = thresholds.one_for_all(labels)
     wrong = thresholds.tally(negatives, labels, settings, common).strays / hours
     ten = thresholds.tally([s for s in keywords if s.snr_db == 10.0], labels, settings, common)
     by_word = {
         label: _points(wrong[:, i], 1 - ten.hits[:, i] / max(ten.said[i], 1))
         for i, label in enumerate(labels)
-        if not rejected[i]
+        if not rejects(label)
     }
     return {"det": curves, "det_by_word": by_word}
 

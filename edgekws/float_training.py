@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgekws import catalogue, network, pretrained, training, workspace
-from edgekws.corpus import Corpus, rejection_of
+from edgekws.corpus import Corpus, labels_of
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
 from edgekws.recipe import Recipe
@@ -124,34 +124,28 @@ def _other_run(recipe: Recipe, key: str) -> Run | None:
     return other
 
 
-def _words(run: Run) -> list[str]:
-    """The labels of a run, or of a model that ships."""
-    return [*run.recipe.data.words, *rejection_of(run.recipe).labels]
-
-
 def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
     """Give the network the origin's weights; of the last layer those of the words that both know."""
-    source = load(origin.float_model)
-    theirs = _words(origin)
-    for layer in (layer for layer in core.layers if layer.weights):
+    source, theirs = load(origin.float_model), labels_of(origin.recipe)
+    columns = [words.index(word) for word in theirs if word in words]
+    known = [i for i, word in enumerate(theirs) if word in words]
+    for layer in core.layers:
+        if not layer.weights:
+            continue
         weights = source.get_layer(layer.name).get_weights()
         if layer.name == "classes":
             fresh = layer.get_weights()
-            for i, word in enumerate(words):
-                if word in theirs:
-                    for ours, known in zip(fresh, weights, strict=True):
-                        ours[..., i] = known[..., theirs.index(word)]
+            for ours, trained in zip(fresh, weights, strict=True):
+                ours[..., columns] = trained[..., known]
             weights = fresh
         layer.set_weights(weights)
 
 
-def _taught(teacher: Run, words: Sequence[str], heard: Any, scores: Any) -> Any:
+def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: Any) -> Any:
     """The scores (batch, classes), with what the teacher makes of the same sound added to the loss."""
-    import keras
-
     from edgekws import distillation
 
-    theirs = _words(teacher)
+    theirs = labels_of(teacher.recipe)
     if missing := [word for word in words if word not in theirs]:
         raise UserError(f"training.teacher: {teacher.folder} does not know {', '.join(missing)}")
     known = load(teacher.float_model)
@@ -176,7 +170,7 @@ def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher
     inputs = keras.Input((architecture.window,), dtype="int16")
     scores = core(heard := front(inputs))
     if teacher:
-        scores = _taught(teacher, clips.words, heard, scores)
+        scores = _taught(keras, teacher, clips.words, heard, scores)
     model = keras.Model(inputs, scores)
     steps = max(len(clips.split("training").labels) // settings.batch_size, 1)
     schedule = training.cosine_schedule(keras, settings.learning_rate, settings.epochs, steps, settings.warmup_epochs)

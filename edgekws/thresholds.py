@@ -124,6 +124,11 @@ def tally(streams: Sequence[Scored], labels: Sequence[str], settings: Settings, 
     return Tally(hits, said, doubles, confused, strays, delays)
 
 
+def one_for_all(labels: Sequence[str]) -> np.ndarray:
+    """Thresholds (levels, classes): in each row one of ``LEVELS`` for all words, and none for what rejects."""
+    return np.where([rejects(label) for label in labels], NEVER, LEVELS[:, None])
+
+
 def choose(
     keywords: Sequence[Scored], negatives: Sequence[Scored], labels: Sequence[str], hop: int, per_hour: float
 ) -> tuple[Settings, np.ndarray]:
@@ -135,14 +140,13 @@ def choose(
     fewest false accepts is taken.
     """
     hours = sum(stream.seconds for stream in negatives) / 3600
-    rejected = np.array([rejects(label) for label in labels])
-    common = np.where(rejected, NEVER, LEVELS[:, None])
+    common = one_for_all(labels)
     best: tuple[tuple[bool, float, float], Settings, np.ndarray] | None = None
     for results in sorted({max(round(seconds * SAMPLE_RATE / hop), 1) for seconds in AVERAGED_SECONDS}):
         for minimum in sorted({1, min(2, results)}):
             base = _settings(common[0], results, minimum, hop)
             heard, wrong = (tally(streams, labels, base, common) for streams in (keywords, negatives))
-            family = _family(heard, wrong, hours, rejected)
+            family = _family(heard, wrong, hours, common)
             heard, wrong = (tally(streams, labels, base, family) for streams in (keywords, negatives))
             rate = wrong.strays.sum(1) / hours
             for k, row in enumerate(family):
@@ -154,7 +158,7 @@ def choose(
     return best[1], best[2]
 
 
-def _family(heard: Tally, wrong: Tally, hours: float, rejected: np.ndarray) -> np.ndarray:
+def _family(heard: Tally, wrong: Tally, hours: float, common: np.ndarray) -> np.ndarray:
     """(K, classes): for each price the level of each word at which misses and false accepts together cost least."""
     missed = (heard.said - heard.hits) / max(heard.said.sum(), 1)
     accepted = wrong.strays / hours
@@ -162,7 +166,7 @@ def _family(heard: Tally, wrong: Tally, hours: float, rejected: np.ndarray) -> n
     for price in _PRICES:
         cost = missed + price * accepted
         highest = len(LEVELS) - 1 - cost[::-1].argmin(axis=0)  # of thresholds alike the highest
-        rows.append(np.where(rejected, NEVER, LEVELS[highest]))
+        rows.append(common[highest, np.arange(len(highest))])
     return np.unique(np.array(rows), axis=0)
 
 

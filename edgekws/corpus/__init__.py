@@ -26,6 +26,7 @@ __all__ = [
     "Preparation",
     "Rejection",
     "Split",
+    "labels_of",
     "load",
     "of_recipe",
     "other_words",
@@ -242,6 +243,11 @@ def rejection_of(recipe: "Recipe") -> Rejection:
     # what noise is held out changes the clips of silence alone
     held_out = data.held_out_noise if data.silence else ()
     return Rejection(data.unknown, data.unknown_made, data.unknown_spoken, data.silence, held_out)
+
+
+def labels_of(recipe: "Recipe") -> tuple[str, ...]:
+    """The classes of a recipe in label order: its words, then what rejects."""
+    return (*recipe.data.words, *rejection_of(recipe).labels)
 
 
 def _folder(source: str) -> Path:

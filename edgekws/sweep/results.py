@@ -22,6 +22,7 @@ COLUMNS = (
     *("float", "float_low", "float_high", "int8", "int8_low", "int8_high"),
     *("int8_minus_float", "int8_minus_float_low", "int8_minus_float_high", "report"),
 )
+
 Row = dict[str, str]
 
 
@@ -41,7 +42,7 @@ def row(run: Run, ending: Ending | None) -> Row:
     """A run's row: what its records and its report say so far; the rest is empty."""
     recipe = run.recipe
     entry = catalogue.find(recipe.model.architecture)
-    classes = len(recipe.data.words) + len(corpus.rejection_of(recipe).labels)
+    classes = len(corpus.labels_of(recipe))
     column = variant(recipe)
     found: dict[str, object] = {
         "run": recipe.name,

@@ -8,7 +8,7 @@ import pytest
 import tone_corpus
 
 from edgekws import float_training, recipe, workspace
-from edgekws.corpus import load
+from edgekws.corpus import labels_of, load
 from edgekws.errors import UserError
 from edgekws.files import sha256
 
@@ -116,4 +116,12 @@ def test_a_model_that_ships_can_be_the_start(tmp_path):
     made = recipe.replace(recipe.Recipe(), {"training.start_from": "nano", "model.coding": "mu_law"})
     origin = float_training._other_run(made, "start_from")
     assert origin.folder.name == "nano"
-    assert len(float_training._words(origin)) == 16
+    assert len(labels_of(origin.recipe)) == 16
+
+
+def test_label_smoothing_against_the_formula(clips):
+    keras = pytest.importorskip("keras")
+    made = recipe.replace(recipe.Recipe(), {"training.label_smoothing": 0.3})
+    _, model = float_training._compiled(keras, made, clips, float_training.find_device())
+    loss = model.loss(np.eye(3, dtype=np.float32)[:1], np.array([[0.7, 0.2, 0.1]], np.float32))
+    np.testing.assert_allclose(loss, -(0.8 * np.log(0.7) + 0.1 * np.log(0.2) + 0.1 * np.log(0.1)), rtol=1e-5)

@@ -12,8 +12,6 @@ from edgekws import coding, pretrained
 
 NAMES = list(pretrained.folders())
 EMULATED = {"portable": "cortex-m0", "dsp": "cortex-m4", "dsp_fast": "cortex-m4", "mve": "cortex-m55"}
-
-
 MICROBIT_FLASH = 256 * 1024  # of the emulated Cortex-M0: larger models run the same kernels on a Cortex-M4
 
 
@@ -35,6 +33,7 @@ def test_on_emulated_cores(name, kernels, tmp_path):
     windows = selftest.make_clips(16_000)[3::2]
     codes = coding.encode(windows, shipped.coding)
     golden = [tflm_reference.run(shipped.graph, code)[-1][0] for code in codes]
-    roomy = len(shipped.content) < MICROBIT_FLASH
-    core = EMULATED[kernels] if roomy or EMULATED[kernels] != "cortex-m0" else "cortex-m4"
+    core = EMULATED[kernels]
+    if core == "cortex-m0" and len(shipped.content) >= MICROBIT_FLASH:
+        core = "cortex-m4"
     np.testing.assert_array_equal(emulation.measure(tmp_path, core, windows).scores, golden)
