@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws import catalogue, network, pretrained, training, workspace
+from edgekws import catalogue, fused_norm, network, pretrained, training, workspace
 from edgekws.corpus import Corpus, labels_of
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
@@ -55,7 +55,7 @@ def train(run: Run, clips: Corpus) -> None:
     model.set_weights(outcome.best)
     accuracy = outcome.history[outcome.best_epoch - 1]["val_accuracy"]
     atomic_write(run.history, training.history_csv(outcome.history))
-    workspace.save_keras(core, run.float_model)
+    workspace.save_keras(_plain(core, recipe, len(clips.words)), run.float_model)
     facts = {
         "device": device.words,
         "backend": keras.backend.backend(),
@@ -71,6 +71,14 @@ def train(run: Run, clips: Corpus) -> None:
     run.state("float.npz").unlink(missing_ok=True)
     print(f"float model: validation accuracy {accuracy:.4f} in epoch {outcome.best_epoch} of {len(outcome.history)}, "
           f"{outcome.clips_per_second:.0f} clips/s", flush=True)  # fmt: skip
+
+
+def _plain(core: Any, recipe: Recipe, classes: int) -> Any:
+    """The same network of Keras's own layers alone, so that any Keras loads the file."""
+    architecture, model = catalogue.find(recipe.model.architecture).architecture, recipe.model
+    plain = network.build(architecture, classes=classes, dropout=model.dropout, batch_norm=model.batch_norm)
+    plain.set_weights(core.get_weights())
+    return plain
 
 
 def load(path: Path) -> Any:
@@ -164,8 +172,14 @@ def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher
     settings = recipe.training
     architecture = catalogue.find(recipe.model.architecture).architecture
     core = network.build(
-        architecture, classes=len(clips.words), dropout=recipe.model.dropout, batch_norm=recipe.model.batch_norm
+        architecture,
+        classes=len(clips.words),
+        dropout=recipe.model.dropout,
+        batch_norm=recipe.model.batch_norm,
+        norm=fused_norm.layer(keras),
     )
+    if recipe.model.batch_norm:
+        fused_norm.without_bias(core)
     front = Front(recipe.augment, recipe.model.coding, training_noise(recipe, clips), recipe.seed, name="front")
     inputs = keras.Input((architecture.window,), dtype="int16")
     scores = core(heard := front(inputs))

@@ -13,16 +13,24 @@ BATCH_NORM_EPSILON = 1e-3
 
 
 def build(
-    architecture: Architecture, *, classes: int, dropout: float = 0.0, batch_norm: bool = False, keras: Any = None
+    architecture: Architecture,
+    *,
+    classes: int,
+    dropout: float = 0.0,
+    batch_norm: bool = False,
+    keras: Any = None,
+    norm: Any = None,
 ) -> Any:
     """The model: float32 (batch, 1, window, 1) in, softmax probabilities (batch, classes) out.
 
     ``keras`` is Keras 3 (default) or tf_keras; layer names are the architecture's, so weights move by name.
+    ``norm`` is the class that normalizes a batch, by default Keras's own; with any other the same weights fit.
     Without batch norm the ReLU stands inside the convolution: TFMOT quantizes the kernel only there.
     """
     if keras is None:
         keras = importlib.import_module("keras")
     layers = keras.layers
+    normalize = norm or layers.BatchNormalization
     inputs = x = keras.Input((1, architecture.window, 1), name="input")
     for i, block in enumerate(architecture.blocks):
         for j, conv in enumerate(block.convolutions):
@@ -37,7 +45,7 @@ def build(
                 name=name,
             )(x)
             if batch_norm:
-                x = layers.BatchNormalization(epsilon=BATCH_NORM_EPSILON, momentum=0.95, name=f"{name}_bn")(x)
+                x = normalize(epsilon=BATCH_NORM_EPSILON, momentum=0.95, name=f"{name}_bn")(x)
                 x = layers.ReLU(name=f"{name}_relu")(x)
         if block.pool:
             size = (1, block.pool.size)

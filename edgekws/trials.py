@@ -2,7 +2,8 @@
 
 Everything is drawn from one seed, made as it streams, and comes from one split: its clips, its voices of eSpeak, its
 noise (held-out noise where there is any: the first halves for validation, the second for testing) and noise by
-arithmetic. Only eSpeak's speech differs a little from one time to the next.
+arithmetic. What is recorded and is no keyword comes at a speed drawn each time, as hours repeat it. Only eSpeak's
+speech differs a little from one time to the next.
 
 keywords         every clip of the split in background noise at 20, 10, 5 or 0 dB, a word every 2.5 s; the ratio is of
                  both powers over the clip's second, as in training
@@ -28,6 +29,7 @@ SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 SHARES = {"noise": 0.5, "sentences": 0.25, "unknown words": 0.25}  # of the hours without keywords
 _LOT = 100  # utterances asked of eSpeak at once
 _NOISE_PIECE = 10 * SAMPLE_RATE
+_SPEED_PERCENT = 12.0  # at most, either way
 _SOUND = (0.025, 0.975)  # shares of a clip's energy between which its word is taken to be
 
 
@@ -148,7 +150,7 @@ def _background(rng: np.random.Generator, recordings: Sequence[np.ndarray]) -> C
 def _recorded(rng: np.random.Generator, recordings: Sequence[np.ndarray]) -> np.ndarray:
     noise = recordings[int(rng.integers(len(recordings)))]
     start = rng.integers(len(noise) - CLIP_SAMPLES + 1)
-    return noise[start : start + _NOISE_PIECE].astype(np.float32)
+    return acoustics.at_speed(rng, noise[start : start + _NOISE_PIECE], _SPEED_PERCENT)
 
 
 def _arithmetic(rng: np.random.Generator) -> np.ndarray:
@@ -173,11 +175,15 @@ def _unknown(rng: np.random.Generator, material: Material, seed: int) -> Iterato
     while True:
         kind = kinds[rng.integers(len(kinds))]
         if kind == "recorded word":
-            yield kind, faded(material.others[rng.integers(len(material.others))])
+            yield kind, faded(_again(rng, material.others))
         elif kind == "word backwards":
-            yield kind, faded(material.keywords[rng.integers(len(material.keywords))][::-1])
+            yield kind, faded(_again(rng, material.keywords)[::-1])
         else:
             yield kind, next(spoken)
+
+
+def _again(rng: np.random.Generator, clips: np.ndarray) -> np.ndarray:
+    return acoustics.at_speed(rng, clips[rng.integers(len(clips))], _SPEED_PERCENT)
 
 
 def _say(

@@ -49,6 +49,38 @@ def clicks(rng: np.random.Generator, length: int) -> np.ndarray:
     return sound.astype(np.float32)
 
 
+def calls(rng: np.random.Generator, length: int) -> np.ndarray:
+    """(length,) of animals, sirens and toys: some three calls in two seconds over quiet pink noise.
+
+    A call is a harmonic sound of 0.1 to 0.9 s whose pitch and one resonance glide; the end of the sound may cut it off.
+    """
+    sound = 0.02 * coloured_noise(rng, length, 1)
+    for start in rng.integers(0, length - SAMPLE_RATE // 10, size=max(3 * length // (2 * SAMPLE_RATE), 1)):
+        size = min(int(rng.uniform(0.1, 0.9) * SAMPLE_RATE), length - int(start))
+        pitch = np.exp(rng.uniform(np.log(150), np.log(1500))) * _glide(rng, size, 0.6, 1.7)
+        resonance, width = _glide(rng, size, 500, 4000), rng.uniform(0.3, 1.5)
+        phase = 2 * np.pi * np.cumsum(pitch) / SAMPLE_RATE
+        call = np.zeros(size)
+        for k in range(1, 13):
+            octaves = np.log2(k * pitch / resonance)
+            call += (k * pitch < 7000) * np.sin(k * phase) / (k * (1 + (octaves / width) ** 2))
+        call *= np.sin(np.pi * (np.arange(size) + 0.5) / size) ** rng.uniform(0.3, 2)
+        sound[start : start + size] += rng.uniform(0.2, 1) * call / max(np.abs(call).max(), 1e-6)
+    return sound.astype(np.float32)
+
+
+def _glide(rng: np.random.Generator, length: int, low: float, high: float) -> np.ndarray:
+    """(length,) that passes through three values from low to high, drawn evenly on a logarithmic scale."""
+    return np.interp(np.arange(length), np.linspace(0, length, 3), np.exp(rng.uniform(np.log(low), np.log(high), 3)))
+
+
+def at_speed(rng: np.random.Generator, sound: np.ndarray, percent: float) -> np.ndarray:
+    """(n,) played up to ``percent`` faster or slower, pitch with it, by linear interpolation, float32."""
+    speed = 1 + rng.uniform(-percent, percent) / 100
+    places = np.arange(0, len(sound) - 1, speed)
+    return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
+
+
 def record(rng: np.random.Generator, word: np.ndarray, length: int) -> np.ndarray:
     """A dry word (n,) as a recording (length,): in a room, through a microphone, at some level, place and noise.
 

@@ -13,6 +13,7 @@ from edgekws.corpus.store import Plan
 
 _LEVELS_DB = (-66.0, -10.0)  # RMS of full scale: from the last bit to a loud room
 _FADE = 160  # 10 ms
+_FORMAT = 2  # goes up whenever made clips would come out differently
 _HALF = CLIP_SAMPLES // 2
 
 
@@ -64,7 +65,7 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
         words=(*words, *settings.labels),
         clips=tuple(clips),
         recordings=recordings,
-        settings=[plan.settings, astuple(settings), seed],
+        settings=[plan.settings, astuple(settings), seed, _FORMAT],
     )
 
 
@@ -105,7 +106,7 @@ def faded(samples: np.ndarray) -> np.ndarray:
 
 
 def silence(rng: np.random.Generator, noises: Sequence[np.ndarray]) -> np.ndarray:
-    """A second without words, int16 (16000,): recorded or coloured noise at any level, or nothing at all."""
+    """A second without words, int16 (16000,): noise, recorded or by arithmetic, at any level, or nothing at all."""
     whole = [noise for noise in noises if len(noise) >= CLIP_SAMPLES]
     if rng.random() < 0.05:
         return np.zeros(CLIP_SAMPLES, np.int16)
@@ -113,9 +114,17 @@ def silence(rng: np.random.Generator, noises: Sequence[np.ndarray]) -> np.ndarra
         noise = whole[rng.integers(len(whole))]
         start = rng.integers(len(noise) - CLIP_SAMPLES + 1)
         sound = noise[start : start + CLIP_SAMPLES].astype(np.float32)
-        sound /= max(float(np.sqrt(np.mean(sound**2))), 1.0)
     else:
-        sound = acoustics.coloured_noise(rng, CLIP_SAMPLES, rng.uniform(0, 2))
+        kind = rng.integers(5)
+        if kind == 0:
+            sound = acoustics.hum(rng, CLIP_SAMPLES, rng.choice([50, 60]))
+        elif kind == 1:
+            sound = acoustics.clicks(rng, CLIP_SAMPLES)
+        elif kind == 2:
+            sound = acoustics.coloured_noise(rng, CLIP_SAMPLES, rng.uniform(0, 2))
+        else:
+            sound = acoustics.calls(rng, CLIP_SAMPLES)
+    sound /= max(float(np.sqrt(np.mean(sound**2))), 1e-6)
     level = 32_768 * 10 ** (rng.uniform(*_LEVELS_DB) / 20)
     return to_int16(sound, level)
 

@@ -70,3 +70,12 @@ def test_negatives_are_as_long_as_asked_for_and_hold_every_kind(material):
     assert found["unknown words"][1] == {"recorded word", "word backwards", "spoken word"}
     levels = [20 * np.log10(np.std(part) / 32_768 + 1e-9) for part in np.split(found["noise"][0][:800_000], 10)]
     assert max(levels) - min(levels) > 6
+
+
+def test_a_recording_that_is_no_keyword_is_never_twice_the_same_sound(material):
+    trial = next(one for one in trials.negatives(material, 0.2, 1) if one.kind == "unknown words")
+    taken(trial)
+    lengths = [spoken.end - spoken.start for spoken in trial.said if spoken.word == "recorded word"]
+    assert len(lengths) > 20
+    assert len(set(lengths)) > 0.9 * len(lengths)
+    assert 0.95 * 6000 / 1.13 < min(lengths) < max(lengths) < 0.95 * 6000 / 0.87

@@ -127,3 +127,13 @@ def test_other_words_are_those_of_the_source_that_have_clips_in_every_split(sour
     everything = recipe.replace(made, {"data.words": [*WORDS, "eight", "stop", "rare"]})
     assert corpus.other_words(everything) is None
     assert corpus.other_words(recipe.Recipe()) is None
+
+
+def test_silence_holds_noises_of_every_kind(monkeypatch):
+    rng, made = np.random.default_rng(0), []
+    for kind in ("hum", "clicks", "coloured_noise", "calls"):
+        real = getattr(rejection.acoustics, kind)
+        monkeypatch.setattr(rejection.acoustics, kind, lambda *a, k=kind, r=real: made.append(k) or r(*a))
+    for _ in range(60):
+        rejection.silence(rng, [])
+    assert {"hum", "clicks", "coloured_noise", "calls"} <= set(made)
