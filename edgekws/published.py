@@ -31,9 +31,10 @@ int8, and all of them after it. Parameters are those of the .tflite. The plain r
 the report's; the good one shifts clips, changes their level and adds noise. {run} of the report's {whole} accuracies
 were run; an empty field was not. The report's split is not known, and may share speakers. `results.csv` has every run
 with its counts and the paired difference of int8 and float. A row of the good recipe is made again by
-`edgekws run NAME/recipe.toml --data FOLDER --set seed=SEED`, FOLDER being Speech Commands v0.01 and NAME a folder here;
-one of the plain recipe by `edgekws run edgekws/recipes/gsc16-plain.toml --data FOLDER`, with
-`--set model.architecture=...` and `--set model.dropout=...` for another row and column.
+`edgekws run NAME/recipe.toml --data FOLDER --set seed=SEED`, FOLDER being Speech Commands v0.01 and NAME a folder here,
+after the run that the recipe starts from, where it names one (its recipe is in `edgekws/recipes`); one of the plain
+recipe by `edgekws run edgekws/recipes/gsc16-plain.toml --data FOLDER`, with `--set model.architecture=...` and
+`--set model.dropout=...` for another row and column.
 
 ![accuracy against multiply-accumulates]({macs})
 
