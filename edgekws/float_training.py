@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,10 +75,15 @@ def train(run: Run, clips: Corpus) -> None:
 
 def _plain(core: Any, recipe: Recipe, classes: int) -> Any:
     """The same network of Keras's own layers alone, so that any Keras loads the file."""
-    architecture, model = catalogue.find(recipe.model.architecture).architecture, recipe.model
-    plain = network.build(architecture, classes=classes, dropout=model.dropout, batch_norm=model.batch_norm)
+    plain = _network(network.build, recipe, classes)
     plain.set_weights(core.get_weights())
     return plain
+
+
+def _network(build: Callable[..., Any], recipe: Recipe, classes: int) -> Any:
+    model = recipe.model
+    architecture = catalogue.find(model.architecture).architecture
+    return build(architecture, classes=classes, dropout=model.dropout, batch_norm=model.batch_norm)
 
 
 def load(path: Path) -> Any:
@@ -170,18 +175,9 @@ def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher
     from edgekws.augment import Front
 
     settings = recipe.training
-    architecture = catalogue.find(recipe.model.architecture).architecture
-    core = network.build(
-        architecture,
-        classes=len(clips.words),
-        dropout=recipe.model.dropout,
-        batch_norm=recipe.model.batch_norm,
-        norm=fused_norm.layer(keras),
-    )
-    if recipe.model.batch_norm:
-        fused_norm.without_bias(core)
+    core = _network(fused_norm.build, recipe, len(clips.words))
     front = Front(recipe.augment, recipe.model.coding, training_noise(recipe, clips), recipe.seed, name="front")
-    inputs = keras.Input((architecture.window,), dtype="int16")
+    inputs = keras.Input((core.input_shape[2],), dtype="int16")
     scores = core(heard := front(inputs))
     if teacher:
         scores = _taught(keras, teacher, clips.words, heard, scores)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from edgekws import network
+from edgekws.architecture import Architecture
+
 
 def layer(keras: Any) -> Any:
     """The batch norm class to train with: the fused one on the TensorFlow backend, else None, for Keras's own.
@@ -29,8 +32,18 @@ def layer(keras: Any) -> Any:
     return FusedBatchNormalization
 
 
+def build(architecture: Architecture, **settings: Any) -> Any:
+    """``network.build`` of Keras 3 with these settings, to train with: fused, without biases that batch norm undoes."""
+    import keras
+
+    core = network.build(architecture, norm=layer(keras), **settings)
+    without_bias(core)
+    return core
+
+
 def without_bias(core: Any) -> None:
-    """Leave the biases before batch norm untrained, at zero: the mean takes them away again, at a pass each."""
+    """Leave the biases before batch norm untrained: the mean takes them away again, at a pass each."""
+    names = {layer.name for layer in core.layers}
     for convolution in core.layers:
-        if f"{convolution.name}_bn" in {other.name for other in core.layers}:
+        if f"{convolution.name}_bn" in names:
             convolution.bias.trainable = False

@@ -29,6 +29,7 @@ SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 SHARES = {"noise": 0.5, "sentences": 0.25, "unknown words": 0.25}  # of the hours without keywords
 _LOT = 100  # utterances asked of eSpeak at once
 _NOISE_PIECE = 10 * SAMPLE_RATE
+_NOISES = ("hum", "clicks", "noise", "noise")  # by arithmetic, each as likely
 _SPEED_PERCENT = 12.0  # at most, either way
 _SOUND = (0.025, 0.975)  # shares of a clip's energy between which its word is taken to be
 
@@ -139,7 +140,10 @@ def _background(rng: np.random.Generator, recordings: Sequence[np.ndarray]) -> C
     def take(count: int) -> np.ndarray:
         nonlocal waiting
         while len(waiting) < count:
-            piece = _recorded(rng, usable) if usable and rng.random() < 2 / 3 else _arithmetic(rng)
+            if usable and rng.random() < 2 / 3:
+                piece = _recorded(rng, usable)
+            else:
+                piece = acoustics.drawn(rng, _NOISE_PIECE, _NOISES)
             waiting = np.concatenate([waiting, faded(piece / max(_rms(piece), 1e-6))])
         taken, waiting = waiting[:count].copy(), waiting[count:]
         return taken
@@ -151,15 +155,6 @@ def _recorded(rng: np.random.Generator, recordings: Sequence[np.ndarray]) -> np.
     noise = recordings[int(rng.integers(len(recordings)))]
     start = rng.integers(len(noise) - CLIP_SAMPLES + 1)
     return acoustics.at_speed(rng, noise[start : start + _NOISE_PIECE], _SPEED_PERCENT)
-
-
-def _arithmetic(rng: np.random.Generator) -> np.ndarray:
-    kind = rng.integers(4)
-    if kind == 0:
-        return acoustics.hum(rng, _NOISE_PIECE, rng.choice([50, 60]))
-    if kind == 1:
-        return acoustics.clicks(rng, _NOISE_PIECE)
-    return acoustics.coloured_noise(rng, _NOISE_PIECE, rng.uniform(0, 2))
 
 
 def _sentences(rng: np.random.Generator, material: Material, seed: int) -> Iterator[tuple[str, np.ndarray]]:

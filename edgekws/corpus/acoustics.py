@@ -3,6 +3,8 @@
 All take and return float32 in [-1, 1] at 16 kHz; all that is random comes from the generator given.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from edgekws.audio import SAMPLE_RATE
@@ -67,6 +69,16 @@ def calls(rng: np.random.Generator, length: int) -> np.ndarray:
         call *= np.sin(np.pi * (np.arange(size) + 0.5) / size) ** rng.uniform(0.3, 2)
         sound[start : start + size] += rng.uniform(0.2, 1) * call / max(np.abs(call).max(), 1e-6)
     return sound.astype(np.float32)
+
+
+def drawn(rng: np.random.Generator, length: int, kinds: Sequence[str]) -> np.ndarray:
+    """(length,) of one of ``kinds``, drawn: "hum" of 50 or 60 Hz, "clicks", "calls", or "noise" from white to brown."""
+    kind = kinds[int(rng.integers(len(kinds)))]
+    if kind == "hum":
+        return hum(rng, length, rng.choice([50, 60]))
+    if kind == "noise":
+        return coloured_noise(rng, length, rng.uniform(0, 2))
+    return {"clicks": clicks, "calls": calls}[kind](rng, length)
 
 
 def _glide(rng: np.random.Generator, length: int, low: float, high: float) -> np.ndarray:

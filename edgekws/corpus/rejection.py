@@ -12,6 +12,7 @@ from edgekws.corpus import SILENCE, SPLITS, UNKNOWN, Clip, Noise, Rejection, Sel
 from edgekws.corpus.store import Plan
 
 _LEVELS_DB = (-66.0, -10.0)  # RMS of full scale: from the last bit to a loud room
+_NOISES = ("hum", "clicks", "noise", "calls", "calls")  # each as likely; calls are the most various
 _FADE = 160  # 10 ms
 _FORMAT = 2  # goes up whenever made clips would come out differently
 _HALF = CLIP_SAMPLES // 2
@@ -115,15 +116,7 @@ def silence(rng: np.random.Generator, noises: Sequence[np.ndarray]) -> np.ndarra
         start = rng.integers(len(noise) - CLIP_SAMPLES + 1)
         sound = noise[start : start + CLIP_SAMPLES].astype(np.float32)
     else:
-        kind = rng.integers(5)
-        if kind == 0:
-            sound = acoustics.hum(rng, CLIP_SAMPLES, rng.choice([50, 60]))
-        elif kind == 1:
-            sound = acoustics.clicks(rng, CLIP_SAMPLES)
-        elif kind == 2:
-            sound = acoustics.coloured_noise(rng, CLIP_SAMPLES, rng.uniform(0, 2))
-        else:
-            sound = acoustics.calls(rng, CLIP_SAMPLES)
+        sound = acoustics.drawn(rng, CLIP_SAMPLES, _NOISES)
     sound /= max(float(np.sqrt(np.mean(sound**2))), 1e-6)
     level = 32_768 * 10 ** (rng.uniform(*_LEVELS_DB) / 20)
     return to_int16(sound, level)
