@@ -6,7 +6,7 @@ A Keras layer of ``keras.ops`` alone, so that it runs inside the training step, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -41,15 +41,19 @@ class Front(keras.layers.Layer):
         super().__init__(dtype="float32", trainable=False, **kwargs)
         self.settings = settings
         self.input_coding = input_coding
-        self.noises = noises
-        self.noise_rms = np.array(
-            [max(np.sqrt(np.mean(np.square(n, dtype=np.float32))), 1.0) for n in noises], np.float32
-        )
+        rms = [max(np.sqrt(np.mean(np.square(n, dtype=np.float32))), 1.0) for n in noises]
+        # tensors from here on: a compiler would take arrays for constants, and take long over them
+        self.noises, self.noise_rms = ops.convert_to_tensor(noises), ops.convert_to_tensor(rms, "float32")
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self._limit = round(settings.shift_ms * SAMPLE_RATE / 1000)
+        self._augmented_and_coded = _compiled(lambda samples, drawn: self._coded(self._changed(samples, drawn)))
 
     def call(self, samples: Any, training: bool = False) -> Any:
-        wave = self._augmented(samples) if training else ops.cast(samples, "float32")
-        return ops.reshape(self._coded(wave), (-1, 1, CLIP_SAMPLES, 1))
+        if training:
+            coded = self._augmented_and_coded(samples, self._drawn(ops.shape(samples)[0]))
+        else:
+            coded = self._coded(ops.cast(samples, "float32"))
+        return ops.reshape(coded, (-1, 1, CLIP_SAMPLES, 1))
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         return (input_shape[0], 1, CLIP_SAMPLES, 1)
@@ -61,55 +65,83 @@ class Front(keras.layers.Layer):
         table = ops.convert_to_tensor(coding.table(self.input_coding).astype(np.float32) / 128)
         return ops.take(table, ops.cast(ops.clip(wave + 32_768.5, 0.0, 65_535.0), "int32"))
 
-    def _uniform(self, low: float, high: float, batch: Any) -> Any:
-        return keras.random.uniform((batch, 1), low, high, dtype="float32", seed=self.seed_generator)
-
-    def _augmented(self, samples: Any) -> Any:
-        """Shift, gain and noise; every pass over the samples counts, so gains are folded into one factor a clip."""
-        settings, batch = self.settings, ops.shape(samples)[0]
-        limit = round(settings.shift_ms * SAMPLE_RATE / 1000)
+    def _drawn(self, batch: Any) -> dict[str, Any]:
+        """Every random number for a batch by name, float32 (batch, 1); none is drawn in what XLA compiles, which has
+        another generator."""
+        settings, ranges = self.settings, {}
         if settings.speed_percent:
-            wave = self._stretched(samples, limit, batch)
+            ranges["speed"] = (-settings.speed_percent / 100.0, settings.speed_percent / 100.0)
+            ranges["shift"] = (-float(self._limit), float(self._limit))
+        elif self._limit:
+            ranges["shift"] = (0.0, 2.0 * self._limit + 1.0)
+        if settings.gain_db:
+            ranges["gain_db"] = (-settings.gain_db, settings.gain_db)
+        if self._noisy:
+            ranges["noise"] = (0.0, float(len(self.noises)))
+            ranges["snr_db"] = (settings.snr_db_low, settings.snr_db_high)
+            ranges["noisy"] = (0.0, 1.0)
+        return {
+            name: keras.random.uniform((batch, 1), low, high, dtype="float32", seed=self.seed_generator)
+            for name, (low, high) in ranges.items()
+        }
+
+    @property
+    def _noisy(self) -> bool:
+        return bool(self.settings.noise_probability and len(self.noises))
+
+    def _changed(self, samples: Any, drawn: dict[str, Any]) -> Any:
+        """Shift, gain and noise; every pass over the samples counts, so gains are folded into one factor a clip."""
+        if self.settings.speed_percent:
+            wave = self._stretched(samples, drawn)
         else:
-            wave = ops.cast(self._shifted(samples, limit, batch) if limit else samples, "float32")
-        gain = _amplitude(self._uniform(-settings.gain_db, settings.gain_db, batch)) if settings.gain_db else 1.0
-        if not (settings.noise_probability and len(self.noises)):
+            wave = ops.cast(self._shifted(samples, drawn) if self._limit else samples, "float32")
+        gain = _amplitude(drawn["gain_db"]) if self.settings.gain_db else 1.0
+        if not self._noisy:
             return wave * gain
-        noise, factor = self._noise(batch)
+        noise, factor = self._noise(drawn)
         return wave * gain + noise * (factor * gain * ops.sqrt(ops.mean(ops.square(wave), axis=1, keepdims=True)))
 
-    def _shifted(self, samples: Any, limit: int, batch: Any) -> Any:
+    def _shifted(self, samples: Any, drawn: dict[str, Any]) -> Any:
         """Each clip moved by its own whole number of samples, as one gather from the zero-padded batch."""
-        width = CLIP_SAMPLES + 2 * limit
+        limit = self._limit
         padded = ops.reshape(ops.pad(samples, ((0, 0), (limit, limit))), (-1,))
-        start = ops.cast(self._uniform(0.0, 2.0 * limit + 1.0, batch), "int32")
-        start = ops.minimum(start, 2 * limit) + ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1)) * width
+        start = ops.minimum(ops.cast(drawn["shift"], "int32"), 2 * limit) + _rows(samples, CLIP_SAMPLES + 2 * limit)
         return ops.take(padded, start + ops.reshape(ops.arange(CLIP_SAMPLES, dtype="int32"), (1, -1)))
 
-    def _stretched(self, samples: Any, limit: int, batch: Any) -> Any:
+    def _stretched(self, samples: Any, drawn: dict[str, Any]) -> Any:
         """Each clip faster or slower about its middle, and shifted, by linear interpolation, float32 (batch, 16000)."""
-        percent = self.settings.speed_percent
-        rate = 1.0 + self._uniform(-percent / 100.0, percent / 100.0, batch)
-        margin = limit + math.ceil(CLIP_SAMPLES / 2 * percent / 100) + 2
-        width = CLIP_SAMPLES + 2 * margin
+        margin = self._limit + math.ceil(CLIP_SAMPLES / 2 * self.settings.speed_percent / 100) + 2
         padded = ops.reshape(ops.pad(ops.cast(samples, "float32"), ((0, 0), (margin, margin))), (-1,))
-        middle = margin + CLIP_SAMPLES / 2 + self._uniform(-float(limit), float(limit), batch)
-        position = middle + rate * (ops.reshape(ops.arange(CLIP_SAMPLES, dtype="float32"), (1, -1)) - CLIP_SAMPLES / 2)
+        middle = margin + CLIP_SAMPLES / 2 + drawn["shift"]
+        time = ops.reshape(ops.arange(CLIP_SAMPLES, dtype="float32"), (1, -1)) - CLIP_SAMPLES / 2
+        position = middle + (1.0 + drawn["speed"]) * time
         whole = ops.floor(position)
-        first = ops.cast(whole, "int32") + ops.reshape(ops.arange(batch, dtype="int32"), (-1, 1)) * width
+        first = ops.cast(whole, "int32") + _rows(samples, CLIP_SAMPLES + 2 * margin)
         before, after = ops.take(padded, first), ops.take(padded, first + 1)
         return before + (position - whole) * (after - before)
 
-    def _noise(self, batch: Any) -> tuple[Any, Any]:
+    def _noise(self, drawn: dict[str, Any]) -> tuple[Any, Any]:
         """A noise for each clip, float32 (batch, 16000), and what scales it under a clip of RMS 1, (batch, 1)."""
-        settings = self.settings
-        chosen = ops.cast(ops.reshape(self._uniform(0.0, float(len(self.noises)), batch), (-1,)), "int32")
+        chosen = ops.cast(ops.reshape(drawn["noise"], (-1,)), "int32")
         chosen = ops.minimum(chosen, len(self.noises) - 1)
-        noise = ops.cast(ops.take(ops.convert_to_tensor(self.noises), chosen, axis=0), "float32")
-        level = ops.reshape(ops.take(ops.convert_to_tensor(self.noise_rms), chosen), (-1, 1))
-        ratio = _amplitude(-self._uniform(settings.snr_db_low, settings.snr_db_high, batch))
-        wanted = ops.cast(self._uniform(0.0, 1.0, batch) < settings.noise_probability, "float32")
-        return noise, wanted * ratio / level
+        noise = ops.cast(ops.take(self.noises, chosen, axis=0), "float32")
+        level = ops.reshape(ops.take(self.noise_rms, chosen), (-1, 1))
+        wanted = ops.cast(drawn["noisy"] < self.settings.noise_probability, "float32")
+        return noise, wanted * _amplitude(-drawn["snr_db"]) / level
+
+
+def _rows(samples: Any, width: int) -> Any:
+    """Where each clip's row of ``width`` begins in a flattened batch, int32 (batch, 1)."""
+    return ops.reshape(ops.arange(ops.shape(samples)[0], dtype="int32"), (-1, 1)) * width
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same by XLA on the TensorFlow backend: one pass over the samples in place of some thirty; else as it is."""
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=True)
 
 
 def _amplitude(decibels: Any) -> Any:

@@ -81,7 +81,8 @@ def batches(
                 self.drawn = self.epoch
             return self.permutation
 
-    return Batches()
+    # with two threads tf.data has no autotuner, for which the end of an epoch waited: up to as long as the epoch took
+    return Batches(workers=2) if hasattr(keras.utils, "PyDataset") else Batches()
 
 
 def cosine_schedule(keras: Any, peak: float, epochs: int, steps: int, warmup_epochs: float) -> Any:

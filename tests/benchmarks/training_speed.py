@@ -1,6 +1,6 @@
-"""Steps of float training on this machine, the fused batch norm beside Keras's own, in turn:
+"""Steps of float training on this machine, as a run trains beside Keras's own batch norm in float32, in turn:
 
-    PYTHONPATH=. python tests/benchmarks/training_speed.py [--model small] [--pairs 5]
+    PYTHONPATH=. python tests/benchmarks/training_speed.py [--model small] [--pairs 5] [--mixed-precision bfloat16]
 
 The clips are noise; augmentation is that of the recipes of Speech Commands.
 """
@@ -25,25 +25,31 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="small", help="of the catalogue")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--mixed-precision", default="none", choices=("none", "float16", "bfloat16"), help="ours alone")
     options = parser.parse_args()
     settings = recipe.load(Path(__file__).parents[2] / "edgekws/recipes/gsc16-small.toml")
     rng = np.random.default_rng(0)
     clips = rng.integers(-9000, 9000, (BATCH * STEPS, 16_000)).astype(np.int16)
     batches = training.batches(keras, clips, rng.integers(0, CLASSES, len(clips)), CLASSES, BATCH, 1)
-    models = [_model(options.model, settings, fused, clips[:500]) for fused in (True, False)]
+    models = [
+        _model(options.model, settings, options.mixed_precision, clips[:500]),
+        _model(options.model, settings, None, clips[:500]),
+    ]
     for model in models:
         model.fit(batches, epochs=1, verbose=0)  # what is traced and allocated once
     pairs = []
     for pair in range(options.pairs):
         fused, plain = (_speed(model, batches) for model in models)
         pairs.append((fused, plain, fused / plain))
-        print(f"{pair + 1:3}: fused {fused:6.0f} clips/s, Keras's own {plain:6.0f} clips/s, ratio {fused / plain:.2f}")
+        print(f"{pair + 1:3}: ours {fused:6.0f} clips/s, Keras's own {plain:6.0f} clips/s, ratio {fused / plain:.2f}")
     medians = np.median(pairs, axis=0)
-    print("median: fused {:.0f} clips/s, Keras's own {:.0f} clips/s, ratio {:.2f}".format(*medians))
+    print("median: ours {:.0f} clips/s, Keras's own {:.0f} clips/s, ratio {:.2f}".format(*medians))
 
 
-def _model(name: str, settings: recipe.Recipe, fused: bool, noises: np.ndarray) -> Any:
-    build = fused_norm.build if fused else network.build
+def _model(name: str, settings: recipe.Recipe, ours: str | None, noises: np.ndarray) -> Any:
+    """Ours, in this precision, or Keras's own (None)."""
+    keras.mixed_precision.set_global_policy(f"mixed_{ours}" if ours not in (None, "none") else "float32")
+    build = fused_norm.build if ours else network.build
     architecture = catalogue.find(name).architecture
     core = build(architecture, classes=CLASSES, dropout=settings.model.dropout, batch_norm=True)
     front = augment.Front(settings.augment, settings.model.coding, noises, 1)

@@ -17,6 +17,11 @@ def clips(count: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(-32_768, 32_768, (count, 16_000)).astype(np.int16)
 
 
+def augmented(front: Front, samples: np.ndarray) -> np.ndarray:
+    """float32 (n, 16000), before the coding."""
+    return np.asarray(front._changed(samples, front._drawn(len(samples))))
+
+
 @pytest.mark.parametrize("name", coding.CODINGS)
 @pytest.mark.parametrize("training", [False, True])
 def test_without_augmentation_it_is_the_coding_alone(name, training):
@@ -45,12 +50,12 @@ def test_speed_changes_every_frequency_by_its_percent_about_the_middle():
     t = (np.arange(16_000) - 8_000) / 16_000
     x = np.repeat([8_000 * np.cos(2 * np.pi * 500 * t)], 128, 0).astype(np.int16)
     settings = Augment(0.0, 0.0, 0.0, speed_percent=10.0)
-    wave = np.asarray(Front(settings, "linear", SILENCE, 1)._augmented(x))
+    wave = augmented(Front(settings, "linear", SILENCE, 1), x)
     heard = np.abs(np.fft.rfft(wave[:, 2_000:14_000] * np.hanning(12_000))).argmax(1) * 16_000 / 12_000
     assert 448 <= heard.min() < 465
     assert 535 < heard.max() <= 552
     np.testing.assert_allclose(wave[:, 8_000], 8_000, atol=1)  # the middle stays where it is
-    shifted = np.asarray(Front(Augment(50.0, 0.0, 0.0, speed_percent=10.0), "linear", SILENCE, 1)._augmented(x))
+    shifted = augmented(Front(Augment(50.0, 0.0, 0.0, speed_percent=10.0), "linear", SILENCE, 1), x)
     assert np.unique(shifted[:, 8_000].round()).size > 30
 
 
@@ -65,7 +70,7 @@ def test_gain_stays_within_its_decibels():
 def test_noise_comes_at_the_drawn_ratio_and_share():
     x = clips(400) // 4
     noise = noise_windows([np.random.default_rng(1).normal(0, 3_000, 48_000).astype(np.int16)])
-    wave = np.asarray(Front(Augment(0.0, 0.0, 0.25, 10.0, 10.0), "linear", noise, 1)._augmented(x))
+    wave = augmented(Front(Augment(0.0, 0.0, 0.25, 10.0, 10.0), "linear", noise, 1), x)
     added = wave - x
     noisy = np.abs(added).max(1) > 0
     assert 0.15 < noisy.mean() < 0.35
@@ -80,3 +85,15 @@ def test_noise_windows_overlap_and_short_noises_give_none():
     windows = noise_windows([ramp])
     assert windows.shape == (3, 16_000)
     assert windows[1, 0] == 4_000
+
+
+def test_compiled_it_draws_and_gives_what_it_does_uncompiled():
+    settings = Augment(100.0, 10.0, 0.6, 5.0, 30.0, speed_percent=12.0)
+    x, noise = clips(16) // 8, clips(5, seed=1)
+    compiled, plain = (Front(settings, "linear", noise, 1) for _ in range(2))
+    for _ in range(2):
+        heard = np.asarray(compiled(x, training=True))
+        wanted = np.asarray(plain._coded(augmented(plain, x))).reshape(heard.shape)
+        assert np.abs(heard - wanted).max() <= 1 / 128  # a sample at the border of two codes
+        assert (heard != wanted).mean() < 0.01  # white noise between samples, at places that float32 rounds
+        x = x[::-1].copy()

@@ -60,6 +60,29 @@ def test_biases_before_batch_norm_are_not_trained_and_others_are():
     assert all(layer.bias.trainable for layer in plain.layers if isinstance(layer, keras.layers.Conv2D))
 
 
+@pytest.mark.parametrize("positions", [(4, 1, 30), (3, 1, 5)])  # an even and an odd number in all
+def test_half_precision_with_channels_that_are_no_multiple_of_16(positions):
+    rng = np.random.default_rng(3)
+    x = tf.constant(rng.normal(2, 3, (*positions, 24)), tf.bfloat16)
+    layer = fused_norm.layer(keras)(epsilon=1e-3, momentum=0.0, dtype="mixed_bfloat16")
+    layer.build((None, 1, None, 24))
+    layer.set_weights([rng.normal(size=24), rng.normal(size=24), np.zeros(24), np.ones(24)])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x, training=True)
+    assert y.dtype == tf.bfloat16
+    assert np.isfinite(np.asarray(tf.cast(tape.gradient(y, x), tf.float32))).all()
+    values = np.asarray(tf.cast(x, tf.float32)).reshape(-1, 24)
+    count = len(values) // 2 if len(values) % 2 == 0 else len(values)  # as the kernel corrects each half
+    np.testing.assert_allclose(layer.moving_mean, values.mean(0), rtol=1e-2, atol=1e-2)
+    np.testing.assert_allclose(layer.moving_variance, values.var(0) * count / (count - 1), rtol=2e-2)
+    halves = [values] if len(values) % 2 else [values[0::2], values[1::2]]
+    got = np.asarray(tf.cast(y, tf.float32)).reshape(-1, 24)
+    for place, half in enumerate(halves):
+        wanted = (half - half.mean(0)) / np.sqrt(half.var(0) + 1e-3) * layer.gamma + layer.beta
+        np.testing.assert_allclose(got[place :: len(halves)], wanted, rtol=2e-2, atol=5e-2)
+
+
 @pytest.mark.slow
 def test_the_saved_network_is_keras_alone(tmp_path):
     folder = tone_corpus.write(tmp_path / "tones", clips=40)

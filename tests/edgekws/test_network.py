@@ -33,6 +33,21 @@ def test_output_shape_follows_the_architecture():
     assert model.output_shape == (None, 5)
 
 
+def test_a_pool_before_its_relu_gives_what_it_gives_after_it():
+    architecture = catalogue.find("nano").architecture
+    model = network.build(architecture, classes=3, batch_norm=True)
+    names = [layer.name for layer in model.layers]
+    assert names.index("pool_1") < names.index("conv_1_0_relu")
+    x = after = keras.Input(model.input_shape[1:])
+    for i in range(len(architecture.blocks)):
+        layers = [f"conv_{i}_0", f"conv_{i}_0_bn", f"conv_{i}_0_relu", *([f"pool_{i}"] if i else [])]
+        for name in layers:
+            after = model.get_layer(name)(after)
+    classes = model.get_layer("classes")(model.get_layer("flatten")(after))
+    heard = np.random.default_rng(0).normal(size=(2, *model.input_shape[1:])).astype(np.float32)
+    np.testing.assert_array_equal(model(heard), keras.Model(x, classes)(heard))
+
+
 def test_folded_weights_give_the_same_outputs():
     architecture = catalogue.find("nano").architecture
     rng = np.random.default_rng(0)
