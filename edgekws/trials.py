@@ -2,19 +2,22 @@
 
 Everything is drawn from one seed, made as it streams, and comes from one split: its clips, its voices of eSpeak, its
 noise (held-out noise where there is any: the first halves for validation, the second for testing) and noise by
-arithmetic. What is recorded and is no keyword comes at a speed drawn each time, as hours repeat it. Only eSpeak's
-speech differs a little from one time to the next.
+arithmetic. Noise and words backwards come at a speed drawn each time, as hours repeat them; a recorded word that is
+not of the set comes once, or a few clips would stand for hours of speech. Only eSpeak's speech differs a little from
+one time to the next.
 
 keywords         every clip of the split in background noise at 20, 10, 5 or 0 dB, a word every 2.5 s; the ratio is of
                  both powers over the clip's second, as in training
 noise            background noise alone, from -60 to -12 dB of full scale
 sentences        eSpeak's, of words that are not of the set, 0.3 to 2 s apart, in noise 5 to 30 dB under them
-unknown words    one every 2.5 s on average, in noise 0 to 30 dB under them: recorded words that are not of the set
-                 (where the source has any), the set's words played backwards, and words by eSpeak, as many of each
+unknown words    one every 2.5 s or less, in noise 0 to 30 dB under them: recorded words that are not of the set (each
+                 once, where the source has any), the set's words played backwards, and words by eSpeak, as many of
+                 each as there are recorded words for
 """
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +33,7 @@ SHARES = {"noise": 0.5, "sentences": 0.25, "unknown words": 0.25}  # of the hour
 _LOT = 100  # utterances asked of eSpeak at once
 _NOISE_PIECE = 10 * SAMPLE_RATE
 _NOISES = ("hum", "clicks", "noise", "noise")  # by arithmetic, each as likely
+_SECONDS_A_WORD = 2.5  # with the pause before it, at most, on average
 _SPEED_PERCENT = 12.0  # at most, either way
 _SOUND = (0.025, 0.975)  # shares of a clip's energy between which its word is taken to be
 
@@ -87,7 +91,7 @@ def negatives(material: Material, hours: float, seed: int) -> list[Trial]:
             spoken = _sentences(rng, material, seed)
             blocks = _scene(rng, material, spoken, said, gap_s=(0.3, 2.0), snr_db=(5.0, 30.0))
         else:
-            unknown = _unknown(rng, material, seed)
+            unknown = _unknown(rng, material, seed, round(hours * share * 3600 / _SECONDS_A_WORD))
             blocks = _scene(rng, material, unknown, said, gap_s=(0.75, 2.25), snr_db=(0.0, 30.0))
         trials.append(Trial(kind, None, _cut(blocks, round(hours * share * 3600 * SAMPLE_RATE)), said))
     return trials
@@ -163,18 +167,20 @@ def _sentences(rng: np.random.Generator, material: Material, seed: int) -> Itera
         yield "sentence", sound
 
 
-def _unknown(rng: np.random.Generator, material: Material, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+def _unknown(rng: np.random.Generator, material: Material, seed: int, count: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Without end; the recorded words are among the first ``count``, at most a third of these."""
     texts = random.Random(f"{seed} words")
     spoken = _say(texts, rng, lambda: phrases.word(texts, material.words), material)
-    kinds = [*(["recorded word"] if len(material.others) else []), "word backwards", "spoken word"]
-    while True:
-        kind = kinds[rng.integers(len(kinds))]
-        if kind == "recorded word":
-            yield kind, faded(_again(rng, material.others))
-        elif kind == "word backwards":
-            yield kind, faded(_again(rng, material.keywords)[::-1])
+    recorded = rng.permutation(len(material.others))[: count // 3]
+    turns = set(rng.permutation(count)[: len(recorded)].tolist())
+    waiting = iter(recorded)
+    for number in itertools.count():
+        if number in turns:
+            yield "recorded word", faded(acoustics.at_speed(rng, material.others[next(waiting)], _SPEED_PERCENT))
+        elif rng.random() < 0.5:
+            yield "word backwards", faded(_again(rng, material.keywords)[::-1])
         else:
-            yield kind, next(spoken)
+            yield "spoken word", next(spoken)
 
 
 def _again(rng: np.random.Generator, clips: np.ndarray) -> np.ndarray:

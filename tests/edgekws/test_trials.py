@@ -1,5 +1,7 @@
 """Streams with known words: each stands where it is said to be, at the ratio asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,10 @@ def material():
 
 def taken(trial):
     return np.concatenate(list(trial.blocks))
+
+
+def unknown_words(material):
+    return next(trial for trial in trials.negatives(material, 0.2, 1) if trial.kind == "unknown words")
 
 
 def test_every_keyword_is_where_it_is_said_to_be(material):
@@ -72,10 +78,32 @@ def test_negatives_are_as_long_as_asked_for_and_hold_every_kind(material):
     assert max(levels) - min(levels) > 6
 
 
-def test_a_recording_that_is_no_keyword_is_never_twice_the_same_sound(material):
-    trial = next(one for one in trials.negatives(material, 0.2, 1) if one.kind == "unknown words")
+def test_a_word_backwards_is_never_twice_the_same_sound(material):
+    trial = unknown_words(material)
     taken(trial)
-    lengths = [spoken.end - spoken.start for spoken in trial.said if spoken.word == "recorded word"]
+    lengths = [spoken.end - spoken.start for spoken in trial.said if spoken.word == "word backwards"]
     assert len(lengths) > 20
     assert len(set(lengths)) > 0.9 * len(lengths)
     assert 0.95 * 6000 / 1.13 < min(lengths) < max(lengths) < 0.95 * 6000 / 0.87
+
+
+@pytest.mark.parametrize(("there", "heard"), [(1, 1), (9, 9), (60, 24)])  # of 72 words a third at most
+def test_a_recorded_word_that_is_no_keyword_comes_once(material, there, heard):
+    lengths = np.arange(2000, 2000 + 100 * there, 100)
+    others = np.stack([tone(5000, length=length) for length in lengths])
+    trial = unknown_words(replace(material, others=others))
+    taken(trial)
+    recorded = [spoken for spoken in trial.said if spoken.word == "recorded word"]
+    assert len(recorded) == heard
+
+
+def test_no_recorded_word_comes_twice(material, monkeypatch):
+    monkeypatch.setattr(trials, "_SPEED_PERCENT", 0.0)  # so that a clip's length tells which it is
+    others = np.stack([tone(5000, length=length) for length in range(2000, 8000, 300)])
+    trial = unknown_words(replace(material, others=others))
+    taken(trial)
+    lengths = [
+        round((spoken.end - spoken.start) / 0.95 / 300) for spoken in trial.said if spoken.word == "recorded word"
+    ]
+    assert sorted(lengths) == sorted(set(lengths))
+    assert len(lengths) == len(others)
