@@ -26,6 +26,7 @@ def fake_quant_model(architecture: Architecture, *, classes: int, dropout: float
     import tensorflow_model_optimization as tfmot
     import tf_keras
 
+    tf_keras.backend.experimental.enable_tf_random_generator()  # for ``seed_dropout``
     tf_keras.backend.reset_uids()  # TFMOT then gives its layers the same names every time
     plain = network.build(architecture, classes=classes, dropout=dropout, keras=tf_keras)
     model = tfmot.quantization.keras.quantize_model(plain)
@@ -37,6 +38,18 @@ def fake_quant_model(architecture: Architecture, *, classes: int, dropout: float
                 num_bits=8, per_axis=False, symmetric=False, narrow_range=False
             )
     return model
+
+
+def seed_dropout(model: Any, seed: int, epoch: int) -> None:
+    """Make what the model's dropout draws from here on a function of ``seed`` and ``epoch``.
+
+    The state of its generators is in no variable that a checkpoint holds. They are variables of TensorFlow's all the
+    same, so that a step which is compiled already sees the new state.
+    """
+    import tf_keras
+
+    for i, layer in enumerate(part for part in model.submodules if isinstance(part, tf_keras.layers.Dropout)):
+        layer._random_generator._generator.reset_from_key_counter(seed + (i << 32), (0, epoch))
 
 
 def calibrate(

@@ -12,6 +12,8 @@ from edgekws.corpus import Corpus
 from edgekws.files import atomic_write
 from edgekws.workspace import Run
 
+DRAWS = 16  # more than the augmentation of one step takes, each of which moves its random state by one
+
 
 def quantize(run: Run, clips: Corpus) -> None:
     """Write ``fake_quant.npz`` (weights of both models), ``qat_history.csv`` and the record."""
@@ -60,6 +62,11 @@ def _calibration_inputs(run: Run, clips: Corpus) -> np.ndarray:
     return (codes.astype(np.float32) / 128).reshape(count, 1, -1, 1)
 
 
+def front_state(seed: int, epoch: int, step: int, steps: int) -> list[int]:
+    """The augmentation's random state as a step of an epoch of so many begins; no two steps come to share one."""
+    return [seed, (epoch * steps + step) * DRAWS]
+
+
 def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outcome:
     """Fine-tune at a low rate, with the recipe's own augmentation and label smoothing."""
     from edgekws.augment import Front
@@ -71,7 +78,7 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outco
 
     def augmented(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
         # the layer's random state is set from epoch and step, so that a resumed run draws the same
-        front.seed_generator.state.assign([recipe.seed, epoch * 1_000_000 + step])
+        front.seed_generator.state.assign(front_state(recipe.seed, epoch, step, len(batches)))
         return np.asarray(front(samples, training=True))
 
     def coded(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
@@ -97,4 +104,5 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outco
         checkpoint=run.state("qat.npz"),
         title="quantization-aware",
         identity=run.identity(clips),
+        prepare=lambda epoch: qat.seed_dropout(model, recipe.seed, epoch),
     )

@@ -37,6 +37,12 @@ def train(run: Run, clips: Corpus) -> None:
     recipe = run.recipe
     device = find_device()
     origin, teacher = _other_run(recipe, "start_from"), _other_run(recipe, "teacher")
+    others = {
+        name: {"run": other.recipe.name, "float_model_sha256": sha256(other.float_model)}
+        for name, other in (("started_from", origin), ("taught_by", teacher))
+        if other
+    }
+    identity = run.identity(clips, *(other["float_model_sha256"] for other in others.values()))
     if recipe.training.batch_size % device.count:
         raise UserError(
             f"training.batch_size must be a multiple of the {device.count} devices, got {recipe.training.batch_size}"
@@ -49,7 +55,7 @@ def train(run: Run, clips: Corpus) -> None:
             core, model = _compiled(keras, recipe, clips, device, teacher)
             if origin:
                 _start_from(core, origin, clips.words)
-            outcome = _fit(keras, run, clips, model, device.count)
+            outcome = _fit(keras, run, clips, model, device.count, identity)
     finally:
         keras.mixed_precision.set_global_policy("float32")
     model.set_weights(outcome.best)
@@ -64,10 +70,7 @@ def train(run: Run, clips: Corpus) -> None:
         "best_epoch": outcome.best_epoch,
         "validation_accuracy": accuracy,
     }
-    for name, other in (("started_from", origin), ("taught_by", teacher)):
-        if other:
-            facts[name] = {"run": other.recipe.name, "float_model_sha256": sha256(other.float_model)}
-    run.write_record("train", facts)
+    run.write_record("train", facts | others)
     run.state("float.npz").unlink(missing_ok=True)
     print(f"float model: validation accuracy {accuracy:.4f} in epoch {outcome.best_epoch} of {len(outcome.history)}, "
           f"{outcome.clips_per_second:.0f} clips/s", flush=True)  # fmt: skip
@@ -140,6 +143,11 @@ def _other_run(recipe: Recipe, key: str) -> Run | None:
 def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
     """Give the network the origin's weights; of the last layer those of the words that both know."""
     source, theirs = load(origin.float_model), labels_of(origin.recipe)
+    if _shapes(source) != _shapes(core) or source.output_shape[-1] != len(theirs):
+        raise UserError(
+            f"training.start_from: {origin.float_model} is not the network that its recipe and this one name; train "
+            "that run again"
+        )
     columns = [words.index(word) for word in theirs if word in words]
     known = [i for i, word in enumerate(theirs) if word in words]
     for layer in core.layers:
@@ -154,6 +162,12 @@ def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
         layer.set_weights(weights)
 
 
+def _shapes(model: Any) -> dict[str, list[tuple[int, ...]]]:
+    """The shapes of every layer's weights, whatever the number of classes."""
+    shapes = {layer.name: [tuple(w.shape) for w in layer.weights] for layer in model.layers if layer.weights}
+    return shapes | {"classes": [shape[:-1] for shape in shapes.get("classes", [])]}
+
+
 def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: Any) -> Any:
     """The scores (batch, classes), with what the teacher makes of the same sound added to the loss."""
     from edgekws import distillation
@@ -162,6 +176,11 @@ def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: 
     if missing := [word for word in words if word not in theirs]:
         raise UserError(f"training.teacher: {teacher.folder} does not know {', '.join(missing)}")
     known = load(teacher.float_model)
+    if known.input_shape[1:] != tuple(heard.shape[1:]) or known.output_shape[-1] != len(theirs):
+        raise UserError(
+            f"training.teacher: {teacher.float_model} does not fit its recipe, which has {len(theirs)} classes; train "
+            "that run again"
+        )
     model = keras.Model(known.inputs, known.outputs[0], name="teacher")  # a name that no other part has
     model.trainable = False
     return distillation.Lesson([theirs.index(word) for word in words], name="lesson")(
@@ -195,7 +214,7 @@ def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher
     return core, model
 
 
-def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int) -> training.Outcome:
+def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int, identity: str) -> training.Outcome:
     settings = run.recipe.training
     learn, validate = clips.split("training"), clips.split("validation")
     size, classes = settings.batch_size, len(clips.words)
@@ -211,5 +230,5 @@ def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int) -> train
         patience=settings.patience,
         checkpoint=run.state("float.npz"),
         title="float",
-        identity=run.identity(clips),
+        identity=identity,
     )

@@ -12,6 +12,7 @@ from pathlib import Path
 from edgekws import recipe, workspace
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write
+from edgekws.recipe import Recipe
 from edgekws.workspace import Run
 
 PREFERRED = ("small", "nano")  # the default model is the first of these that ships
@@ -55,8 +56,9 @@ def default(preferred: Sequence[str] = PREFERRED) -> Path:
 def publish(run: Run, destination: Path, *, source: str) -> Path:
     """Copy a finished run to ``destination`` as a model that ships; an earlier one there is replaced.
 
-    ``source`` says in one line what the recordings were: it takes the place of the path of this machine in report.json,
-    model card and recipe. Raises UserError for a run without a report, with changed files or with a broken bound.
+    ``source`` says in one line what the recordings were: it takes the place of the path of this machine in report.json
+    and model card. The recipe keeps the last part of its paths. Raises UserError for a run without a report, with
+    changed files or with a broken bound.
     """
     from edgekws import report
 
@@ -70,7 +72,7 @@ def publish(run: Run, destination: Path, *, source: str) -> Path:
     if destination.exists() and not (destination / "model_int8.tflite").exists():
         raise UserError(f"{destination} exists and is not a published model; choose another place")
     figures["data"]["source"] = source
-    public = recipe.replace(run.recipe, {"data.source": Path(run.recipe.data.source).name})
+    public = _public(run.recipe)
     figures["recipe"] = recipe.to_tables(public)
     shutil.rmtree(destination, ignore_errors=True)
     with atomic_folder(destination) as folder:
@@ -83,3 +85,13 @@ def publish(run: Run, destination: Path, *, source: str) -> Path:
         facts = {"versions": figures["versions"], "seed": run.recipe.seed, "data": figures["data"]}
         workspace.write_manifest(Run(folder, public), facts)
     return destination
+
+
+def _public(private: Recipe) -> Recipe:
+    """The recipe without paths of this machine: of recordings and of other runs the name stays, or runs/NAME."""
+    others = {key: Path(getattr(private.training, key)) for key in ("start_from", "teacher")}
+    changes = {
+        f"training.{key}": f"runs/{path.name}" if path.parent.name == "runs" else path.name
+        for key, path in others.items()
+    }
+    return recipe.replace(private, {"data.source": Path(private.data.source).name} | changes)

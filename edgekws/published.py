@@ -31,10 +31,10 @@ int8, and all of them after it. Parameters are those of the .tflite. The plain r
 the report's; the good one shifts clips, changes their level and adds noise. {run} of the report's {whole} accuracies
 were run; an empty field was not. The report's split is not known, and may share speakers. `results.csv` has every run
 with its counts and the paired difference of int8 and float. A row of the good recipe is made again by
-`edgekws run NAME/recipe.toml --data FOLDER --set seed=SEED`, FOLDER being Speech Commands v0.01 and NAME a folder here,
-after the run that the recipe starts from, where it names one (its recipe is in `edgekws/recipes`); one of the plain
-recipe by `edgekws run edgekws/recipes/gsc16-plain.toml --data FOLDER`, with `--set model.architecture=...` and
-`--set model.dropout=...` for another row and column.
+`edgekws run NAME/recipe.toml --data FOLDER --set seed=SEED --name RUN`, FOLDER being Speech Commands v0.01, NAME a
+folder here and RUN a name that no run has yet, after the run that the recipe starts from, where it names one (its
+recipe is in `edgekws/recipes`); one of the plain recipe by `edgekws run edgekws/recipes/gsc16-plain.toml --data FOLDER
+--name RUN`, with `--set model.architecture=...` and `--set model.dropout=...` for another row and column.
 
 ![accuracy against multiply-accumulates]({macs})
 
@@ -57,14 +57,16 @@ def make(folder: Path, added: Sequence[Path] = ()) -> None:
     if not rows:
         raise UserError(f"{folder} has no results; add a run: edgekws tables {folder} --add runs/NAME")
     ordered = sorted(rows.values(), key=_order)
+    readme = folder / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.exists() else OPENING
+    before, begun, rest = text.partition(BEGIN)
+    _, ended, after = rest.partition(END) if begun else ("", END, "\n")
+    if not ended:
+        raise UserError(f"{readme}: the line '{END}' is missing after the table; put it back where the table ends")
     atomic_write(folder / "results.csv", results.to_csv(ordered))
     for cost, name in CHARTS.items():
         title = scatter.MACS_TITLE if cost == "macs" else scatter.PARAMETERS_TITLE
         atomic_write(folder / name, scatter.svg(chart_points(ordered, cost), title))
-    readme = folder / "README.md"
-    text = readme.read_text(encoding="utf-8") if readme.exists() else OPENING
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2] or "\n"
     atomic_write(readme, f"{before}{BEGIN}\n\n{markdown(ordered)}\n{END}{after}")
 
 
@@ -119,7 +121,8 @@ def chart_points(rows: Iterable[Row], cost: str) -> list[scatter.Point]:
 
 def median(rows: Sequence[Row]) -> Row:
     """The run in the middle by int8 accuracy (of two, the lower; ties: the lower seed)."""
-    return sorted(rows, key=lambda row: (float(row["int8"]), -int(row["seed"])))[(len(rows) - 1) // 2]
+    middle = sorted(float(row["int8"]) for row in rows)[(len(rows) - 1) // 2]
+    return min((row for row in rows if float(row["int8"]) == middle), key=lambda row: int(row["seed"]))
 
 
 def _accuracies(rows: Sequence[Row]) -> list[str]:
@@ -152,6 +155,11 @@ def read(path: Path) -> list[Row]:
     rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
     if rows and tuple(rows[0]) != results.COLUMNS:
         raise UserError(f"{path} is not a table of results: expected the columns {', '.join(results.COLUMNS)}")
+    for row in rows:
+        try:
+            catalogue.find(row["architecture"])
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
     return rows
 
 

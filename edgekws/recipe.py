@@ -86,16 +86,29 @@ class Training:
     batch_size: int = _key(64, "clips a step", low=1)
     learning_rate: float = _key(0.002, "peak of the cosine schedule (Adam)", low=1e-8, high=1)
     warmup_epochs: float = _key(1.0, "epochs of linear warm-up", low=0)
-    weight_decay: float = _key(0.0, "decoupled weight decay (AdamW); 0: plain Adam", low=0, high=1)
+    weight_decay: float = _key(
+        0.0, "decoupled weight decay (AdamW); 0: plain Adam; not in quantization-aware training", low=0, high=1
+    )
     label_smoothing: float = _key(0.0, "cross-entropy label smoothing", low=0, high=0.5)
     start_from: str = _key(
         "", "a run's folder or a model that ships, of the same network: its weights come first, of known words too"
     )
     teacher: str = _key(
-        "", "a run's folder or a model that ships, which knows the words: its scores are learned too (distillation)"
+        "",
+        "a run's folder or a model that ships, which knows the words: its scores are learned too (distillation); not "
+        "in quantization-aware training",
     )
-    patience: int = _key(0, "stop after this many epochs without a better validation accuracy; 0: never", low=0)
-    mixed_precision: str = _key("none", "compute type", choices=("none", "float16", "bfloat16"))
+    patience: int = _key(
+        0,
+        "stop after this many epochs without a better validation accuracy; 0: never; not in quantization-aware "
+        "training",
+        low=0,
+    )
+    mixed_precision: str = _key(
+        "none",
+        "compute type; bfloat16 is faster on GPUs, and on CPUs with AMX",
+        choices=("none", "float16", "bfloat16"),
+    )
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,12 @@ from typing import Any
 import jinja2
 import numpy as np
 
+from edgekws import pretrained, report_plots, workspace
 from edgekws import recipe as recipes
-from edgekws import report_plots, workspace
-from edgekws.corpus import Corpus, rejects
+from edgekws.corpus import Corpus, download, rejects
 from edgekws.files import atomic_write
 from edgekws.workspace import Run
 
-COMMAND = "edgekws run recipe.toml"
 PREPARATIONS = {
     "resampled": "resampled to 16 kHz",
     "mixed_down": "mixed down to one channel",
@@ -88,6 +87,18 @@ def model_card(figures: dict[str, Any]) -> str:
     return _render("model_card.md.j2", figures)
 
 
+def command(recipe: dict[str, Any]) -> str:
+    """What trains a recipe again, given as plain tables, anywhere: a folder of recordings may be elsewhere then."""
+    anywhere = recipe["data"]["source"] in ("espeak", *download.ARCHIVES)
+    return "edgekws run recipe.toml" + ("" if anywhere else " --data FOLDER")
+
+
+def earlier_runs(recipe: dict[str, Any]) -> list[str]:
+    """The runs that must be there before this recipe, given as plain tables, can be trained."""
+    named = dict.fromkeys(recipe["training"].get(key) for key in ("start_from", "teacher"))
+    return [name for name in named if name and name not in pretrained.folders()]
+
+
 def confusions(figures: dict[str, Any], most: int = 5) -> list[tuple[str, str, int, int]]:
     """The int8 model's commonest mistakes, by share of a word's clips: word spoken, word heard, clips, of how many."""
     words, matrix = figures["words"], figures["confusion"]["int8"]
@@ -147,7 +158,8 @@ def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
     spoken = [word for word in figures["words"] if not rejects(word)]
     shared = {
         "spoken": spoken,
-        "command": COMMAND,
+        "command": command(figures["recipe"]),
+        "earlier_runs": earlier_runs(figures["recipe"]),
         "preparations": PREPARATIONS,
         "builds": builds,
         "confusions": confusions(figures),

@@ -105,11 +105,13 @@ def fit(
     checkpoint: Path,
     title: str,
     identity: str,
+    prepare: Callable[[int], None] | None = None,
 ) -> Outcome:
     """Train a compiled model, from ``checkpoint`` on where it holds epochs of the same ``identity``.
 
     After every epoch all variables (weights, optimizer, random seeds), the best weights and the history are written
     atomically; the data order is a function of seed and epoch. So a killed training, started again, ends the same.
+    ``prepare(epoch)`` is called as an epoch begins, to set what else it depends on.
     """
     model.optimizer.build(model.trainable_variables)
     variables = list(model.variables) + list(model.optimizer.variables)
@@ -122,6 +124,8 @@ def fit(
         class Epochs(keras.callbacks.Callback):
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 training.epoch = epoch
+                if prepare:
+                    prepare(epoch)
                 bar.set_description(f"{title} {epoch + 1}/{epochs}")
 
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:

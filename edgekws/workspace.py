@@ -107,12 +107,15 @@ class Run:
         except FileNotFoundError:
             raise UserError(f"{self.folder}: step '{name}' has not run yet; 'edgekws {name}' does it") from None
 
-    def identity(self, corpus: Corpus) -> str:
-        """What unfinished work depends on: the recipe but for its name and bounds, and the very recordings."""
+    def identity(self, corpus: Corpus, *origins: str) -> str:
+        """What unfinished work depends on: the recipe but for its name and bounds, and the very recordings.
+
+        ``origins`` are the SHA-256 of models that the recipe names by their runs alone.
+        """
         tables = recipes.to_tables(self.recipe)
         for key in ("name", "parity"):
             del tables[key]
-        text = json.dumps([tables, corpus.fingerprint], sort_keys=True)
+        text = json.dumps([tables, corpus.fingerprint, *origins], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -127,7 +130,10 @@ def open_run(folder: Path, recipe: Recipe) -> Run:
                 "choose another name, or remove the folder"
             )
         return run
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    # empty folders and a recipe half written are what a kill leaves of ``begin``
+    if folder.exists() and (
+        not folder.is_dir() or any(path.is_file() and path.suffix != ".partial" for path in folder.rglob("*"))
+    ):
         raise UserError(f"{folder} exists and is not a run folder (no recipe.toml); choose another name")
     return run
 

@@ -69,8 +69,9 @@ def do(
     place = Path(folder)
     mark = place.parent / MARK
     shared = mark.exists() and mark.read_text() == token
-    if not shared:  # the same place for the same sweep, so that a run goes on where this machine left it
-        place = cache_folder() / "sweeps" / hashlib.sha256(str(place.parent).encode()).hexdigest()[:20] / place.name
+    if not shared:  # the same place for the same sweep and recipe, so that a run goes on where this machine left it
+        key = hashlib.sha256(f"{place.parent}\n{toml}".encode()).hexdigest()[:20]
+        place = cache_folder() / "sweeps" / key / place.name
         place.mkdir(parents=True, exist_ok=True)
         atomic_write(place / "recipe.toml", toml)
     run = workspace.load_run(place)

@@ -61,6 +61,7 @@ class Process:
         self._command = command or COMMAND
         self._steps = ["run"] if testing else ["train", "quantize", "convert"]
         self._child: subprocess.Popen[bytes] | None = None
+        self._begin = log.stat().st_size if log.exists() else 0  # before it, the log is of earlier attempts
         self._next()
 
     def poll(self) -> Ending | None:
@@ -75,7 +76,7 @@ class Process:
         if status == 0:
             return Ending(name, "done")
         broken = status == 1 and workspace.load_run(self.folder).manifest.exists()
-        return Ending(name, "broken" if broken else "failed", _last_words(self.log, status))
+        return Ending(name, "broken" if broken else "failed", _last_words(self.log, status, self._begin))
 
     def interrupt(self) -> None:
         """Ask it to stop as Ctrl-C does."""
@@ -147,9 +148,10 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
-def _last_words(log: Path, status: int) -> str:
-    """What the log ends with: the error that `edgekws` told, else its last line."""
-    lines = [line.split("\r")[-1] for line in log.read_text(errors="replace").splitlines() if line.strip()]
+def _last_words(log: Path, status: int, begin: int) -> str:
+    """What the log from byte ``begin`` on ends with: the error that `edgekws` told, else its last line."""
+    text = log.read_bytes()[begin:].decode(errors="replace")
+    lines = [line.split("\r")[-1] for line in text.splitlines() if line.strip()]
     told = [line.removeprefix("edgekws: error: ") for line in lines if line.startswith("edgekws: error: ")]
     reason = (told or lines or [""])[-1].strip()
     return f"{reason} (exit status {status}; {log})"

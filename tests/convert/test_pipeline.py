@@ -40,7 +40,7 @@ def workplace(tmp_path_factory):
 
 
 def arguments(workplace: Path, name: str) -> list[str]:
-    changes = tone_corpus.recipe(workplace / "tones", name=name)
+    changes = tone_corpus.recipe(workplace / "tones", name=name, model__dropout=0.2, quantization__epochs=2)
     return [part for key, value in changes.items() for part in ("--set", f"{key}={json.dumps(value)}")]
 
 

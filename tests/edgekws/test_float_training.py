@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tone_corpus
 
-from edgekws import float_training, recipe, workspace
+from edgekws import catalogue, float_training, network, recipe, training, workspace
 from edgekws.corpus import labels_of, load
 from edgekws.errors import UserError
 from edgekws.files import sha256
@@ -85,6 +85,55 @@ def test_a_start_from_what_cannot_be_one_is_told(clips, tmp_path):
         trained(tmp_path / "c", clips, training__start_from=str(untrained.folder), model__architecture="small")
     with pytest.raises(UserError, match="has model.coding = linear, this recipe mu_law"):
         trained(tmp_path / "d", clips, training__start_from=str(untrained.folder), model__coding="mu_law")
+
+
+def with_network(folder, clips, architecture="nano", seed=1, **options):
+    """A run that names ``nano``, with a network of random weights."""
+    training.deterministic(seed)
+    made = recipe.replace(recipe.Recipe(), tone_corpus.recipe(folder))
+    run = workspace.open_run(folder, made)
+    workspace.begin(run, clips)
+    options = {"classes": len(clips.words), "batch_norm": True} | options
+    workspace.save_keras(network.build(catalogue.find(architecture).architecture, **options), run.float_model)
+    return run
+
+
+@pytest.mark.parametrize(
+    "hidden", [{"architecture": "small"}, {"classes": 2}, {"batch_norm": False}, {"architecture": "custom-32/8"}]
+)
+def test_a_start_whose_network_is_another_than_its_recipe_says_is_told(clips, tmp_path, hidden):
+    other = with_network(tmp_path / "other", clips, **hidden)
+    with pytest.raises(UserError, match="start_from: .*float.keras is not the network that its recipe"):
+        trained(tmp_path / "a", clips, training__start_from=str(other.folder))
+
+
+def test_a_teacher_with_another_number_of_classes_than_its_recipe_is_told(clips, tmp_path):
+    other = with_network(tmp_path / "other", clips, classes=4)
+    with pytest.raises(UserError, match="teacher: .*float.keras does not fit its recipe, which has 3 classes"):
+        trained(tmp_path / "a", clips, training__teacher=str(other.folder))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["start_from", "teacher"])
+def test_a_model_that_was_trained_again_meanwhile_is_refused(clips, tmp_path, monkeypatch, key):
+    other = with_network(tmp_path / "other", clips)
+    settings = {f"training__{key}": str(other.folder), "training__epochs": 2}
+    write = training._Progress.write
+
+    def killing(state, *args):
+        write(state, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(training._Progress, "write", killing)
+        trained(tmp_path / "a", clips, **settings)
+    before = other.float_model.read_bytes()
+    with_network(tmp_path / "other", clips, seed=2)
+    assert other.float_model.read_bytes() != before
+    with pytest.raises(UserError, match="belongs to another recipe or other data"):
+        trained(tmp_path / "a", clips, **settings)
+    other.float_model.write_bytes(before)
+    assert trained(tmp_path / "a", clips, **settings).float_model.exists()
 
 
 @pytest.mark.slow

@@ -42,6 +42,31 @@ def test_a_published_run_names_no_path_and_is_whole(run, tmp_path, capsys):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+@pytest.mark.parametrize(
+    ("private", "public"),
+    [
+        ("/home/me/work/runs/first", "runs/first"),
+        ("~/work/runs/first", "runs/first"),
+        ("/home/me/first", "first"),
+        ("runs/first", "runs/first"),
+        ("nano", "nano"),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("key", ["training.start_from", "training.teacher"])
+def test_a_published_run_names_other_runs_without_their_place(run, tmp_path, key, private, public):
+    made = dataclasses.replace(run, recipe=recipe.replace(run.recipe, {key: private}))
+    facts = json.loads(run.report.read_text()) | {"recipe": recipe.to_tables(made.recipe)}
+    made.recipe_file.write_text(recipe.to_toml(made.recipe))
+    made.report.write_text(json.dumps(facts))
+    workspace.write_manifest(made, {})
+    folder = pretrained.publish(made, tmp_path / "pretrained" / "mine", source="words of mine")
+    for path in folder.iterdir():
+        assert b"/home/me" not in path.read_bytes(), path
+        assert b"~/work" not in path.read_bytes(), path
+    assert workspace.load_run(folder).recipe == recipe.replace(made.recipe, {"data.source": "recordings", key: public})
+
+
 def test_what_is_not_finished_whole_and_within_its_bounds_is_refused(run, tmp_path):
     def refused(match):
         with pytest.raises(UserError, match=match):

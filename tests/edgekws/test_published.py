@@ -44,7 +44,8 @@ def test_the_seed_in_the_middle_is_published_and_all_are_shown(tmp_path):
 
 def test_two_seeds_give_the_lower_one():
     assert published.median([row(seed=1, right=950), row(seed=2, right=940)])["seed"] == "2"
-    assert published.median([row(seed=1), row(seed=2)])["seed"] == "2"
+    assert published.median([row(seed=2), row(seed=1)])["seed"] == "1"
+    assert published.median([row(seed=s, right=r) for s, r in ((3, 940), (2, 940), (1, 950))])["seed"] == "2"
 
 
 def test_plain_and_good_stand_side_by_side_and_a_new_run_takes_an_old_ones_place(tmp_path):
@@ -61,7 +62,7 @@ def test_plain_and_good_stand_side_by_side_and_a_new_run_takes_an_old_ones_place
 def test_what_stands_around_the_table_stays_and_the_same_rows_give_the_same_bytes(tmp_path):
     folder = tmp_path / "p"
     folder.mkdir()
-    (folder / "README.md").write_text(f"# Mine\n\nbefore\n{published.BEGIN}\nold\n{published.END}\n\nafter\n")
+    (folder / "README.md").write_text(f"# Mine\n\nbefore\n{published.BEGIN}\nobsolete\n{published.END}\n\nafter\n")
     text = tables(folder, row())
     assert text.startswith("# Mine\n\nbefore\n<!--")
     assert text.endswith("-->\n\nafter\n")
@@ -93,9 +94,24 @@ def test_mistakes_are_named(tmp_path):
     (tmp_path / "results.csv").unlink()
     with pytest.raises(UserError, match="has no results"):
         published.make(tmp_path)
+    bad = row() | {"architecture": "nanno"}
+    (tmp_path / "results.csv").write_text(results.to_csv([bad]))
+    with pytest.raises(UserError, match=r"results.csv: unknown architecture 'nanno'; did you mean nano"):
+        published.make(tmp_path)
+    (tmp_path / "results.csv").unlink()
     with pytest.raises(UserError, match="no such table"):
         published.make(tmp_path, [tmp_path / "none.csv"])
     assert cli.main(["tables", str(tmp_path / "none")]) == 2
+
+
+def test_a_table_without_its_end_is_told_and_the_text_after_it_stays(tmp_path):
+    text = f"# Mine\n{published.BEGIN}\nold\n\nafter\n"
+    (tmp_path / "README.md").write_text(text)
+    (tmp_path / "results.csv").write_text(results.to_csv([row()]))
+    with pytest.raises(UserError, match=f"README.md: the line '{published.END}' is missing"):
+        published.make(tmp_path)
+    assert (tmp_path / "README.md").read_text() == text
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_charts_are_well_formed_and_mark_what_is_whose(tmp_path):

@@ -1,5 +1,6 @@
 """Recipes: defaults, round trips, and one clear error for each mistake."""
 
+import dataclasses
 from importlib.resources import files
 from pathlib import Path
 
@@ -57,6 +58,12 @@ def test_missing_and_broken_files(tmp_path):
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
     with pytest.raises(UserError, match="not valid TOML"):
         recipe.load(tmp_path / "latin.toml")
+
+
+@pytest.mark.parametrize("key", ["teacher", "weight_decay", "patience"])
+def test_what_quantization_aware_training_does_not_use_is_said(key):
+    fields = {field.name: field for field in dataclasses.fields(recipe.Training)}
+    assert fields[key].metadata["help"].endswith("not in quantization-aware training")
 
 
 def test_integers_are_taken_for_numbers():

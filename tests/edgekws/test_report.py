@@ -10,7 +10,7 @@ import soundfile
 from page_reader import page, words_of
 
 from convert import figures
-from edgekws import report, report_plots
+from edgekws import pretrained, recipe, report, report_plots
 
 WORDS = ("yes", "no", "up")
 HOSTILE = ("yes", '<script>alert("1")</script>', "a|b_c*d`e[f](g)&lt;")
@@ -176,6 +176,29 @@ def test_headings_of_the_model_card_stand_alone(tmp_path, wrong):
     assert len(headings) == 8
     assert all(f"\n\n{heading}\n\n" in f"\n\n{card}" for heading in headings)
     assert "\n\n\n" not in card
+
+
+@pytest.mark.parametrize(
+    ("source", "command"),
+    [
+        ("espeak", "edgekws run recipe.toml"),
+        ("speech_commands_v0.02", "edgekws run recipe.toml"),
+        ("recordings", "edgekws run recipe.toml --data FOLDER"),
+    ],
+)
+def test_the_command_of_the_model_card_finds_the_recordings(source, command):
+    made = recipe.replace(recipe.Recipe(), {"data.source": source})
+    assert report.command(recipe.to_tables(made)) == command
+
+
+def test_the_model_card_names_the_runs_that_come_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "folders", lambda: {"nano": tmp_path})
+    run, facts = written(tmp_path, finished_run.corpus(WORDS))
+    assert "comes first" not in (run.folder / "model_card.md").read_text()
+    facts["recipe"]["training"] |= {"start_from": "runs/first_one", "teacher": "nano"}
+    report.write(run, finished_run.corpus(WORDS), facts)
+    assert r"comes first and stands where the recipe names it: runs/first\_one." in report.model_card(facts)
+    assert "comes first and stands where the recipe names it: runs/first_one." in words_of(page(run).text)
 
 
 def test_commonest_mistakes_are_ranked_by_share():

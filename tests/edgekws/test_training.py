@@ -25,7 +25,7 @@ def model(epochs: int = 6, rate: float = 0.01):
     return built
 
 
-def fit(path, epochs=6, kill_after=None, identity="x", patience=0, built=None):
+def fit(path, epochs=6, kill_after=None, identity="x", patience=0, built=None, prepare=None):
     built = built or model()
     learn = training.batches(keras, SAMPLES, LABELS, 2, 8, 5)
     validate = training.batches(keras, SAMPLES, LABELS, 2, 8, None)
@@ -42,7 +42,7 @@ def fit(path, epochs=6, kill_after=None, identity="x", patience=0, built=None):
             fit(path, epochs, identity=identity, built=built)
         return None
     return training.fit(keras, built, learn, validate, epochs=epochs, batch_size=8, patience=patience, checkpoint=path,
-                        title="test", identity=identity)  # fmt: skip
+                        title="test", identity=identity, prepare=prepare)  # fmt: skip
 
 
 def test_resumed_training_ends_as_the_undisturbed_one(tmp_path):
@@ -55,6 +55,13 @@ def test_resumed_training_ends_as_the_undisturbed_one(tmp_path):
         np.testing.assert_array_equal(a, b)
     done = fit(tmp_path / "killed.npz")
     assert done.history == whole.history
+
+
+def test_what_an_epoch_depends_on_is_set_as_it_begins_after_a_kill_too(tmp_path):
+    begun = []
+    for epochs in (2, 3):
+        fit(tmp_path / "c.npz", epochs, prepare=begun.append)
+    assert begun == [0, 1, 2]
 
 
 def test_checkpoint_of_another_run_is_refused(tmp_path):

@@ -1,6 +1,8 @@
 """Run folders: whose they are, what is whole in them."""
 
 import dataclasses
+import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -39,6 +41,28 @@ def test_open_again_and_another_recipe(tmp_path):
     other = recipe.replace(Recipe(), {"training.epochs": 7, "seed": 3})
     with pytest.raises(UserError, match=r"another recipe \(it differs in seed, training.epochs\)"):
         workspace.open_run(tmp_path / "a", other)
+
+
+@pytest.mark.parametrize("stopped_at", ["atomic_write", "write_json"])
+def test_a_run_killed_while_it_began_goes_on(tmp_path, monkeypatch, stopped_at):
+    def kill(path, *_):
+        if stopped_at == "atomic_write":
+            path.with_name(f".{path.name}.partial").touch()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(workspace, stopped_at, kill)
+        begun(tmp_path / "a")
+    assert begun(tmp_path / "a").corpus_file.exists()
+    assert workspace.load_run(tmp_path / "a").recipe == Recipe()
+
+
+def test_identity_is_of_recipe_recordings_and_the_models_it_names(tmp_path):
+    run = begun(tmp_path / "a")
+    tables = {key: value for key, value in recipe.to_tables(Recipe()).items() if key not in ("name", "parity")}
+    alone = hashlib.sha256(json.dumps([tables, "f00d"], sort_keys=True).encode()).hexdigest()
+    assert run.identity(CORPUS) == alone  # as it was before there were other models
+    assert len({alone, run.identity(CORPUS, "one"), run.identity(CORPUS, "another")}) == 3
 
 
 def test_a_strange_folder_is_left_alone(tmp_path):

@@ -2,19 +2,21 @@
 
 import contextlib
 import csv
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import page_reader
 import pytest
 import tone_corpus
 
-from edgekws import cli, corpus, workspace
+from edgekws import cli, corpus, recipe, workspace
 from edgekws.sweep import cluster, plan, queue, results, work
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_edgekws.py"))
@@ -184,6 +186,37 @@ def test_a_run_from_another_machine_is_unpacked_with_its_end_last(tmp_path, monk
     assert workspace.load_run(here[0].folder).recipe == here[0].recipe
     failed, nothing = cluster.do(here[1].recipe_file.read_text(), str(here[1].folder), "token", True, 1, FAKE)
     assert (failed.status, nothing) == ("failed", None)
+
+
+def test_a_changed_recipe_of_the_same_name_is_not_done_yet_on_another_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "elsewhere"))
+    folder = str(tmp_path / "runs" / "my sweep" / "first")
+
+    def files_of(seed):
+        toml = recipe.to_toml(recipe.replace(recipe.Recipe(), {"name": "first", "seed": seed}))
+        _, content = cluster.do(toml, folder, "token", True, 1, FAKE)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            assert archive.read("recipe.toml").decode() == toml
+            return archive.namelist()
+
+    files_of(1)
+    (place,) = (tmp_path / "elsewhere" / "sweeps").glob("*/first")
+    (place / "float.keras").touch()
+    assert "float.keras" in files_of(1)
+    assert "float.keras" not in files_of(2)
+
+
+def test_an_error_of_an_earlier_attempt_is_not_the_reason_of_a_later_failure(tmp_path):
+    write(["fails"])
+    (fails,) = queue.runs_of(plan.load(Path("my sweep.toml")), tmp_path / "runs" / "my sweep")
+    work.prepare(fails)
+    log = queue.log_of(fails)
+    told = work.execute(fails.folder, True, log, 1, FAKE)
+    assert told.reason.startswith("there is no folder recordings (exit status 2;")
+    silent = (sys.executable, "-c", "import sys; print('out of memory'); sys.exit(3)")
+    again = work.execute(fails.folder, True, log, 1, silent)
+    assert again.reason == f"out of memory (exit status 3; {log})"
+    assert "no folder recordings" in log.read_text()
 
 
 def test_recordings_are_prepared_before_runs_need_them(tmp_path, monkeypatch, capsys):

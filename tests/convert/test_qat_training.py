@@ -1,0 +1,84 @@
+"""Quantization-aware training: its random draws are functions of seed, epoch and step, so that it can be killed."""
+
+import numpy as np
+import pytest
+import tone_corpus
+
+from convert import qat, qat_training
+from edgekws import catalogue, network, recipe, training, workspace
+from edgekws.augment import Front
+from edgekws.corpus import load
+
+TWO_DROPOUTS = "base/4-1fc"
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tones")
+    data = tone_corpus.write(folder / "tones", clips=30)
+    return load(str(data), tone_corpus.WORDS, seed=1, validation_percent=25, testing_percent=25, cache=folder)
+
+
+def started(folder, clips, **changes):
+    """A run with a float network of random weights, the same every time."""
+    import keras
+
+    run = workspace.open_run(folder, recipe.replace(recipe.Recipe(), tone_corpus.recipe(folder, **changes)))
+    workspace.begin(run, clips)
+    keras.utils.set_random_seed(1)
+    architecture = catalogue.find(run.recipe.model.architecture).architecture
+    workspace.save_keras(network.build(architecture, classes=len(clips.words), batch_norm=True), run.float_model)
+    return run
+
+
+@pytest.mark.slow
+def test_with_dropout_a_training_that_was_killed_ends_as_the_undisturbed_one(clips, tmp_path, monkeypatch):
+    settings = {"name": "same", "model__dropout": 0.5, "quantization__epochs": 3, "quantization__learning_rate": 0.01}
+    whole, killed = (started(tmp_path / name, clips, **settings) for name in ("whole", "killed"))
+    qat_training.quantize(whole, clips)
+    write = training._Progress.write
+
+    def killing(state, *args):
+        write(state, *args)
+        raise KeyboardInterrupt
+
+    for _ in range(2):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(training._Progress, "write", killing)
+            qat_training.quantize(killed, clips)
+    qat_training.quantize(killed, clips)
+    for name in ("qat_history.csv", "fake_quant.npz"):
+        assert (killed.folder / name).read_bytes() == (whole.folder / name).read_bytes(), name
+
+
+def test_dropout_draws_by_seed_and_epoch_in_a_step_that_is_compiled():
+    import tensorflow as tf
+    import tf_keras
+
+    model = qat.fake_quant_model(catalogue.find(TWO_DROPOUTS).architecture, classes=3, dropout=0.5)
+    layers = [part for part in model.submodules if isinstance(part, tf_keras.layers.Dropout)]
+    assert len(layers) == 2
+    step = tf.function(lambda: [layer(tf.ones((1, 64)), training=True) for layer in layers])
+
+    def draws(seed, epoch):
+        qat.seed_dropout(model, seed, epoch)
+        return [mask.numpy().tobytes() for _ in range(3) for mask in step()]
+
+    drawn = draws(1, 0) + draws(1, 1) + draws(2, 0)
+    assert len(set(drawn)) == len(drawn) == 18
+    assert draws(1, 1) == drawn[6:12]
+
+
+def test_no_two_steps_share_a_random_state():
+    settings = recipe.replace(recipe.Recipe(), {"augment.speed_percent": 10.0}).augment
+    front = Front(settings, "linear", np.ones((2, 16_000), np.int16), 1, name="front")
+    epochs, steps, taken = 3, 5, []
+    for epoch in range(epochs):
+        for step in range(steps):
+            first = qat_training.front_state(1, epoch, step, steps)
+            front.seed_generator.state.assign(first)
+            front(np.ones((2, 16_000), np.int16), training=True)
+            last = np.asarray(front.seed_generator.state).tolist()
+            assert last[0] == first[0] == 1
+            taken += range(first[1], last[1])
+    assert len(taken) == len(set(taken)) == 6 * epochs * steps  # six draws with every augmentation there is
