@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, sha256
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # whatever a missing or damaged file can raise
+_KEPT_DAYS = 30  # since it was last opened: a prepared corpus is large, and made again when it is asked for
 _FORMAT = 1  # goes up whenever prepared clips would come out differently
 
 
@@ -41,17 +43,28 @@ class Plan:
 
 
 def prepare(plan: Plan, cache: Path, *, progress: bool = True) -> Corpus:
-    """Open the corpus of `plan` from `cache`, after making it there if it is not, or not readable."""
+    """Open the corpus of `plan` from `cache`, after making it there if it is not, or not readable.
+
+    Where one is made, those that were not opened for a month go.
+    """
     folder = cache / "corpora" / plan.key()
     with contextlib.suppress(*_UNREADABLE):
         return _open(folder)
     shutil.rmtree(folder, ignore_errors=True)
+    _remove_unused(folder.parent)
     with contextlib.suppress(FileExistsError), atomic_folder(folder) as partial:  # another process may be quicker
         _write(plan, partial, progress)
     try:
         return _open(folder)
     except _UNREADABLE as error:
         raise UserError(f"the prepared clips in {folder} cannot be read ({error}); remove that folder") from error
+
+
+def _remove_unused(corpora: Path) -> None:
+    for content in corpora.glob("*/corpus.json"):
+        with contextlib.suppress(FileNotFoundError):  # another process removes it as well
+            if time.time() - content.stat().st_mtime > _KEPT_DAYS * 86_400:
+                shutil.rmtree(content.parent, ignore_errors=True)
 
 
 def _write(plan: Plan, folder: Path, progress: bool) -> None:
@@ -98,6 +111,8 @@ def _open(folder: Path) -> Corpus:
         Noise(name, noise_samples[end - length : end])
         for (name, length), end in zip(content["noise"], ends, strict=True)
     )
+    with contextlib.suppress(OSError):  # a cache that may only be read
+        os.utime(folder / "corpus.json")
     return Corpus(
         words=tuple(content["words"]),
         clips=clips,

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -19,6 +20,23 @@ def _load(folder, cache, **settings):
 
 def _prepared(cache):
     return sorted(p.name for p in (cache / "corpora").iterdir())
+
+
+def test_corpora_that_were_not_opened_for_a_month_go_when_another_is_made(speech, tmp_path):
+    cache = tmp_path / "cache"
+    _load(speech, cache)
+    (first,) = _prepared(cache)
+    _load(speech, cache, clips_per_word=5)
+    (second,) = set(_prepared(cache)) - {first}
+    month_ago = time.time() - 31 * 86_400
+    for name in (first, second):
+        os.utime(cache / "corpora" / name / "corpus.json", (month_ago, month_ago))
+    _load(speech, cache)  # opened, so still in use
+    assert len(_prepared(cache)) == 2
+    _load(speech, cache, clips_per_word=6)
+    assert first in _prepared(cache)
+    assert second not in _prepared(cache)
+    assert len(_prepared(cache)) == 2
 
 
 def test_splits_are_views_of_the_memory_map_with_labels(speech, tmp_path):
