@@ -9,8 +9,10 @@ import ctypes
 import hashlib
 import os
 import platform
+import secrets
 import shutil
 import subprocess
+import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +23,7 @@ from convert import c_kernels, c_plan, c_source
 from convert.artifact import Artifact
 from edgekws import coding
 from edgekws.errors import UserError
-from edgekws.files import atomic_folder, cache_folder
+from edgekws.files import cache_folder, writing
 
 OPTIONS = ("-O3", "-std=c99", "-shared", "-fPIC")
 
@@ -42,11 +44,15 @@ class Scorer(Protocol):
 
 
 def scorer(artifact: Artifact) -> Scorer:
-    """The compiled engine where there is a C compiler, else LiteRT; ``words`` says which."""
-    compiler = next(
-        (name for name in (os.environ.get("CC", ""), "cc", "gcc", "clang") if name and shutil.which(name)), ""
-    )
-    return Engine(artifact, compiler) if compiler else Windows(artifact)
+    """The engine by the first C compiler that can make it, else LiteRT; ``words`` says which, and why LiteRT."""
+    why = "no C compiler was found"
+    for compiler in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        if compiler and shutil.which(compiler):
+            try:
+                return Engine(artifact, compiler)
+            except (UserError, OSError) as error:  # OSError: a library for another processor, or from a broken disk
+                why = str(error)
+    return Windows(artifact, why)
 
 
 class Engine:
@@ -81,10 +87,10 @@ class Engine:
 class Windows:
     """LiteRT, a whole window for every hop: the same results, for far more work (XNNPACK differs by a few units)."""
 
-    def __init__(self, artifact: Artifact) -> None:
+    def __init__(self, artifact: Artifact, why: str) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        self.words = "LiteRT, window by window: no C compiler was found"
+        self.words = f"LiteRT, window by window: {why}"
         self.hop = _hop(artifact)
         self._coding, self._window = artifact.coding, artifact.graph.input.length
         self._interpreter = Interpreter(model_content=artifact.content, num_threads=1)
@@ -120,27 +126,35 @@ def _native_kernels() -> str:
 
 
 def _compiled(artifact: Artifact, compiler: str, kernels: str) -> Path:
-    """The shared library, from the cache where it was compiled before for the same model, engine and compiler."""
-    flags = [*OPTIONS, *(["-mavx2"] if kernels == "avx2" else [])]
-    engine = files("firmware_assets") / "engine"
-    sources = b"".join(
-        engine.joinpath(name).read_bytes() for name in sorted(f.name for f in engine.iterdir() if f.is_file())
-    )
+    """The shared library, from the cache where this compiler made it before of the same sources."""
+    command = [compiler, *OPTIONS, *(["-mavx2"] if kernels == "avx2" else [])]
     version = subprocess.run([compiler, "--version"], capture_output=True).stdout
-    key = hashlib.sha256()
-    for part in (artifact.content, artifact.coding.encode(), sources, version, " ".join(flags).encode()):
-        key.update(hashlib.sha256(part).digest())
-    folder = cache_folder() / "engines" / key.hexdigest()[:32]
-    if not (folder / "engine.so").exists():
-        with atomic_folder(folder) as made:
-            c_source.generate(
-                artifact.graph, artifact.labels, made, kernels=kernels, coding=artifact.coding, mode="sliding"
-            )
-            (made / "host.c").write_bytes(engine.joinpath("host.c").read_bytes())
-            names = sorted(path.name for path in made.glob("*.c") if path.name != "main.c")
-            done = subprocess.run(
-                [compiler, *flags, *names, "-o", "engine.so"], cwd=made, capture_output=True, text=True
-            )
-            if done.returncode:
-                raise UserError(f"{compiler} could not compile the engine: {done.stderr.strip().splitlines()[-1]}")
-    return folder / "engine.so"
+    with tempfile.TemporaryDirectory(prefix="edgekws-") as temporary:
+        made = Path(temporary)
+        c_source.generate(
+            artifact.graph, artifact.labels, made, kernels=kernels, coding=artifact.coding, mode="sliding"
+        )
+        shutil.copyfile(str(files("firmware_assets") / "engine" / "host.c"), made / "host.c")
+        (made / "main.c").unlink()
+        sources = [path.read_bytes() for path in sorted(made.iterdir())]
+        key = hashlib.sha256(repr((command, version, sources)).encode()).hexdigest()[:32]
+        library = cache_folder() / "engines" / f"{key}.so"
+        if not library.exists():
+            _compile([*command, *sorted(path.name for path in made.glob("*.c"))], made, library)
+    return library
+
+
+def _compile(command: list[str], folder: Path, library: Path) -> None:
+    """Compile in the folder; the library is then put in place whole, however many do so at once."""
+    done = subprocess.run([*command, "-o", "engine.so"], cwd=folder, capture_output=True, text=True, errors="replace")
+    if done.returncode or not (folder / "engine.so").exists():
+        told = done.stderr.strip().splitlines() or [f"exit status {done.returncode}, no message"]
+        raise UserError(f"{command[0]} could not compile the engine: {told[-1]}")
+    partial = library.with_name(f".{library.name}.{secrets.token_hex(4)}")
+    with writing(library):
+        library.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(folder / "engine.so", partial)
+            os.replace(partial, library)
+        finally:
+            partial.unlink(missing_ok=True)

@@ -45,8 +45,7 @@ def read(path: str | Path) -> tuple[np.ndarray, Preparation]:
             samples = file.read(dtype="float32", always_2d=True)  # (frames, channels)
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(why_unreadable(path, error)) from None
-    if len(samples) < frames or _cut_off(log):
-        raise UserError(f"{path} is truncated: it ends before its header says; copy it again or remove it")
+    check_whole(path, frames - len(samples), log)
     if not len(samples):
         raise UserError(f"{path} holds no samples; record it again or remove it")
     if not np.isfinite(samples).all():
@@ -103,6 +102,12 @@ def _cut_off(log: str) -> bool:
     if chunk and int(chunk[2]) < int(chunk[1]) < 0x7FFF0000:
         return True
     return "Ogg: Junk after the last page" in log or "without an End-Of-Stream flag" in log
+
+
+def check_whole(path: str | Path, missing: int, log: str) -> None:
+    """A UserError for a recording with ``missing`` frames, or that was cut off by libsndfile's log of its header."""
+    if missing > 0 or _cut_off(log):
+        raise UserError(f"{path} is truncated: it ends before its header says; copy it again or remove it")
 
 
 def why_unreadable(path: str | Path, error: Exception) -> str:

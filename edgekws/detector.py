@@ -55,13 +55,18 @@ class Settings:
         return CLIP_SAMPLES // 2 + (self.results - 1) * self.hop // 2
 
 
+def releases(thresholds: Sequence[int]) -> tuple[int, ...]:
+    """The releases that belong to thresholds: 0.2 under them, but never so low that no average falls under them."""
+    return tuple(max(t - HYSTERESIS, (t + 1) // 2) for t in thresholds)
+
+
 def default(labels: Sequence[str], hop: int) -> Settings:
     """Settings for scores every ``hop`` samples; a class whose label begins with _ is never detected."""
     thresholds = tuple(NEVER if rejects(label) else THRESHOLD for label in labels)
     results = max(round(AVERAGED_SECONDS * SAMPLE_RATE / hop), 1)
     return Settings(
         thresholds,
-        tuple(t - HYSTERESIS for t in thresholds),
+        releases(thresholds),
         results,
         min(2, results),
         round(REFRACTORY_SECONDS * SAMPLE_RATE / hop),
@@ -73,7 +78,11 @@ def read(path: Path, labels: Sequence[str]) -> Settings:
     """The settings in a run's ``detector.json``."""
     try:
         return from_json(json.loads(path.read_text(encoding="utf-8")), labels)
-    except (ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror}); remove it for the default settings") from None
+    except UserError as error:
+        raise UserError(f"{path}: {error}; remove it for the default settings") from None
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise UserError(f"{path} is damaged ({error!r}); remove it for the default settings") from None
 
 
@@ -83,7 +92,7 @@ def fitting(tuned: Settings | None, labels: Sequence[str], hop: int) -> Settings
 
 
 def from_json(stored: dict[str, Any], labels: Sequence[str]) -> Settings:
-    """The inverse of ``to_json``; KeyError, TypeError or ValueError where something is missing or of the wrong kind."""
+    """The inverse of ``to_json``; KeyError, TypeError, ValueError or OverflowError for what is missing or no number."""
     thresholds, releases = (tuple(int(stored[key][label]) for label in labels) for key in ("thresholds", "releases"))
     return Settings(thresholds, releases, *(int(stored[key]) for key in ("results", "minimum", "refractory", "hop")))
 
@@ -94,7 +103,7 @@ def with_threshold(settings: Settings, probability: float) -> Settings:
         raise UserError(f"a threshold is a probability above 0 and up to 1, got {probability:g}")
     threshold = min(round(256 * probability), NEVER - 1)
     thresholds = tuple(NEVER if old == NEVER else threshold for old in settings.thresholds)
-    return replace(settings, thresholds=thresholds, releases=tuple(max(t - HYSTERESIS, 0) for t in thresholds))
+    return replace(settings, thresholds=thresholds, releases=releases(thresholds))
 
 
 def to_json(settings: Settings, labels: Sequence[str]) -> dict[str, Any]:

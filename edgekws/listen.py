@@ -55,3 +55,9 @@ def listen(
                 yield Event(time, labels[found], detector.average(found))
         level = float(np.abs(block.astype(np.int32)).max(initial=0)) / 32_768
         yield Progress(heard / SAMPLE_RATE, level, word, score)
+
+
+def then_quiet(blocks: Iterable[np.ndarray], settings: Settings) -> Iterator[np.ndarray]:
+    """The blocks of a sound that ends, then as much quiet as it takes until a word at their end is known."""
+    yield from blocks
+    yield np.zeros(settings.delay, np.int16)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.audio import SAMPLE_RATE, why_unreadable
+from edgekws.audio import SAMPLE_RATE, check_whole, why_unreadable
 from edgekws.errors import UserError
 
 BLOCK_SECONDS = 0.5
@@ -73,7 +73,9 @@ def recording(path: Path, faults: Faults) -> Iterator[np.ndarray]:
     try:
         with soundfile.SoundFile(path) as file:
             converter = Converter(file.samplerate, faults)
-            size, left = max(round(BLOCK_SECONDS * file.samplerate), 1), file.frames
+            size = max(round(BLOCK_SECONDS * file.samplerate), 1)
+            frames, log = file.frames, file.extra_info
+            left = frames
             while True:
                 block = file.read(size, dtype="float32", always_2d=True)
                 left -= len(block)
@@ -82,8 +84,9 @@ def recording(path: Path, faults: Faults) -> Iterator[np.ndarray]:
                     break
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(why_unreadable(path, error)) from None
-    if left > 0:
-        raise UserError(f"{path} is truncated: it ends {left} frames before its header says")
+    check_whole(path, left, log)
+    if left == frames:
+        raise UserError(f"{path} holds no samples; record it again or remove it")
 
 
 def microphone(faults: Faults, sounddevice: Any = None) -> Iterator[np.ndarray]:

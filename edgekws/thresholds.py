@@ -6,18 +6,19 @@ Scores are computed once; a sweep then gives the very events that ``edgekws.dete
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.corpus import rejects
-from edgekws.detector import HYSTERESIS, NEVER, REFRACTORY_SECONDS, Settings
+from edgekws.detector import NEVER, REFRACTORY_SECONDS, Settings, releases
 from edgekws.trials import Spoken
 
 TOLERANCE = 3 * SAMPLE_RATE // 4  # a detection this near to a word's middle is of this word
 LEVELS = np.array([*range(80, 224, 16), *range(224, 248, 4), *range(248, NEVER)])  # thresholds that are tried
 AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55)
+FOLDS = 4  # of cross-validation
 _PRICES = np.geomspace(1e-4, 10, 40)  # share of the words missed that one false accept an hour is worth
 
 
@@ -58,18 +59,13 @@ class Tally:
         return 1 - self.hits.sum(1) / max(self.said.sum(), 1)
 
 
-def releases(thresholds: np.ndarray) -> np.ndarray:
-    """The releases that belong to thresholds of any shape."""
-    return np.maximum(thresholds - HYSTERESIS, 0)
-
-
 def sweep(scores: np.ndarray, settings: Settings, thresholds: np.ndarray) -> Events:
     """Every event in scores (results, classes) for each row of ``thresholds`` (K, classes); the rest as in settings."""
     sums = moving_sums(scores, settings.results)
     best = sums.argmax(axis=1)
     top = sums[np.arange(len(sums)), best]
     over = thresholds.astype(np.int64) * settings.results
-    under = releases(thresholds).astype(np.int64) * settings.results
+    under = np.array([releases(row) for row in thresholds.tolist()], np.int64) * settings.results
     rows = np.arange(len(thresholds))
     held = np.full(len(rows), -1)
     run, quiet = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
@@ -124,6 +120,15 @@ def tally(streams: Sequence[Scored], labels: Sequence[str], settings: Settings, 
     return Tally(hits, said, doubles, confused, strays, delays)
 
 
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Settings, their false accepts an hour by cross-validation, and the thresholds (K, classes) they are one of."""
+
+    settings: Settings
+    unseen_per_hour: float
+    family: np.ndarray
+
+
 def one_for_all(labels: Sequence[str]) -> np.ndarray:
     """Thresholds (levels, classes): in each row one of ``LEVELS`` for all words, and none for what rejects."""
     return np.where([rejects(label) for label in labels], NEVER, LEVELS[:, None])
@@ -131,49 +136,68 @@ def one_for_all(labels: Sequence[str]) -> np.ndarray:
 
 def choose(
     keywords: Sequence[Scored], negatives: Sequence[Scored], labels: Sequence[str], hop: int, per_hour: float
-) -> tuple[Settings, np.ndarray]:
-    """The settings that miss fewest words at up to ``per_hour`` false accepts, and the family (K, classes) they are of.
+) -> Choice:
+    """The settings that miss fewest words at up to ``per_hour`` false accepts on streams they were not fitted to.
 
     For each averaging time and minimum count, every word's misses and false accepts are counted at each of ``LEVELS``.
     At one price of a false accept, the same for all words, each word has its best threshold: a family of thresholds,
-    one member a price, which is then swept as a whole. Where no member stays under ``per_hour``, the one with the
-    fewest false accepts is taken.
+    one member a price. A member fits the few false accepts that it was chosen by, so its rate is that of cross-
+    validation: members of the same price, of all but one of ``FOLDS`` parts of each stream, counted on that part. Where
+    none stays under ``per_hour``, the one with the fewest false accepts is taken.
     """
     hours = sum(stream.seconds for stream in negatives) / 3600
-    common = one_for_all(labels)
-    best: tuple[tuple[bool, float, float], Settings, np.ndarray] | None = None
+    common, folds = one_for_all(labels), _folds(negatives)
+    best: tuple[tuple[bool, float, float], Choice] | None = None
     for results in sorted({max(round(seconds * SAMPLE_RATE / hop), 1) for seconds in AVERAGED_SECONDS}):
         for minimum in sorted({1, min(2, results)}):
             base = _settings(common[0], results, minimum, hop)
-            heard, wrong = (tally(streams, labels, base, common) for streams in (keywords, negatives))
-            family = _family(heard, wrong, hours, common)
-            heard, wrong = (tally(streams, labels, base, family) for streams in (keywords, negatives))
-            rate = wrong.strays.sum(1) / hours
-            for k, row in enumerate(family):
-                kept = rate[k] <= per_hour
-                rank = (not kept, float(heard.miss_rate[k] if kept else rate[k]), float(rate[k]))
+            heard = tally(keywords, labels, base, common)
+            wrong = [tally(fold, labels, base, common).strays for fold in folds]
+            total, unseen = np.sum(wrong, axis=0), np.zeros(len(_PRICES))
+            for fold, strays in zip(folds, wrong, strict=True):
+                others = _family(heard, (total - strays) / (hours * (FOLDS - 1) / FOLDS), common)
+                unseen += tally(fold, labels, base, others).strays.sum(1) / hours
+            family = _family(heard, total / hours, common)
+            missed = tally(keywords, labels, base, family).miss_rate
+            for row, rate, share in zip(family, unseen.tolist(), missed.tolist(), strict=True):
+                kept = rate <= per_hour
+                rank = (not kept, share if kept else rate, rate)
                 if best is None or rank < best[0]:
-                    best = rank, _settings(row, results, minimum, hop), family
+                    best = rank, Choice(_settings(row, results, minimum, hop), rate, np.unique(family, axis=0))
     assert best is not None
-    return best[1], best[2]
+    return best[1]
 
 
-def _family(heard: Tally, wrong: Tally, hours: float, common: np.ndarray) -> np.ndarray:
-    """(K, classes): for each price the level of each word at which misses and false accepts together cost least."""
+def _folds(streams: Sequence[Scored]) -> list[list[Scored]]:
+    """``FOLDS`` parts, each a piece of every stream, without what was said."""
+    return [
+        [
+            replace(stream, seconds=stream.seconds / FOLDS, scores=scores, said=())
+            for stream in streams
+            for scores in np.array_split(stream.scores, FOLDS)[number : number + 1]
+        ]
+        for number in range(FOLDS)
+    ]
+
+
+def _family(heard: Tally, accepted: np.ndarray, common: np.ndarray) -> np.ndarray:
+    """(prices, classes): for each price the level of each word at which misses and false accepts cost least together.
+
+    ``accepted`` counts false accepts an hour, (levels, classes).
+    """
     missed = (heard.said - heard.hits) / max(heard.said.sum(), 1)
-    accepted = wrong.strays / hours
     rows = []
     for price in _PRICES:
         cost = missed + price * accepted
         highest = len(LEVELS) - 1 - cost[::-1].argmin(axis=0)  # of thresholds alike the highest
         rows.append(common[highest, np.arange(len(highest))])
-    return np.unique(np.array(rows), axis=0)
+    return np.array(rows)
 
 
 def _settings(thresholds: np.ndarray, results: int, minimum: int, hop: int) -> Settings:
     row = tuple(int(t) for t in thresholds)
     refractory = round(REFRACTORY_SECONDS * SAMPLE_RATE / hop)
-    return Settings(row, tuple(int(r) for r in releases(thresholds)), results, minimum, refractory, hop)
+    return Settings(row, releases(row), results, minimum, refractory, hop)
 
 
 def moving_sums(scores: np.ndarray, results: int) -> np.ndarray:

@@ -2,22 +2,21 @@
 
 Everything is drawn from one seed, made as it streams, and comes from one split: its clips, its voices of eSpeak, its
 noise (held-out noise where there is any: the first halves for validation, the second for testing) and noise by
-arithmetic. Noise and words backwards come at a speed drawn each time, as hours repeat them; a recorded word that is
-not of the set comes once, or a few clips would stand for hours of speech. Only eSpeak's speech differs a little from
-one time to the next.
+arithmetic. Noise and words backwards come at a speed drawn each time, as hours repeat them. Only eSpeak's speech
+differs a little from one time to the next.
 
 keywords         every clip of the split in background noise at 20, 10, 5 or 0 dB, a word every 2.5 s; the ratio is of
                  both powers over the clip's second, as in training
 noise            background noise alone, from -60 to -12 dB of full scale
 sentences        eSpeak's, of words that are not of the set, 0.3 to 2 s apart, in noise 5 to 30 dB under them
-unknown words    one every 2.5 s or less, in noise 0 to 30 dB under them: recorded words that are not of the set (each
-                 once, where the source has any), the set's words played backwards, and words by eSpeak, as many of
-                 each as there are recorded words for
+unknown words    one every 2.5 s or less, in noise 0 to 30 dB under them: the set's words played backwards, and words
+                 by eSpeak, as many of each
+recorded words   the recorded words that are not of the set, where the source has any, in the same way: each once,
+                 however many hours there are, as a few clips played again and again are not hours of speech
 """
 
 from __future__ import annotations
 
-import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,11 +28,10 @@ from edgekws.corpus import acoustics, espeak, phrases
 from edgekws.corpus.rejection import faded
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
-SHARES = {"noise": 0.5, "sentences": 0.25, "unknown words": 0.25}  # of the hours without keywords
+SHARES = {"noise": 0.5, "sentences": 0.25, "unknown words": 0.25}  # of the hours asked for
 _LOT = 100  # utterances asked of eSpeak at once
 _NOISE_PIECE = 10 * SAMPLE_RATE
 _NOISES = ("hum", "clicks", "noise", "noise")  # by arithmetic, each as likely
-_SECONDS_A_WORD = 2.5  # with the pause before it, at most, on average
 _SPEED_PERCENT = 12.0  # at most, either way
 _SOUND = (0.025, 0.975)  # shares of a clip's energy between which its word is taken to be
 
@@ -81,7 +79,7 @@ def keywords(material: Material, snr_db: float, seed: int) -> Trial:
 
 
 def negatives(material: Material, hours: float, seed: int) -> list[Trial]:
-    """Streams without keywords, ``hours`` in all."""
+    """Streams without keywords, ``hours`` in all, and the recorded words."""
     trials = []
     for number, (kind, share) in enumerate(SHARES.items()):
         rng, said = np.random.default_rng([seed, 1, number]), list[Spoken]()
@@ -91,10 +89,19 @@ def negatives(material: Material, hours: float, seed: int) -> list[Trial]:
             spoken = _sentences(rng, material, seed)
             blocks = _scene(rng, material, spoken, said, gap_s=(0.3, 2.0), snr_db=(5.0, 30.0))
         else:
-            unknown = _unknown(rng, material, seed, round(hours * share * 3600 / _SECONDS_A_WORD))
-            blocks = _scene(rng, material, unknown, said, gap_s=(0.75, 2.25), snr_db=(0.0, 30.0))
+            blocks = _words(rng, material, _unknown(rng, material, seed), said)
         trials.append(Trial(kind, None, _cut(blocks, round(hours * share * 3600 * SAMPLE_RATE)), said))
+    if len(material.others):
+        rng, said = np.random.default_rng([seed, 1, len(SHARES)]), list[Spoken]()
+        recorded = (("recorded word", faded(material.others[i])) for i in rng.permutation(len(material.others)))
+        trials.append(Trial("recorded words", None, _words(rng, material, recorded, said), said))
     return trials
+
+
+def _words(
+    rng: np.random.Generator, material: Material, sounds: Iterator[tuple[str, np.ndarray]], said: list[Spoken]
+) -> Iterator[np.ndarray]:
+    return _scene(rng, material, sounds, said, gap_s=(0.75, 2.25), snr_db=(0.0, 30.0))
 
 
 def _scene(
@@ -167,24 +174,15 @@ def _sentences(rng: np.random.Generator, material: Material, seed: int) -> Itera
         yield "sentence", sound
 
 
-def _unknown(rng: np.random.Generator, material: Material, seed: int, count: int) -> Iterator[tuple[str, np.ndarray]]:
-    """Without end; the recorded words are among the first ``count``, at most a third of these."""
+def _unknown(rng: np.random.Generator, material: Material, seed: int) -> Iterator[tuple[str, np.ndarray]]:
     texts = random.Random(f"{seed} words")
     spoken = _say(texts, rng, lambda: phrases.word(texts, material.words), material)
-    recorded = rng.permutation(len(material.others))[: count // 3]
-    turns = set(rng.permutation(count)[: len(recorded)].tolist())
-    waiting = iter(recorded)
-    for number in itertools.count():
-        if number in turns:
-            yield "recorded word", faded(acoustics.at_speed(rng, material.others[next(waiting)], _SPEED_PERCENT))
-        elif rng.random() < 0.5:
-            yield "word backwards", faded(_again(rng, material.keywords)[::-1])
+    while True:
+        if rng.random() < 0.5:
+            clip = material.keywords[rng.integers(len(material.keywords))]
+            yield "word backwards", faded(acoustics.at_speed(rng, clip, _SPEED_PERCENT)[::-1])
         else:
             yield "spoken word", next(spoken)
-
-
-def _again(rng: np.random.Generator, clips: np.ndarray) -> np.ndarray:
-    return acoustics.at_speed(rng, clips[rng.integers(len(clips))], _SPEED_PERCENT)
 
 
 def _say(

@@ -19,7 +19,10 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         "listen", _listen, "print words as they are detected in recordings of any length, or from a microphone",
         "edgekws listen meeting.flac    or    edgekws listen --microphone",
     )  # fmt: skip
-    listen.add_argument("files", nargs="*", type=Path, metavar="FILE", help="recordings of any rate and length")
+    listen.add_argument(
+        "files", nargs="*", type=Path, metavar="FILE", help="recordings of any rate and length; edgekws classify is "
+        "for a word alone",
+    )  # fmt: skip
     listen.add_argument("--microphone", action="store_true", help="listen to the default microphone until Ctrl-C")
     listen.add_argument(
         "--model", metavar="RUN", help="a pretrained model's name or a run folder (the best that ships)"
@@ -56,8 +59,19 @@ def _tune(args: argparse.Namespace) -> int:
 
 
 def _listen(args: argparse.Namespace) -> int:
+    try:
+        return _listen_to_all(args)
+    except KeyboardInterrupt:
+        if args.microphone:  # its normal end
+            return 0
+        print("edgekws: stopped", file=sys.stderr)
+        return 130
+
+
+def _listen_to_all(args: argparse.Namespace) -> int:
     from convert import artifact, host_engine
     from edgekws import detector, pretrained, streams
+    from edgekws.listen import then_quiet
 
     if bool(args.files) == args.microphone:
         raise UserError("give recordings to listen to, or --microphone (and not both)")
@@ -71,7 +85,7 @@ def _listen(args: argparse.Namespace) -> int:
         if args.threshold is not None:
             settings = detector.with_threshold(settings, args.threshold)
         faults = streams.Faults()
-        blocks = streams.microphone(faults) if path is None else streams.recording(path, faults)
+        blocks = streams.microphone(faults) if path is None else then_quiet(streams.recording(path, faults), settings)
         try:
             _hear(blocks, scorer, settings, model.labels, faults, "" if path is None else str(path), args.json)
         except UserError as error:
@@ -89,22 +103,23 @@ def _hear(
     from edgekws.listen import Event, listen
 
     meter, told = sys.stderr.isatty(), dataclasses.replace(faults)
-    for item in listen(blocks, scorer.push, settings, labels):
-        if isinstance(item, Event):
+    clear = "\r\x1b[K" if meter else ""
+    try:
+        for item in listen(blocks, scorer.push, settings, labels):
+            if isinstance(item, Event):
+                print(clear, end="", file=sys.stderr)
+                if as_json:
+                    facts = {"time": round(item.time, 3), "word": item.word, "score": round(item.score, 4)}
+                    print(json.dumps(({"file": name} if name else {}) | facts, ensure_ascii=False), flush=True)
+                else:
+                    print(f"{f'{name}: ' if name else ''}{item.time:9.2f} s  {item.word}  {item.score:.2f}", flush=True)
+                continue
+            for line in faults.lines(told):
+                print(f"{clear}{item.seconds:9.2f} s  {line}", file=sys.stderr)
+            told = dataclasses.replace(faults)
             if meter:
-                print("\r\x1b[K", end="", file=sys.stderr)
-            if as_json:
-                facts = {"time": round(item.time, 3), "word": item.word, "score": round(item.score, 4)}
-                print(json.dumps(({"file": name} if name else {}) | facts, ensure_ascii=False), flush=True)
-            else:
-                print(f"{f'{name}: ' if name else ''}{item.time:9.2f} s  {item.word}  {item.score:.2f}", flush=True)
-            continue
-        for line in faults.lines(told):
-            print(f"{item.seconds:9.2f} s  {line}", file=sys.stderr)
-        told = dataclasses.replace(faults)
-        if meter:
-            bar = "#" * round(20 * item.level)
-            text = f"\r\x1b[K{item.seconds:9.1f} s  [{bar:20}]  {item.word} {item.score:.2f}"
-            print(text, end="", file=sys.stderr, flush=True)
-    if meter:
-        print("\r\x1b[K", end="", file=sys.stderr)
+                bar = "#" * round(20 * item.level)
+                text = f"{clear}{item.seconds:9.1f} s  [{bar:20}]  {item.word} {item.score:.2f}"
+                print(text, end="", file=sys.stderr, flush=True)
+    finally:
+        print(clear, end="", file=sys.stderr)

@@ -1,17 +1,20 @@
 """Scores of a stream on this machine: the compiled engine, and LiteRT where there is no compiler."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import synthetic_tflite
 
-from convert import host_engine, tflite, tflm_reference
+from convert import c_source, host_engine, tflite, tflm_reference
 from convert.artifact import Artifact
 from edgekws import catalogue, coding
-from edgekws.errors import UserError
+from edgekws.files import cache_folder
 
 
 @pytest.fixture
 def artifact(tmp_path, monkeypatch):
+    monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
     content = synthetic_tflite.build(catalogue.find("nano").architecture, 3)
     return Artifact.of(content, "test", ("a", "b", "c"), "mu_law")
@@ -40,8 +43,33 @@ def test_the_engine_gives_the_scores_of_every_window(artifact):
 
 def test_it_is_compiled_once(artifact, monkeypatch):
     host_engine.scorer(artifact)
-    monkeypatch.setattr(host_engine.c_source, "generate", lambda *_, **__: pytest.fail("compiled again"))
+    monkeypatch.setattr(host_engine, "_compile", lambda *_: pytest.fail("compiled again"))
     host_engine.scorer(artifact)
+
+
+def test_another_generator_has_another_library(artifact, monkeypatch):
+    def generate(graph, labels, folder, **options):
+        c_source.generate(graph, labels, folder, **options)
+        with (folder / "edgekws_model.h").open("a") as header:
+            header.write("/* another hop */\n")
+
+    first = host_engine._compiled(artifact, "cc", "portable")
+    monkeypatch.setattr(host_engine, "c_source", SimpleNamespace(generate=generate))
+    assert host_engine._compiled(artifact, "cc", "portable") != first
+
+
+def test_two_first_runs_at_once_both_have_the_engine(artifact, monkeypatch):
+    compile_, others = host_engine._compile, []
+
+    def while_another_does(*arguments):
+        monkeypatch.setattr(host_engine, "_compile", compile_)
+        others.append(host_engine.scorer(artifact))
+        compile_(*arguments)
+
+    monkeypatch.setattr(host_engine, "_compile", while_another_does)
+    first = host_engine.scorer(artifact)
+    assert np.array_equal(first.push(stream()), others[0].push(stream()))
+    assert len(list((cache_folder() / "engines").iterdir())) == 1
 
 
 def test_without_a_compiler_litert_does_it_and_it_is_said(artifact, monkeypatch):
@@ -55,10 +83,28 @@ def test_without_a_compiler_litert_does_it_and_it_is_said(artifact, monkeypatch)
     )
 
 
-def test_a_compiler_that_fails_is_told(artifact, tmp_path, monkeypatch):
-    broken = tmp_path / "broken-cc"
-    broken.write_text("#!/bin/sh\necho it is broken >&2\nexit 1\n")
-    broken.chmod(0o755)
-    monkeypatch.setenv("CC", str(broken))
-    with pytest.raises(UserError, match="it is broken"):
-        host_engine.scorer(artifact)
+@pytest.fixture(params=["echo it is broken >&2; exit 1", "exit 1", "exit 0", "echo > engine.so"])
+def broken(request, tmp_path, monkeypatch):
+    """A compiler that fails, with and without a message, or whose success gives nothing, or nothing of use."""
+    path = tmp_path / "broken-cc"
+    path.write_text(f"#!/bin/sh\n{request.param}\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("CC", str(path))
+    monkeypatch.chdir(tmp_path)  # where "echo > engine.so" writes when it is asked for its version
+    return path
+
+
+def test_after_a_compiler_that_fails_comes_the_next(artifact, broken):
+    for _ in range(2):
+        assert "C engine" in host_engine.scorer(artifact).words
+
+
+def test_where_every_compiler_fails_litert_says_why(artifact, broken, monkeypatch):
+    monkeypatch.setattr(host_engine.shutil, "which", lambda name: name == str(broken))
+    for _ in range(2):
+        words = host_engine.scorer(artifact).words
+        assert words.startswith("LiteRT, window by window: ")
+        if "it is broken" in broken.read_text():
+            assert "broken-cc could not compile the engine: it is broken" in words
+        elif "engine.so" not in broken.read_text():
+            assert "no message" in words

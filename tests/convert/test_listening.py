@@ -47,6 +47,20 @@ def test_settings_and_figures_are_written_and_a_bundle_would_take_them(tuned):
     assert json.loads(run.report.read_text())["listening"] == json.loads(run.listening.read_text())["found"]
 
 
+def test_the_splits_share_no_clip_voice_or_noise(tuned):
+    run, clips, _ = tuned
+    one, other = (listening.material(run, clips, clips, name) for name in ("validation", "testing"))
+    for found, name in ((one, "validation"), (other, "testing")):
+        split = clips.split(name)
+        assert np.array_equal(found.keywords, split.samples[split.labels < 2])
+        assert np.array_equal(found.others, split.samples)
+        assert found.voices
+    for kind in ("keywords", "others"):
+        assert not {clip.tobytes() for clip in getattr(one, kind)} & {clip.tobytes() for clip in getattr(other, kind)}
+    assert not set(one.voices) & set(other.voices)
+    assert np.array_equal(np.concatenate([*one.noises, *other.noises]), clips.noise[0].samples)
+
+
 def test_every_figure_is_of_the_streams_it_names(tuned):
     _, _, found = tuned
     for name in ("validation", "testing"):

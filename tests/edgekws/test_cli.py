@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import soundfile
 import tone_corpus
 
 from edgekws import cli, recipe
+from edgekws.errors import UserError
 
 
 def failing(capsys, *argv: str) -> str:
@@ -148,6 +150,46 @@ def test_interrupt_says_that_work_goes_on(tones, monkeypatch, capsys):
     monkeypatch.setattr(pipeline, "load_corpus", interrupted)
     assert cli.main(["train", *words("low", "high")]) == 130
     assert "goes on" in capsys.readouterr().err
+
+
+@pytest.fixture
+def sound(monkeypatch):
+    """What `listen` hears, of a recording or a microphone: a block, then what was put here."""
+    from convert import host_engine
+    from edgekws import streams
+
+    def heard(*_):
+        yield np.zeros(8_000, np.int16)
+        raise ends.pop()
+
+    ends = []
+    scorer = SimpleNamespace(words="a stand-in", hop=2_000, push=lambda block: np.zeros((0, 16), np.int8))
+    monkeypatch.setattr(host_engine, "scorer", lambda model: scorer)
+    monkeypatch.setattr(streams, "recording", heard)
+    monkeypatch.setattr(streams, "microphone", heard)
+    return ends
+
+
+def test_an_interrupt_is_how_listening_to_a_microphone_ends(sound, capsys):
+    sound.append(KeyboardInterrupt())
+    assert cli.main(["listen", "--microphone"]) == 0
+    assert "stopped" not in capsys.readouterr().err
+
+
+def test_an_interrupt_while_listening_to_a_recording_says_no_more_than_that(sound, capsys):
+    sound.append(KeyboardInterrupt())
+    assert cli.main(["listen", "a.wav"]) == 130
+    assert capsys.readouterr().err.endswith("\nedgekws: stopped\n")
+
+
+@pytest.mark.parametrize("files", [["a.wav"], ["a.wav", "b.wav"]])
+def test_an_error_begins_a_line_of_its_own_on_a_terminal(sound, files, monkeypatch, capsys):
+    sound += [UserError("a.wav is gone")] * 2
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert cli.main(["listen", *files]) == 2
+    before, *_ = capsys.readouterr().err.partition("edgekws: error: a.wav is gone")
+    assert "0.5 s  [" in before
+    assert before.endswith("\r\x1b[K")
 
 
 def test_help_is_quick():

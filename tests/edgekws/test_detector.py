@@ -131,9 +131,38 @@ def test_settings_of_a_run_are_read_and_serve_their_hop(tmp_path):
         detector.read(path, labels)
 
 
+def stored(**changes):
+    return json.dumps(detector.to_json(ONE, ("yes", "no", "up")) | changes)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", stored(results="x"), stored(hop=None), stored(results=-3), stored(results=float("inf"))]
+)
+def test_a_damaged_file_is_named(content, tmp_path):
+    path = tmp_path / detector.FILE
+    path.write_text(content)
+    with pytest.raises(UserError, match="remove it for the default settings") as error:
+        detector.read(path, ("yes", "no", "up"))
+    assert str(path) in str(error.value)
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        detector.read(tmp_path, ("yes", "no", "up"))
+
+
 @pytest.mark.parametrize(
     "wrong", [{"releases": (201, 0, 0)}, {"thresholds": (257, 0, 0)}, {"results": 0}, {"minimum": 0}, {"hop": 0}]
 )
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(UserError):
         Settings(**(vars(ONE) | wrong))
+
+
+@pytest.mark.parametrize("probability", [0.004, 0.02, 0.2, 0.4, 0.8, 1.0])
+def test_a_word_is_detected_again_whatever_the_threshold(probability):
+    settings = detector.with_threshold(detector.default(("yes", "no"), 2_000), probability)
+    loud, quiet = np.array([127, -128], np.int8), np.array([-128, -128], np.int8)
+    spotter = Detector(settings)
+    found = [spotter.push(row) for row in [loud] * 8 + [quiet] * 12 + [loud] * 8 + [quiet] * 12]
+    assert found.count(0) == 2

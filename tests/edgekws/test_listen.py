@@ -8,7 +8,7 @@ import soundfile
 import synthetic_tflite
 
 from edgekws import catalogue, cli, detector, recipe
-from edgekws.listen import Event, Progress, listen
+from edgekws.listen import Event, Progress, listen, then_quiet
 
 LABELS = ("yes", "no", "_unknown_")
 HOP = 2_000
@@ -49,6 +49,17 @@ def test_a_word_is_placed_where_it_was_whatever_the_blocks(size):
     assert items[-1].seconds == 70_000 / 16_000
 
 
+def test_a_word_that_ends_with_its_recording_is_heard():
+    """The last windows in which the word is are those that quiet completes."""
+    sound = [np.zeros(16_000 + 5 * HOP, np.int16)]
+    spotter = Spotter(1, 4, 8)
+    assert not [item for item in listen(sound, spotter.push, SETTINGS, LABELS) if isinstance(item, Event)]
+    spotter = Spotter(1, 4, 8)
+    (event,) = (i for i in listen(then_quiet(sound, SETTINGS), spotter.push, SETTINGS, LABELS) if isinstance(i, Event))
+    assert event.word == "no"
+    assert event.time <= len(sound[0]) / 16_000
+
+
 def test_a_rejection_class_is_no_event():
     items = listen([np.zeros(70_000, np.int16)], Spotter(2, 0, 99).push, SETTINGS, LABELS)
     assert not [item for item in items if isinstance(item, Event)]
@@ -81,6 +92,15 @@ def test_the_command_prints_events_and_goes_on_after_a_bad_file(folder, cache, t
         assert set(facts) == {"file", "time", "word", "score"}
         assert 0 <= facts["time"] <= 120_000 / 44_100
     assert out  # random weights are sure of something
+
+
+def test_a_recording_of_one_second_is_heard_to_its_end(folder, cache, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "a.wav", rng.integers(-9000, 9000, 16_000).astype(np.int16), 16_000)
+    assert cli.main(["listen", str(tmp_path / "a.wav"), "--model", str(folder), "--threshold", "0.2", "--json"]) == 0
+    facts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert facts  # one window alone would not make an average of this much
+    assert all(0 <= fact["time"] <= 1 for fact in facts)
 
 
 def test_a_mistaken_call_is_told(folder, tmp_path, capsys):

@@ -61,6 +61,20 @@ def test_what_is_no_whole_recording_is_told(tmp_path):
         all_of(tmp_path / "none.wav")
 
 
+@pytest.mark.parametrize("suffix", ["wav", "aiff", "flac", "ogg", "mp3"])
+def test_a_truncated_recording_is_told_after_what_there_is_of_it(suffix, tmp_path):
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, noise(80_000), 16_000)
+    content, heard = path.read_bytes(), []
+    path.write_bytes(content[: 60_000 if suffix == "wav" else len(content) // 2])
+    with pytest.raises(UserError, match=r"truncated|not a whole recording") as error:
+        for block in streams.recording(path, Faults()):
+            heard.append(block)
+    assert str(path) in str(error.value)
+    if suffix == "wav":
+        assert len(np.concatenate(heard)) == (60_000 - 44) // 2
+
+
 class StandIn:
     """A sounddevice whose microphone gives `blocks` and is then unplugged."""
 
@@ -109,3 +123,9 @@ def test_blocks_beyond_the_queue_are_counted_as_lost(monkeypatch):
 def test_no_microphone_and_no_sounddevice_are_told():
     with pytest.raises(UserError, match="cannot be used: no default input device"):
         list(streams.microphone(Faults(), StandIn([], missing=True)))
+
+
+def test_a_recording_without_samples_is_told(tmp_path):
+    soundfile.write(tmp_path / "none.wav", np.zeros(0, np.int16), 16_000)
+    with pytest.raises(UserError, match="none.wav holds no samples"):
+        list(streams.recording(tmp_path / "none.wav", streams.Faults()))

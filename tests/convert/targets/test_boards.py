@@ -177,6 +177,34 @@ def test_examples_compile_against_a_stand_in(made, target, source, defines, tmp_
          "-c", made[target] / source, "-o", tmp_path / "example.o")  # fmt: skip
 
 
+NO_MICROPHONE = r"""
+#include <stdlib.h>
+#include <zephyr/audio/dmic.h>
+#include <zephyr/kernel.h>
+const struct device dmic_dev = {"none"};
+static int reads, sleeps;
+bool device_is_ready(const struct device *device) { return true; }
+uint32_t dmic_build_channel_map(uint8_t channel, uint8_t pdm, enum pdm_lr side) { return 0; }
+int dmic_configure(const struct device *device, struct dmic_cfg *settings) { return 0; }
+int dmic_trigger(const struct device *device, enum dmic_trigger trigger) { return 0; }
+int dmic_read(const struct device *device, uint8_t stream, void **block, size_t *size, int32_t timeout)
+{
+    if (reads++ > sleeps) exit(1);
+    return -5;
+}
+int32_t k_msleep(int32_t ms) { if (ms >= 10 && ++sleeps == 3) exit(0); return 0; }
+void k_mem_slab_free(struct k_mem_slab *slab, void *block) { }
+"""
+
+
+def test_the_zephyr_example_pauses_where_its_microphone_fails_at_once(made, tmp_path):
+    (tmp_path / "none.c").write_text(NO_MICROPHONE)
+    sources = [made["zephyr"] / "samples/listen/src/main.c", *(made["zephyr"] / "src").glob("*.c")]
+    tool("cc", "-std=gnu11", f"-I{STAND_INS / 'zephyr'}", f"-I{made['zephyr'] / 'src'}",
+         tmp_path / "none.c", *sources, "-o", tmp_path / "app")  # fmt: skip
+    assert tool(tmp_path / "app").count("samples lost") == 3
+
+
 @pytest.mark.parametrize("target", ["c99", "platformio"])
 def test_the_self_test_passes_here_as_the_readme_says(made, target, tmp_path):
     """Every bundle has the same sources; a broken weight is found."""

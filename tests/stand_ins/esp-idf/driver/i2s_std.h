@@ -1,5 +1,6 @@
 #ifndef I2S_STD_H
 #define I2S_STD_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 typedef int esp_err_t;
@@ -23,8 +24,12 @@ typedef struct {
     i2s_std_slot_config_t slot_cfg;
     i2s_std_gpio_config_t gpio_cfg;
 } i2s_std_config_t;
+typedef struct { void *dma_buf; size_t size; } i2s_event_data_t;
+typedef bool (*i2s_isr_callback_t)(i2s_chan_handle_t channel, i2s_event_data_t *event, void *context);
+typedef struct { i2s_isr_callback_t on_recv, on_recv_q_ovf, on_sent, on_send_q_ovf; } i2s_event_callbacks_t;
 esp_err_t i2s_new_channel(const i2s_chan_config_t *settings, i2s_chan_handle_t *out, i2s_chan_handle_t *in);
 esp_err_t i2s_channel_init_std_mode(i2s_chan_handle_t channel, const i2s_std_config_t *format);
+esp_err_t i2s_channel_register_event_callback(i2s_chan_handle_t channel, const i2s_event_callbacks_t *events, void *context);
 esp_err_t i2s_channel_enable(i2s_chan_handle_t channel);
 esp_err_t i2s_channel_read(i2s_chan_handle_t channel, void *to, size_t size, size_t *read, uint32_t timeout);
 #endif

@@ -4,5 +4,6 @@
 #include <stdint.h>
 struct k_mem_slab { size_t size; };
 #define K_MEM_SLAB_DEFINE_STATIC(name, bytes, count, align) static struct k_mem_slab name = {(bytes) * (count)}
+int32_t k_msleep(int32_t ms);
 void k_mem_slab_free(struct k_mem_slab *slab, void *block);
 #endif

@@ -4,10 +4,21 @@
 
 #include "driver/i2s_std.h"
 #include "edgekws_detector.h"
+#include "esp_attr.h"
 #include "freertos/FreeRTOS.h"
 
 static edgekws spotter;
 static edgekws_detector detector;
+static volatile uint32_t lost; /* buffers that the driver wrote over before they were read */
+
+static bool IRAM_ATTR on_lost(i2s_chan_handle_t channel, i2s_event_data_t *event, void *context)
+{
+    (void)channel;
+    (void)event;
+    (void)context;
+    lost++;
+    return false;
+}
 
 static i2s_chan_handle_t microphone(void)
 {
@@ -24,8 +35,10 @@ static i2s_chan_handle_t microphone(void)
             .din = CONFIG_LISTEN_I2S_DATA,
         },
     };
+    const i2s_event_callbacks_t events = {.on_recv_q_ovf = on_lost};
     ESP_ERROR_CHECK(i2s_new_channel(&settings, NULL, &channel));
     ESP_ERROR_CHECK(i2s_channel_init_std_mode(channel, &format));
+    ESP_ERROR_CHECK(i2s_channel_register_event_callback(channel, &events, NULL));
     ESP_ERROR_CHECK(i2s_channel_enable(channel));
     return channel;
 }
@@ -40,6 +53,7 @@ static int16_t amplified(int32_t wide)
 void app_main(void)
 {
     const i2s_chan_handle_t channel = microphone();
+    bool told = false;
     edgekws_reset(&spotter);
     edgekws_detector_reset(&detector);
     for (;;) {
@@ -49,6 +63,10 @@ void app_main(void)
         if (i2s_channel_read(channel, wide, sizeof wide, &bytes, 1000) != ESP_OK) {
             printf("no samples for a second: is the microphone connected?\n");
             continue;
+        }
+        if (lost && !told) { /* once: to tell of each would make it slower */
+            printf("samples lost: this board is too slow for the model or its kernels\n");
+            told = true;
         }
         const size_t count = bytes / sizeof wide[0];
         for (size_t i = 0; i < count; i++) samples[i] = amplified(wide[i]);

@@ -53,6 +53,7 @@ int main(void)
             edgekws_reset(&spotter);
             edgekws_detector_reset(&detector);
             dmic_trigger(dmic, DMIC_TRIGGER_STOP);
+            k_msleep(100); /* some drivers fail at once */
             dmic_trigger(dmic, DMIC_TRIGGER_START);
             continue;
         }
