@@ -19,7 +19,8 @@ TOLERANCE = 3 * SAMPLE_RATE // 4  # a detection this near to a word's middle is 
 LEVELS = np.array([*range(80, 224, 16), *range(224, 248, 4), *range(248, NEVER)])  # thresholds that are tried
 AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55)
 FOLDS = 4  # of cross-validation
-_PRICES = np.geomspace(1e-4, 10, 40)  # share of the words missed that one false accept an hour is worth
+_PRICES = np.geomspace(1e-4, 10, 20)  # share of the words missed that one false accept an hour is worth
+_MARGINS = (0, 2, 5)  # levels above what the counted false accepts ask for
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,10 +141,10 @@ def choose(
     """The settings that miss fewest words at up to ``per_hour`` false accepts on streams they were not fitted to.
 
     For each averaging time and minimum count, every word's misses and false accepts are counted at each of ``LEVELS``.
-    At one price of a false accept, the same for all words, each word has its best threshold: a family of thresholds,
-    one member a price. A member fits the few false accepts that it was chosen by, so its rate is that of cross-
-    validation: members of the same price, of all but one of ``FOLDS`` parts of each stream, counted on that part. Where
-    none stays under ``per_hour``, the one with the fewest false accepts is taken.
+    At one price of a false accept, the same for all words, each word has its best threshold, and a margin is added: a
+    family of thresholds, one member a price and margin. A member fits the few false accepts that it was chosen by, so
+    its rate is that of cross-validation: members of the same price and margin, of all but one of ``FOLDS`` parts of
+    each stream, counted on that part. Where none stays under ``per_hour``, the one with the fewest is taken.
     """
     hours = sum(stream.seconds for stream in negatives) / 3600
     common, folds = one_for_all(labels), _folds(negatives)
@@ -153,11 +154,12 @@ def choose(
             base = _settings(common[0], results, minimum, hop)
             heard = tally(keywords, labels, base, common)
             wrong = [tally(fold, labels, base, common).strays for fold in folds]
-            total, unseen = np.sum(wrong, axis=0), np.zeros(len(_PRICES))
+            total = np.sum(wrong, axis=0)
+            family = _family(heard, total / hours, common)
+            unseen = np.zeros(len(family))
             for fold, strays in zip(folds, wrong, strict=True):
                 others = _family(heard, (total - strays) / (hours * (FOLDS - 1) / FOLDS), common)
                 unseen += tally(fold, labels, base, others).strays.sum(1) / hours
-            family = _family(heard, total / hours, common)
             missed = tally(keywords, labels, base, family).miss_rate
             for row, rate, share in zip(family, unseen.tolist(), missed.tolist(), strict=True):
                 kept = rate <= per_hour
@@ -181,16 +183,15 @@ def _folds(streams: Sequence[Scored]) -> list[list[Scored]]:
 
 
 def _family(heard: Tally, accepted: np.ndarray, common: np.ndarray) -> np.ndarray:
-    """(prices, classes): for each price the level of each word at which misses and false accepts cost least together.
-
-    ``accepted`` counts false accepts an hour, (levels, classes).
-    """
+    """(prices * margins, classes): for each price the level of each word at which misses and false accepts cost least
+    together, and the levels above it by each margin. ``accepted``: false accepts an hour (levels, classes)."""
     missed = (heard.said - heard.hits) / max(heard.said.sum(), 1)
     rows = []
     for price in _PRICES:
         cost = missed + price * accepted
-        highest = len(LEVELS) - 1 - cost[::-1].argmin(axis=0)  # of thresholds alike the highest
-        rows.append(common[highest, np.arange(len(highest))])
+        best = len(LEVELS) - 1 - cost[::-1].argmin(axis=0)  # of thresholds alike the highest
+        for margin in _MARGINS:
+            rows.append(common[np.minimum(best + margin, len(LEVELS) - 1), np.arange(len(best))])
     return np.array(rows)
 
 
