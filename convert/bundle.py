@@ -68,8 +68,11 @@ def verify(bundle: Path) -> list[str]:
         problems += [
             f"{p} was changed (SHA-256 differs)" for p in sorted(found) if found[p] != expected.get(p, found[p])
         ]
-        if not problems and manifest["versions"]["edgekws"] == __version__:
-            problems += _regenerated(folder, manifest)
+        try:
+            if not problems and manifest["versions"]["edgekws"] == __version__:
+                problems += _regenerated(folder, manifest)
+        except (AttributeError, KeyError, TypeError, ValueError, UserError) as error:
+            problems.append(f"{MANIFEST} was changed ({error!r})")
     return problems
 
 

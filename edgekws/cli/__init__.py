@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"edgekws: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("edgekws: stopped; the same command goes on from the last finished epoch", file=sys.stderr)
+        resumed = args.command.__module__ in (runs.__name__, sweeps.__name__)
+        goes_on = "; the same command goes on from the last finished epoch" if resumed else ""
+        print(f"edgekws: stopped{goes_on}", file=sys.stderr)
         return 130
     except BrokenPipeError:
         sys.stdout = None  # the reader of our output is gone, and nothing more can be told

@@ -62,10 +62,9 @@ def _listen(args: argparse.Namespace) -> int:
     try:
         return _listen_to_all(args)
     except KeyboardInterrupt:
-        if args.microphone:  # its normal end
-            return 0
-        print("edgekws: stopped", file=sys.stderr)
-        return 130
+        if not args.microphone:
+            raise
+        return 0  # its normal end
 
 
 def _listen_to_all(args: argparse.Namespace) -> int:

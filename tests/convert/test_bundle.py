@@ -156,6 +156,15 @@ def test_verify_makes_the_sources_again_from_the_model(pretrained):
     assert bundle.verify(folder) == ["edgekws_model.c is not what the model gives"]
 
 
+@pytest.mark.parametrize(("key", "value"), [("labels", 3), ("coding", None), ("detector", {"results": -1})])
+def test_verify_tells_of_a_changed_manifest(pretrained, key, value):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {key: value}))
+    (problem,) = bundle.verify(folder)
+    assert problem.startswith("manifest.json was changed")
+
+
 def test_an_archive_is_a_zip_of_the_same_bytes(pretrained, monkeypatch):
     c99 = targets.find("c99")
     monkeypatch.setitem(targets.targets(), "zipped", dataclasses.replace(c99, name="zipped", archive=True))
