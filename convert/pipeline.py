@@ -170,7 +170,7 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> dict[str, An
     """Tune the detector of a checked run: detector.json, listening.json, the report and the manifest."""
     from convert import listening
 
-    for path, step in ((run.int8_model, "convert"), (run.report, "check")):
+    for path, step in ((run.int8_model, "convert"), (run.report, "check"), (run.predictions, "check")):
         _needs(run, path, step)
     settings, found = listening.tune(run, clips, per_hour, hours)
     workspace.write_json(run.detector, detector.to_json(settings, clips.words))

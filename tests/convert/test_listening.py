@@ -1,6 +1,7 @@
 """Tuning end to end on a model that was not trained: what is written, shown and used afterwards."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import finished_run
@@ -102,6 +103,10 @@ def test_a_mistaken_call_is_told(tuned, tmp_path, capsys):
     fresh = finished_run.build(tmp_path, clips)
     with pytest.raises(UserError, match="report.json is missing; run 'edgekws check' first"):
         pipeline.tune(fresh, clips, 0.5, 0.02)
+    shutil.copytree(run.folder, tmp_path / "published")
+    (tmp_path / "published/predictions.npz").unlink()
+    with pytest.raises(UserError, match=r"predictions.npz is missing; run 'edgekws check' first"):
+        pipeline.tune(workspace.load_run(tmp_path / "published"), clips, 0.5, 0.02)
 
 
 def test_false_accepts_are_laid_to_what_was_said():
