@@ -12,6 +12,8 @@ from typing import Any
 
 from edgekws.errors import UserError
 
+_ALONE_SECONDS = 2.0  # a recording shorter than this is of one word, which lies in few of its windows
+
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
@@ -70,6 +72,7 @@ def _listen(args: argparse.Namespace) -> int:
 def _listen_to_all(args: argparse.Namespace) -> int:
     from convert import artifact, host_engine
     from edgekws import detector, pretrained, streams
+    from edgekws.audio import SAMPLE_RATE
     from edgekws.listen import then_quiet
 
     if bool(args.files) == args.microphone:
@@ -86,7 +89,11 @@ def _listen_to_all(args: argparse.Namespace) -> int:
         faults = streams.Faults()
         blocks = streams.microphone(faults) if path is None else then_quiet(streams.recording(path, faults), settings)
         try:
-            _hear(blocks, scorer, settings, model.labels, faults, "" if path is None else str(path), args.json)
+            name = "" if path is None else str(path)
+            heard = _hear(blocks, scorer, settings, model.labels, faults, name, args.json)
+            seconds = heard - settings.delay / SAMPLE_RATE  # without the quiet after it
+            if path is not None and seconds < _ALONE_SECONDS:
+                print(f"{path} lasts {seconds:.1f} s; 'edgekws classify' is for a word alone", file=sys.stderr)
         except UserError as error:
             if len(args.files) < 2:
                 raise
@@ -97,12 +104,12 @@ def _listen_to_all(args: argparse.Namespace) -> int:
 
 def _hear(
     blocks: Iterable[Any], scorer: Any, settings: Any, labels: tuple[str, ...], faults: Any, name: str, as_json: bool
-) -> None:
-    """Print events to standard output, a meter and faults to the terminal."""
+) -> float:
+    """Print events to standard output, a meter and faults to the terminal; the seconds that were heard."""
     from edgekws.listen import Event, listen
 
     meter, told = sys.stderr.isatty(), dataclasses.replace(faults)
-    clear = "\r\x1b[K" if meter else ""
+    clear, seconds = "\r\x1b[K" if meter else "", 0.0
     try:
         for item in listen(blocks, scorer.push, settings, labels):
             if isinstance(item, Event):
@@ -120,5 +127,7 @@ def _hear(
                 bar = "#" * round(20 * item.level)
                 text = f"{clear}{item.seconds:9.1f} s  [{bar:20}]  {item.word} {item.score:.2f}"
                 print(text, end="", file=sys.stderr, flush=True)
+            seconds = item.seconds
     finally:
         print(clear, end="", file=sys.stderr)
+    return seconds

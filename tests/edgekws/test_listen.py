@@ -98,7 +98,9 @@ def test_a_recording_of_one_second_is_heard_to_its_end(folder, cache, tmp_path, 
     rng = np.random.default_rng(0)
     soundfile.write(tmp_path / "a.wav", rng.integers(-9000, 9000, 16_000).astype(np.int16), 16_000)
     assert cli.main(["listen", str(tmp_path / "a.wav"), "--model", str(folder), "--threshold", "0.2", "--json"]) == 0
-    facts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    out, err = capsys.readouterr()
+    assert "lasts 1.0 s; 'edgekws classify' is for a word alone" in err
+    facts = [json.loads(line) for line in out.splitlines()]
     assert facts  # one window alone would not make an average of this much
     assert all(0 <= fact["time"] <= 1 for fact in facts)
 
