@@ -172,13 +172,13 @@ def choose(
 
 def _folds(streams: Sequence[Scored]) -> list[list[Scored]]:
     """``FOLDS`` parts, each a piece of every stream, without what was said."""
+    pieces = [np.array_split(stream.scores, FOLDS) for stream in streams]
     return [
         [
             replace(stream, seconds=stream.seconds / FOLDS, scores=scores, said=())
-            for stream in streams
-            for scores in np.array_split(stream.scores, FOLDS)[number : number + 1]
+            for stream, scores in zip(streams, part, strict=True)
         ]
-        for number in range(FOLDS)
+        for part in zip(*pieces, strict=True)
     ]
 
 

@@ -45,8 +45,8 @@ def test_a_published_run_names_no_path_and_is_whole(run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("private", "public"),
     [
-        ("/home/me/work/runs/first", "runs/first"),
-        ("~/work/runs/first", "runs/first"),
+        ("/home/me/models/runs/first", "runs/first"),
+        ("~/models/runs/first", "runs/first"),
         ("/home/me/first", "first"),
         ("runs/first", "runs/first"),
         ("nano", "nano"),
