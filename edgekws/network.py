@@ -46,7 +46,7 @@ def build(
             )(x)
             if batch_norm:
                 x = normalize(epsilon=BATCH_NORM_EPSILON, momentum=0.95, name=f"{name}_bn")(x)
-                if block.pool and conv is block.convolutions[-1]:
+                if block.pool and j == len(block.convolutions) - 1:
                     x = pool(layers, block.pool, i)(x)  # before its ReLU, which is then a third of the work: the same
                 x = layers.ReLU(name=f"{name}_relu")(x)
         if block.pool and not batch_norm:

@@ -33,6 +33,21 @@ def test_output_shape_follows_the_architecture():
     assert model.output_shape == (None, 5)
 
 
+@pytest.mark.parametrize("name", ["vgg-64/8", "nano", "only-conv/4"])
+def test_with_batch_norm_every_block_has_its_one_pool(name):
+    """Of two convolutions alike in a block, the pool is after the second."""
+    keras.backend.clear_session()
+    architecture = catalogue.find(name).architecture
+    model = network.build(architecture, classes=4, batch_norm=True)
+    for layer in architecture.layers(4):
+        if layer.kind == "pool":
+            assert model.get_layer(layer.name).output.shape[2:] == layer.output_shape
+    for i, block in enumerate(architecture.blocks):
+        if block.pool:
+            before = model.get_layer(f"pool_{i}").input.shape[2:]
+            assert before == model.get_layer(f"conv_{i}_{len(block.convolutions) - 1}_bn").output.shape[2:]
+
+
 def test_a_pool_before_its_relu_gives_what_it_gives_after_it():
     architecture = catalogue.find("nano").architecture
     model = network.build(architecture, classes=3, batch_norm=True)
