@@ -17,6 +17,7 @@ from edgekws import coding
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.recipe import Augment
 
+OCTAVES = 7  # of the equalizer: 4 to 8 kHz, 2 to 4 kHz and so on, the last one all below 125 Hz
 NOISE_HOP = 4_000  # background noise is cut into one-second windows, a new one every quarter of a second
 
 
@@ -32,7 +33,8 @@ class Front(keras.layers.Layer):
     """int16 (batch, 16000) → float32 (batch, 1, 16000, 1): ``code / 128``, augmented first where ``training``.
 
     Augmentation: a shift of up to ``shift_ms`` (zeros move in), a speed of up to ``speed_percent`` more or less (pitch
-    and formants move with it, as from speaker to speaker), a gain of up to ``gain_db`` either way, and with
+    and formants move with it, as from speaker to speaker), a level of each octave of up to ``equalizer_db`` more or
+    less, a stretch of up to ``mask_ms`` made silent, a gain of up to ``gain_db`` either way, and with
     ``noise_probability`` a background noise at a signal-to-noise ratio drawn uniformly in decibels. All draws are
     uniform and come from one seed generator, whose state is part of the model's variables.
     """
@@ -66,14 +68,19 @@ class Front(keras.layers.Layer):
         return ops.take(table, ops.cast(ops.clip(wave + 32_768.5, 0.0, 65_535.0), "int32"))
 
     def _drawn(self, batch: Any) -> dict[str, Any]:
-        """Every random number for a batch by name, float32 (batch, 1); none is drawn in what XLA compiles, which has
-        another generator."""
-        settings, ranges = self.settings, {}
+        """Every random number for a batch by name, float32 (batch, 1), of the octaves (batch, 7); none is drawn in
+        what XLA compiles, which has another generator."""
+        settings = self.settings
+        ranges: dict[str, tuple[float, float]] = {}
         if settings.speed_percent:
             ranges["speed"] = (-settings.speed_percent / 100.0, settings.speed_percent / 100.0)
             ranges["shift"] = (-float(self._limit), float(self._limit))
         elif self._limit:
             ranges["shift"] = (0.0, 2.0 * self._limit + 1.0)
+        if settings.equalizer_db:
+            ranges["octave_db"] = (-settings.equalizer_db, settings.equalizer_db)
+        if settings.mask_ms:
+            ranges["mask"], ranges["mask_start"] = (0.0, settings.mask_ms * SAMPLE_RATE / 1000), (0.0, 1.0)
         if settings.gain_db:
             ranges["gain_db"] = (-settings.gain_db, settings.gain_db)
         if self._noisy:
@@ -81,7 +88,9 @@ class Front(keras.layers.Layer):
             ranges["snr_db"] = (settings.snr_db_low, settings.snr_db_high)
             ranges["noisy"] = (0.0, 1.0)
         return {
-            name: keras.random.uniform((batch, 1), low, high, dtype="float32", seed=self.seed_generator)
+            name: keras.random.uniform(
+                (batch, OCTAVES if name == "octave_db" else 1), low, high, dtype="float32", seed=self.seed_generator
+            )
             for name, (low, high) in ranges.items()
         }
 
@@ -90,11 +99,15 @@ class Front(keras.layers.Layer):
         return bool(self.settings.noise_probability and len(self.noises))
 
     def _changed(self, samples: Any, drawn: dict[str, Any]) -> Any:
-        """Shift, gain and noise; every pass over the samples counts, so gains are folded into one factor a clip."""
+        """All of the augmentation; every pass over the samples counts, so gains are folded into one factor a clip."""
+        if self.settings.equalizer_db:  # before samples are gathered: that would be done again for each octave
+            samples = _equalized(ops.cast(samples, "float32"), _amplitude(drawn["octave_db"]))
         if self.settings.speed_percent:
             wave = self._stretched(samples, drawn)
         else:
             wave = ops.cast(self._shifted(samples, drawn) if self._limit else samples, "float32")
+        if self.settings.mask_ms:
+            wave = _masked(wave, drawn["mask"], drawn["mask_start"])
         gain = _amplitude(drawn["gain_db"]) if self.settings.gain_db else 1.0
         if not self._noisy:
             return wave * gain
@@ -128,6 +141,32 @@ class Front(keras.layers.Layer):
         level = ops.reshape(ops.take(self.noise_rms, chosen), (-1, 1))
         wanted = ops.cast(drawn["noisy"] < self.settings.noise_probability, "float32")
         return noise, wanted * _amplitude(-drawn["snr_db"]) / level
+
+
+def _equalized(wave: Any, gains: Any) -> Any:
+    """The octaves of waves (batch, n) by the gains (batch, 7), highest first; gains of 1 leave a wave as it is.
+
+    Octaves are those of the Haar wavelet without decimation (Holschneider et al. 1989, "à trous"): what each mean over
+    twice as many samples takes away. Means reach forward and back in turn, so that sound stays where it is.
+    """
+    reaches = [2**octave for octave in range(OCTAVES - 1)]
+    back, forward = sum(reaches[1::2]), sum(reaches[::2])
+    before, width = back, wave.shape[1]
+    wave = ops.pad(wave, ((0, 0), (back, forward)))
+    heard: Any = 0.0
+    for octave, reach in enumerate(reaches):
+        smooth = 0.5 * (wave[:, :-reach] + wave[:, reach:])  # shorter by its reach, so that nothing is padded again
+        after = before - reach if octave % 2 else before
+        detail = wave[:, before : before + width] - smooth[:, after : after + width]
+        heard = heard + gains[:, octave : octave + 1] * detail
+        wave, before = smooth, after
+    return heard + gains[:, -1:] * wave
+
+
+def _masked(wave: Any, length: Any, start: Any) -> Any:
+    """Waves (batch, n), silent for ``length`` samples (batch, 1) from a share (batch, 1) of where that can begin."""
+    time = ops.reshape(ops.arange(CLIP_SAMPLES, dtype="float32"), (1, -1)) - start * (CLIP_SAMPLES - length)
+    return ops.where(ops.logical_and(time >= 0.0, time < length), 0.0, wave)
 
 
 def _rows(samples: Any, width: int) -> Any:

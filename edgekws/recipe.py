@@ -75,6 +75,10 @@ class Augment:
     snr_db_low: float = _key(5.0, "lowest signal-to-noise ratio drawn, decibels", low=-20, high=60)
     snr_db_high: float = _key(30.0, "highest signal-to-noise ratio drawn, decibels", low=-20, high=60)
     speed_percent: float = _key(0.0, "largest change of speed up or down, pitch with it, percent", low=0, high=50)
+    equalizer_db: float = _key(
+        0.0, "largest change of each octave's level up or down, as by microphones and rooms, decibels", low=0, high=30
+    )
+    mask_ms: float = _key(0.0, "longest stretch of the clip made silent, milliseconds", low=0, high=500)
     mixup: float = _key(0.0, "alpha of mixup: two clips sound together, the target says how much; 0: no", low=0, high=8)
 
 

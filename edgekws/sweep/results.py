@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,8 +35,8 @@ def variant(recipe: Recipe) -> str:
 
 def augmented(recipe: Recipe) -> bool:
     """Whether training changed the clips at all; the report's did not."""
-    changes = recipe.augment
-    return any((changes.shift_ms, changes.gain_db, changes.noise_probability, changes.speed_percent, changes.mixup))
+    changes = dataclasses.asdict(recipe.augment)
+    return any(size for name, size in changes.items() if not name.startswith("snr_db"))
 
 
 def row(run: Run, ending: Ending | None) -> Row:

@@ -7,6 +7,7 @@ from edgekws import coding
 from edgekws.recipe import Augment
 
 keras = pytest.importorskip("keras")
+from edgekws import augment  # noqa: E402
 from edgekws.augment import Front, noise_windows  # noqa: E402
 
 OFF = Augment(shift_ms=0.0, gain_db=0.0, noise_probability=0.0)
@@ -67,6 +68,46 @@ def test_gain_stays_within_its_decibels():
     assert 4 < decibels.max() < 6.3
 
 
+def test_equalizer_changes_each_octave_by_its_own_gain_and_nothing_where_all_are_1():
+    settings = Augment(0.0, 0.0, 0.0, equalizer_db=12.0)
+    front = Front(settings, "linear", SILENCE, 1)
+    t = np.arange(16_000) / 16_000
+    tones = np.stack([4_000 * np.sin(2 * np.pi * f * t) for f in (60, 1_414, 5_657)]).astype(np.int16)
+    flat = np.asarray(augment._equalized(tones.astype(np.float32), np.ones((3, augment.OCTAVES), np.float32)))
+    np.testing.assert_allclose(flat, tones, atol=0.01)
+    for i, octave in enumerate((6, 2, 0)):
+        gains = np.ones((3, augment.OCTAVES), np.float32)
+        gains[:, octave] = 4.0
+        heard = np.asarray(augment._equalized(tones.astype(np.float32), gains))
+        louder = np.sqrt(np.mean(heard**2, 1) / np.mean(tones.astype(float) ** 2, 1))
+        assert louder.argmax() == i, (octave, louder)
+        assert 2 < louder[i] <= 4.001
+    gains = 20 * np.log10(np.std(augmented(front, np.repeat(tones[:1], 256, 0)), 1) / np.std(tones[0]))
+    assert -12.1 < gains.min() < -9
+    assert 9 < gains.max() < 12.1
+
+
+def test_equalizer_leaves_a_click_where_it_is():
+    click = np.zeros((1, 16_000), np.float32)
+    click[0, 8_000] = 1_000
+    gains = np.full((1, augment.OCTAVES), 2.0, np.float32)
+    gains[0, ::2] = 0.5
+    heard = np.abs(np.asarray(augment._equalized(click, gains))[0])
+    assert not heard[: 8_000 - 64].any()
+    assert not heard[8_000 + 64 :].any()
+
+
+def test_mask_silences_one_stretch_of_at_most_its_length():
+    x = np.full((256, 16_000), 8_000, np.int16)
+    wave = augmented(Front(Augment(0.0, 0.0, 0.0, mask_ms=100.0), "linear", SILENCE, 1), x)
+    assert set(np.unique(wave)) == {0, 8_000}
+    silent = (wave == 0).sum(1)
+    assert silent.max() <= 1_601
+    assert len(set(silent)) > 150
+    assert np.abs(np.diff((wave == 0).astype(int), axis=1)).sum(1).max() <= 2
+    assert (wave == 0).any(0).mean() > 0.99  # anywhere
+
+
 def test_noise_comes_at_the_drawn_ratio_and_share():
     x = clips(400) // 4
     noise = noise_windows([np.random.default_rng(1).normal(0, 3_000, 48_000).astype(np.int16)])
@@ -88,7 +129,7 @@ def test_noise_windows_overlap_and_short_noises_give_none():
 
 
 def test_compiled_it_draws_and_gives_what_it_does_uncompiled():
-    settings = Augment(100.0, 10.0, 0.6, 5.0, 30.0, speed_percent=12.0)
+    settings = Augment(100.0, 10.0, 0.6, 5.0, 30.0, speed_percent=12.0, equalizer_db=6.0, mask_ms=100.0)
     x, noise = clips(16) // 8, clips(5, seed=1)
     compiled, plain = (Front(settings, "linear", noise, 1) for _ in range(2))
     for _ in range(2):

@@ -107,9 +107,10 @@ def test_a_start_whose_network_is_another_than_its_recipe_says_is_told(clips, tm
         trained(tmp_path / "a", clips, training__start_from=str(other.folder))
 
 
-def test_a_teacher_with_another_number_of_classes_than_its_recipe_is_told(clips, tmp_path):
-    other = with_network(tmp_path / "other", clips, classes=4)
-    with pytest.raises(UserError, match="teacher: .*float.keras does not fit its recipe, which has 3 classes"):
+@pytest.mark.parametrize("hidden", [{"classes": 4}, {"architecture": "small"}, {"batch_norm": False}])
+def test_a_teacher_whose_network_is_another_than_its_recipe_says_is_told(clips, tmp_path, hidden):
+    other = with_network(tmp_path / "other", clips, **hidden)
+    with pytest.raises(UserError, match="teacher: .*is not the network that its recipe names, of 3 classes"):
         trained(tmp_path / "a", clips, training__teacher=str(other.folder))
 
 
