@@ -34,9 +34,9 @@ class Front(keras.layers.Layer):
 
     Augmentation: a shift of up to ``shift_ms`` (zeros move in), a speed of up to ``speed_percent`` more or less (pitch
     and formants move with it, as from speaker to speaker), a level of each octave of up to ``equalizer_db`` more or
-    less, a stretch of up to ``mask_ms`` made silent, a gain of up to ``gain_db`` either way, and with
-    ``noise_probability`` a background noise at a signal-to-noise ratio drawn uniformly in decibels. All draws are
-    uniform and come from one seed generator, whose state is part of the model's variables.
+    less at the same level of all, a stretch of up to ``mask_ms`` made silent, a gain of up to ``gain_db`` either way,
+    and with ``noise_probability`` a background noise at a signal-to-noise ratio drawn uniformly in decibels. All draws
+    are uniform and come from one seed generator, whose state is part of the model's variables.
     """
 
     def __init__(self, settings: Augment, input_coding: str, noises: np.ndarray, seed: int, **kwargs: Any) -> None:
@@ -112,7 +112,7 @@ class Front(keras.layers.Layer):
         if not self._noisy:
             return wave * gain
         noise, factor = self._noise(drawn)
-        return wave * gain + noise * (factor * gain * ops.sqrt(ops.mean(ops.square(wave), axis=1, keepdims=True)))
+        return wave * gain + noise * (factor * gain * _rms(wave))
 
     def _shifted(self, samples: Any, drawn: dict[str, Any]) -> Any:
         """Each clip moved by its own whole number of samples, as one gather from the zero-padded batch."""
@@ -144,14 +144,14 @@ class Front(keras.layers.Layer):
 
 
 def _equalized(wave: Any, gains: Any) -> Any:
-    """The octaves of waves (batch, n) by the gains (batch, 7), highest first; gains of 1 leave a wave as it is.
+    """The octaves of waves (batch, n) by the gains (batch, 7), highest first, at the level there was.
 
     Octaves are those of the Haar wavelet without decimation (Holschneider et al. 1989, "à trous"): what each mean over
     twice as many samples takes away. Means reach forward and back in turn, so that sound stays where it is.
     """
     reaches = [2**octave for octave in range(OCTAVES - 1)]
     back, forward = sum(reaches[1::2]), sum(reaches[::2])
-    before, width = back, wave.shape[1]
+    before, width, level = back, wave.shape[1], _rms(wave)
     wave = ops.pad(wave, ((0, 0), (back, forward)))
     heard: Any = 0.0
     for octave, reach in enumerate(reaches):
@@ -160,7 +160,12 @@ def _equalized(wave: Any, gains: Any) -> Any:
         detail = wave[:, before : before + width] - smooth[:, after : after + width]
         heard = heard + gains[:, octave : octave + 1] * detail
         wave, before = smooth, after
-    return heard + gains[:, -1:] * wave
+    heard = heard + gains[:, -1:] * wave
+    return heard * (level / (_rms(heard) + 1.0))
+
+
+def _rms(wave: Any) -> Any:
+    return ops.sqrt(ops.mean(ops.square(wave), axis=1, keepdims=True))
 
 
 def _masked(wave: Any, length: Any, start: Any) -> Any:
