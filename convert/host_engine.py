@@ -9,7 +9,6 @@ import ctypes
 import hashlib
 import os
 import platform
-import secrets
 import shutil
 import subprocess
 import tempfile
@@ -23,7 +22,7 @@ from convert import c_kernels, c_plan, c_source
 from convert.artifact import Artifact
 from edgekws import coding
 from edgekws.errors import UserError
-from edgekws.files import cache_folder, writing
+from edgekws.files import atomic_write, cache_folder, writing
 
 OPTIONS = ("-O3", "-std=c99", "-shared", "-fPIC")
 
@@ -150,11 +149,6 @@ def _compile(command: list[str], folder: Path, library: Path) -> None:
     if done.returncode or not (folder / "engine.so").exists():
         told = done.stderr.strip().splitlines() or [f"exit status {done.returncode}, no message"]
         raise UserError(f"{command[0]} could not compile the engine: {told[-1]}")
-    partial = library.with_name(f".{library.name}.{secrets.token_hex(4)}")
     with writing(library):
         library.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            shutil.copyfile(folder / "engine.so", partial)
-            os.replace(partial, library)
-        finally:
-            partial.unlink(missing_ok=True)
+    atomic_write(library, (folder / "engine.so").read_bytes(), shared=True)

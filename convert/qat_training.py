@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,18 @@ def front_state(seed: int, epoch: int, step: int, steps: int) -> list[int]:
     return [seed, (epoch * steps + step) * DRAWS]
 
 
+def _float_scores(run: Run) -> Callable[[np.ndarray], np.ndarray]:
+    """The float model as a function: float32 (batch, 1, window, 1) to probabilities (batch, classes)."""
+    import tensorflow as tf
+
+    model = float_training.load(run.float_model)
+    call = tf.function(lambda inputs: model(inputs, training=False))
+    return lambda inputs: call(tf.convert_to_tensor(inputs)).numpy()
+
+
 def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outcome:
-    """Fine-tune at a low rate, with the recipe's own augmentation and label smoothing."""
+    """Fine-tune at a low rate: what is learned are the float model's scores of the same augmented sound (distillation,
+    Hinton et al., arXiv:1503.02531, from the labels' part nothing), so that the int8 model stays near it."""
     from edgekws.augment import Front
 
     recipe = run.recipe
@@ -88,11 +99,11 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outco
     size = recipe.training.batch_size
     classes, mixup = len(clips.words), recipe.augment.mixup
     batches = training.batches(
-        tf_keras, learn.samples, learn.labels, classes, size, recipe.seed + 1, augmented, mixup=mixup
-    )
-    loss = tf_keras.losses.CategoricalCrossentropy(label_smoothing=recipe.training.label_smoothing)
+        tf_keras, learn.samples, learn.labels, classes, size, recipe.seed + 1, augmented, mixup=mixup,
+        teach=_float_scores(run)
+    )  # fmt: skip
     schedule = training.cosine_schedule(tf_keras, settings.learning_rate, settings.epochs, len(batches), 0.0)
-    model.compile(tf_keras.optimizers.Adam(schedule), loss, metrics=["accuracy"])
+    model.compile(tf_keras.optimizers.Adam(schedule), "categorical_crossentropy", metrics=["accuracy"])
     return training.fit(
         tf_keras,
         model,

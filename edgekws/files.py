@@ -51,13 +51,13 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
 
 
-def atomic_write(path: str | os.PathLike[str], data: bytes | str) -> None:
+def atomic_write(path: str | os.PathLike[str], data: bytes | str, *, shared: bool = False) -> None:
     """Write `data` (text as UTF-8) so that `path` holds the old content or all of the new, even after kill -9.
 
-    One process at a time may write to a path.
+    One process at a time may write to a path, or any number where it is `shared`: then what a killed one leaves stays.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
+    partial = path.with_name(f".{path.name}.partial" + (f"-{secrets.token_hex(4)}" if shared else ""))
     with writing(path):
         try:
             with open(partial, "wb") as file:

@@ -46,12 +46,14 @@ def batches(
     prepare: Prepare | None = None,
     devices: int = 1,
     mixup: float = 0.0,
+    teach: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Any:
     """A Keras dataset over int16 clips (n, 16000) and labels (n,): shuffled by ``seed`` and epoch, or in order (None).
 
     The targets are float32 (batch, classes), 1 for the label; ``mixup`` is the alpha of ``edgekws.mixup``, 0 for none.
-    ``prepare(clips, epoch, step)`` makes the network's input where the model does not do so itself. Every batch can be
-    shared out evenly among ``devices``: in order, the last few clips beyond a multiple of them are left out.
+    ``prepare(clips, epoch, step)`` makes the network's input where the model does not do so itself, and
+    ``teach(input)`` other targets than the labels. Every batch can be shared out evenly among ``devices``: in order,
+    the last few clips beyond a multiple of them are left out.
     """
     if seed is None:
         labels = labels[: len(labels) - len(labels) % devices]
@@ -71,7 +73,8 @@ def batches(
             clips, targets = np.asarray(samples[chosen]), one_hot[labels[chosen]]
             if mixup and seed is not None:
                 clips, targets = mixed(clips, targets, mixup, np.random.default_rng([seed, self.epoch, step]))
-            return (prepare(clips, self.epoch, step) if prepare else clips), targets
+            inputs = prepare(clips, self.epoch, step) if prepare else clips
+            return inputs, (teach(inputs) if teach else targets)
 
         def order(self) -> Any:
             if seed is None:

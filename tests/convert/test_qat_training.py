@@ -1,11 +1,13 @@
 """Quantization-aware training: its random draws are functions of seed, epoch and step, so that it can be killed."""
 
+import csv
+
 import numpy as np
 import pytest
 import tone_corpus
 
 from convert import qat, qat_training
-from edgekws import catalogue, network, recipe, training, workspace
+from edgekws import catalogue, coding, float_training, network, recipe, training, workspace
 from edgekws.augment import Front
 from edgekws.corpus import load
 
@@ -51,6 +53,20 @@ def test_with_dropout_a_training_that_was_killed_ends_as_the_undisturbed_one(cli
         assert (killed.folder / name).read_bytes() == (whole.folder / name).read_bytes(), name
 
 
+@pytest.mark.slow
+def test_the_float_model_is_learned_from_whatever_the_labels_say(clips, tmp_path, monkeypatch):
+    run = started(tmp_path / "run", clips, quantization__epochs=4, quantization__learning_rate=0.01)
+    split = clips.split("training")
+    heard = (coding.encode(np.asarray(split.samples), run.recipe.model.coding) / np.float32(128))[:, None, :, None]
+    wanted = float_training.load(run.float_model).predict(heard, verbose=0)
+    np.testing.assert_allclose(qat_training._float_scores(run)(heard), wanted, atol=1e-5)
+    third = np.array([0.0, 0.0, 1.0], np.float32)
+    monkeypatch.setattr(qat_training, "_float_scores", lambda run: lambda inputs: np.tile(third, (len(inputs), 1)))
+    qat_training.quantize(run, clips)
+    learned = [row["accuracy"] for row in csv.DictReader((run.folder / "qat_history.csv").open())]
+    assert float(learned[-1]) > 0.9  # a third of the labels are so
+
+
 def test_dropout_draws_by_seed_and_epoch_in_a_step_that_is_compiled():
     import tensorflow as tf
     import tf_keras
@@ -70,7 +86,8 @@ def test_dropout_draws_by_seed_and_epoch_in_a_step_that_is_compiled():
 
 
 def test_no_two_steps_share_a_random_state():
-    settings = recipe.replace(recipe.Recipe(), {"augment.speed_percent": 10.0}).augment
+    every = {"augment.speed_percent": 10.0, "augment.equalizer_db": 6.0, "augment.mask_ms": 50.0}
+    settings = recipe.replace(recipe.Recipe(), every).augment
     front = Front(settings, "linear", np.ones((2, 16_000), np.int16), 1, name="front")
     epochs, steps, taken = 3, 5, []
     for epoch in range(epochs):
@@ -81,4 +98,4 @@ def test_no_two_steps_share_a_random_state():
             last = np.asarray(front.seed_generator.state).tolist()
             assert last[0] == first[0] == 1
             taken += range(first[1], last[1])
-    assert len(taken) == len(set(taken)) == 6 * epochs * steps  # six draws with every augmentation there is
+    assert len(taken) == len(set(taken)) == 9 * epochs * steps  # nine draws with every augmentation there is

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -140,3 +141,11 @@ def test_atomic_folder_removes_only_old_leftovers_of_its_own(tmp_path):
     with files.atomic_folder(tmp_path / "dest"):
         pass
     assert sorted(p.name for p in tmp_path.iterdir()) == [".dest.partial-young", ".other.partial-old", "dest"]
+
+
+def test_a_shared_path_that_many_write_at_once_holds_what_one_of_them_wrote(tmp_path):
+    contents = [bytes([number]) * 300_000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda content: files.atomic_write(tmp_path / "file", content, shared=True), contents * 4))
+    assert (tmp_path / "file").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
