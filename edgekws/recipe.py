@@ -93,7 +93,9 @@ class Training:
     weight_decay: float = _key(
         0.0, "decoupled weight decay (AdamW); 0: plain Adam; not in quantization-aware training", low=0, high=1
     )
-    label_smoothing: float = _key(0.0, "cross-entropy label smoothing", low=0, high=0.5)
+    label_smoothing: float = _key(
+        0.0, "cross-entropy label smoothing; not in quantization-aware training", low=0, high=0.5
+    )
     start_from: str = _key(
         "", "a run's folder or a model that ships, of the same network: its weights come first, of known words too"
     )
@@ -117,7 +119,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Quantization:
-    """Quantization-aware training, from the trained float model."""
+    """Quantization-aware training, which learns the trained float model's scores."""
 
     epochs: int = _key(3, "epochs of quantization-aware training; 0: post-training quantization only", low=0)
     learning_rate: float = _key(0.0002, "peak of its cosine schedule", low=1e-9, high=1)

@@ -60,7 +60,7 @@ def test_missing_and_broken_files(tmp_path):
         recipe.load(tmp_path / "latin.toml")
 
 
-@pytest.mark.parametrize("key", ["teacher", "weight_decay", "patience"])
+@pytest.mark.parametrize("key", ["teacher", "weight_decay", "patience", "label_smoothing"])
 def test_what_quantization_aware_training_does_not_use_is_said(key):
     fields = {field.name: field for field in dataclasses.fields(recipe.Training)}
     assert fields[key].metadata["help"].endswith("not in quantization-aware training")
