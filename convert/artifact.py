@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from convert import graph
 from edgekws import pretrained, recipe
 from edgekws.detector import FILE as DETECTOR_FILE
-from edgekws.detector import Settings
+from edgekws.detector import Tuned
 from edgekws.detector import read as read_detector
 from edgekws.errors import UserError
 
@@ -24,7 +24,7 @@ class Artifact:
     labels: tuple[str, ...]
     coding: str
     content: bytes  # the .tflite file
-    detector: Settings | None = None  # that the model was tuned to
+    detector: Tuned | None = None  # what the model was tuned to
     card: str = ""  # the model card: data, licence, limits
 
     @classmethod
@@ -35,6 +35,16 @@ class Artifact:
         if len(labels) != read.output.size:
             raise UserError(f"{name} has {len(labels)} words, its model {read.output.size} classes")
         return cls(name, read, labels, coding, content)
+
+    def at(self, per_hour: float | None) -> Artifact:
+        """The same to be used at up to this number of false accepts an hour, as it was tuned; with None as it is."""
+        if per_hour is None:
+            return self
+        if self.detector is None:
+            raise UserError(
+                f"{self.name} was not tuned to any number of false accepts an hour; 'edgekws tune' does that"
+            )
+        return replace(self, detector=self.detector.at(per_hour))
 
 
 def load(path: Path, coding: str | None = None) -> Artifact:

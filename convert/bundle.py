@@ -81,7 +81,8 @@ def _regenerated(folder: Path, manifest: dict[str, Any]) -> list[str]:
     labels = tuple(manifest["labels"])
     artifact = Artifact.of((folder / MODEL).read_bytes(), manifest["model"], labels, manifest["coding"])
     if "detector" in manifest:
-        artifact = dataclasses.replace(artifact, detector=detector.from_json(manifest["detector"], labels))
+        tuned = detector.Tuned(detector.from_json(manifest["detector"], labels))
+        artifact = dataclasses.replace(artifact, detector=tuned)
     request = Request(artifact, manifest.get("kernels"), manifest.get("mode", "window"))
     with tempfile.TemporaryDirectory() as scratch:
         again = Path(scratch)

@@ -12,7 +12,7 @@ from convert.host_engine import Scorer
 from edgekws import corpus, detector, metrics, report_plots, thresholds, trials
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.corpus import Corpus, Selection, espeak, rejection, rejects
-from edgekws.detector import Settings
+from edgekws.detector import Settings, Tuned
 from edgekws.thresholds import Scored, Tally
 from edgekws.training import progress_bar
 from edgekws.trials import Material, Trial
@@ -22,11 +22,11 @@ SEED = 2026
 EXCERPT_SECONDS = 24
 
 
-def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> tuple[Settings, dict[str, Any]]:
+def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> tuple[Tuned, dict[str, Any]]:
     """The settings chosen on validation streams, and the figures for report.json; nothing is written.
 
-    per_hour: false accepts an hour that are wished for. hours: of streams without keywords in each split, beside the
-    recorded words that are none.
+    per_hour: false accepts an hour that are wished for; settings for ``thresholds.GOALS`` are chosen as well. hours: of
+    streams without keywords in each split, beside the recorded words that are none.
     """
     model = artifact.load(run.folder)
     scorer, others = host_engine.scorer(model), corpus.other_words(run.recipe)
@@ -36,10 +36,13 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> tuple[Settin
     with progress_bar("listening", round(total), unit="s") as bar:
         heard = {name: _Heard(found, scorer, hours, bar, keep=name == "testing") for name, found in splits.items()}
     validation, testing = heard["validation"], heard["testing"]
-    choice = thresholds.choose(validation.keywords, validation.negatives, model.labels, scorer.hop, per_hour)
+    candidates = thresholds.choices(validation.keywords, validation.negatives, model.labels, scorer.hop)
+    choice = thresholds.choose(candidates, per_hour)
     chosen = choice.settings
     found = {name: summary(chosen, model.labels, one.keywords, one.negatives) for name, one in heard.items()}
-    return chosen, {
+    goals = {goal: thresholds.choose(candidates, goal) for goal in thresholds.GOALS}
+    kept = {goal: one.settings for goal, one in goals.items() if one.unseen_per_hour <= goal}
+    return Tuned(chosen, kept), {
         "goal": per_hour,
         "reached": choice.unseen_per_hour <= per_hour,
         "unseen_per_hour": choice.unseen_per_hour,
@@ -48,6 +51,15 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> tuple[Settin
         "hop_ms": 1000 * scorer.hop / SAMPLE_RATE,
         "settings": detector.to_json(chosen, model.labels),
         **found,
+        "goals": [
+            {"goal": goal, "unseen_per_hour": goals[goal].unseen_per_hour}
+            | {
+                key: value
+                for key, value in summary(one, model.labels, testing.keywords, testing.negatives).items()
+                if key in ("false_accepts", "hours", "per_hour", "interval", "misses")
+            }
+            for goal, one in kept.items()
+        ],
         **det(chosen, model.labels, choice.family, testing.keywords, testing.negatives),
         "sliding": testing.sliding(chosen, model.labels),
         "excerpt": testing.excerpt(chosen, model.labels),
@@ -143,6 +155,11 @@ def lines(found: dict[str, Any]) -> list[str]:
             low, high = (100 * end for end in row["interval"])
             text.append(f"  missed at {row['snr_db']:g} dB: {100 * row['rate']:.2f} % [{low:.2f}, {high:.2f}] "
                         f"({row['missed']} of {row['total']})")  # fmt: skip
+    text.append("testing, thresholds for other numbers of false accepts an hour:")
+    for one in found["goals"]:
+        low, high = one["interval"]
+        missed = ", ".join(f"{100 * row['rate']:.1f} % at {row['snr_db']:g} dB" for row in one["misses"])
+        text.append(f"  {one['goal']:g}: {one['per_hour']:.2f} [{low:.2f}, {high:.2f}], missed {missed}")
     one = found["testing"]
     if one["delay_ms"]:
         text.append(f"detected {one['delay_ms']['median']:.0f} ms after the word's end (median; "

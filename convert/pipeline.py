@@ -172,8 +172,8 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> dict[str, An
 
     for path, step in ((run.int8_model, "convert"), (run.report, "check"), (run.predictions, "check")):
         _needs(run, path, step)
-    settings, found = listening.tune(run, clips, per_hour, hours)
-    workspace.write_json(run.detector, detector.to_json(settings, clips.words))
+    tuned, found = listening.tune(run, clips, per_hour, hours)
+    workspace.write_json(run.detector, detector.tuned_to_json(tuned, clips.words))
     workspace.write_json(run.listening, {"model": sha256(run.int8_model), "found": found})
     _write_report(run, clips, json.loads(run.report.read_text()) | {"listening": found})
     return found

@@ -6,8 +6,8 @@ Scores count from 0 to 255 in units of 1/256, as the int8 softmax gives them plu
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +55,25 @@ class Settings:
         return CLIP_SAMPLES // 2 + (self.results - 1) * self.hop // 2
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """What a model was tuned to: the settings it is used with, and those for other goals, false accepts an hour."""
+
+    settings: Settings
+    goals: Mapping[float, Settings] = field(default_factory=dict)
+
+    def at(self, per_hour: float) -> Tuned:
+        """Used with the settings of the largest goal of up to ``per_hour``; a UserError where there is none."""
+        fitting = [goal for goal in self.goals if goal <= per_hour]
+        if not fitting:
+            known = ", ".join(f"{goal:g}" for goal in sorted(self.goals)) or "none"
+            raise UserError(
+                f"no thresholds are known for {per_hour:g} false accepts an hour or fewer (known: {known}); "
+                "'edgekws tune' chooses them"
+            )
+        return replace(self, settings=self.goals[max(fitting)])
+
+
 def releases(thresholds: Sequence[int]) -> tuple[int, ...]:
     """The releases that belong to thresholds: 0.2 under them, but never so low that no average falls under them."""
     return tuple(max(t - HYSTERESIS, (t + 1) // 2) for t in thresholds)
@@ -74,21 +93,23 @@ def default(labels: Sequence[str], hop: int) -> Settings:
     )
 
 
-def read(path: Path, labels: Sequence[str]) -> Settings:
-    """The settings in a run's ``detector.json``."""
+def read(path: Path, labels: Sequence[str]) -> Tuned:
+    """What a run's ``detector.json`` holds."""
     try:
-        return from_json(json.loads(path.read_text(encoding="utf-8")), labels)
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        goals = {float(goal): from_json(one, labels) for goal, one in stored.get("goals", {}).items()}
+        return Tuned(from_json(stored, labels), goals)
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror}); remove it for the default settings") from None
     except UserError as error:
         raise UserError(f"{path}: {error}; remove it for the default settings") from None
-    except (ValueError, KeyError, TypeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, AttributeError) as error:
         raise UserError(f"{path} is damaged ({error!r}); remove it for the default settings") from None
 
 
-def fitting(tuned: Settings | None, labels: Sequence[str], hop: int) -> Settings:
+def fitting(tuned: Tuned | None, labels: Sequence[str], hop: int) -> Settings:
     """The settings that a model was tuned to, where that was for this hop; else the default."""
-    return tuned if tuned and tuned.hop == hop else default(labels, hop)
+    return tuned.settings if tuned and tuned.settings.hop == hop else default(labels, hop)
 
 
 def from_json(stored: dict[str, Any], labels: Sequence[str]) -> Settings:
@@ -107,9 +128,15 @@ def with_threshold(settings: Settings, probability: float) -> Settings:
 
 
 def to_json(settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
-    """The settings with the thresholds by word: what ``detector.json`` and a bundle's manifest hold."""
+    """The settings with the thresholds by word: what a bundle's manifest holds, and ``detector.json`` first."""
     by_word = {key: dict(zip(labels, getattr(settings, key), strict=True)) for key in ("thresholds", "releases")}
     return asdict(settings) | by_word
+
+
+def tuned_to_json(tuned: Tuned, labels: Sequence[str]) -> dict[str, Any]:
+    """What ``read`` reads."""
+    goals = {f"{goal:g}": to_json(settings, labels) for goal, settings in tuned.goals.items()}
+    return to_json(tuned.settings, labels) | {"goals": goals}
 
 
 class Detector:

@@ -18,6 +18,7 @@ from edgekws.trials import Spoken
 TOLERANCE = 3 * SAMPLE_RATE // 4  # a detection this near to a word's middle is of this word
 LEVELS = np.array([*range(80, 224, 16), *range(224, 248, 4), *range(248, NEVER)])  # thresholds that are tried
 AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55)
+GOALS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # false accepts an hour for which settings are always kept
 FOLDS = 4  # of cross-validation
 _PRICES = np.geomspace(1e-4, 10, 20)  # share of the words missed that one false accept an hour is worth
 _MARGINS = (0, 2, 5)  # levels above what the counted false accepts ask for
@@ -123,10 +124,12 @@ def tally(streams: Sequence[Scored], labels: Sequence[str], settings: Settings, 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """Settings, their false accepts an hour by cross-validation, and the thresholds (K, classes) they are one of."""
+    """Settings, and the thresholds (K, classes) they are one of; on the streams they were chosen by their false accepts
+    an hour by cross-validation, and the share of words missed."""
 
     settings: Settings
     unseen_per_hour: float
+    missed: float
     family: np.ndarray
 
 
@@ -135,20 +138,18 @@ def one_for_all(labels: Sequence[str]) -> np.ndarray:
     return np.where([rejects(label) for label in labels], NEVER, LEVELS[:, None])
 
 
-def choose(
-    keywords: Sequence[Scored], negatives: Sequence[Scored], labels: Sequence[str], hop: int, per_hour: float
-) -> Choice:
-    """The settings that miss fewest words at up to ``per_hour`` false accepts on streams they were not fitted to.
+def choices(keywords: Sequence[Scored], negatives: Sequence[Scored], labels: Sequence[str], hop: int) -> list[Choice]:
+    """Settings that are worth a thought, of which ``choose`` takes one.
 
     For each averaging time and minimum count, every word's misses and false accepts are counted at each of ``LEVELS``.
     At one price of a false accept, the same for all words, each word has its best threshold, and a margin is added: a
     family of thresholds, one member a price and margin. A member fits the few false accepts that it was chosen by, so
     its rate is that of cross-validation: members of the same price and margin, of all but one of ``FOLDS`` parts of
-    each stream, counted on that part. Where none stays under ``per_hour``, the one with the fewest is taken.
+    each stream, counted on that part.
     """
     hours = sum(stream.seconds for stream in negatives) / 3600
     common, folds = one_for_all(labels), _folds(negatives)
-    best: tuple[tuple[bool, float, float], Choice] | None = None
+    found = []
     for results in sorted({max(round(seconds * SAMPLE_RATE / hop), 1) for seconds in AVERAGED_SECONDS}):
         for minimum in sorted({1, min(2, results)}):
             base = _settings(common[0], results, minimum, hop)
@@ -160,14 +161,23 @@ def choose(
             for fold, strays in zip(folds, wrong, strict=True):
                 others = _family(heard, (total - strays) / (hours * (FOLDS - 1) / FOLDS), common)
                 unseen += tally(fold, labels, base, others).strays.sum(1) / hours
-            missed = tally(keywords, labels, base, family).miss_rate
-            for row, rate, share in zip(family, unseen.tolist(), missed.tolist(), strict=True):
-                kept = rate <= per_hour
-                rank = (not kept, share if kept else rate, rate)
-                if best is None or rank < best[0]:
-                    best = rank, Choice(_settings(row, results, minimum, hop), rate, np.unique(family, axis=0))
-    assert best is not None
-    return best[1]
+            missed, members = tally(keywords, labels, base, family).miss_rate, np.unique(family, axis=0)
+            found += [
+                Choice(_settings(row, results, minimum, hop), rate, share, members)
+                for row, rate, share in zip(family, unseen.tolist(), missed.tolist(), strict=True)
+            ]
+    return found
+
+
+def choose(found: Sequence[Choice], per_hour: float) -> Choice:
+    """The one that misses fewest words at up to ``per_hour`` false accepts an hour on streams it was not fitted to;
+    where none stays under that, the one with the fewest."""
+
+    def rank(one: Choice) -> tuple[bool, float, float]:
+        kept = one.unseen_per_hour <= per_hour
+        return not kept, one.missed if kept else one.unseen_per_hour, one.unseen_per_hour
+
+    return min(found, key=rank)
 
 
 def _folds(streams: Sequence[Scored]) -> list[list[Scored]]:

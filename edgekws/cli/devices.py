@@ -22,6 +22,10 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     bundle.add_argument("--list", action="store_true", help="list the targets")
     bundle.add_argument("--kernels", help="the engine's kernel set: portable, dsp, dsp_fast, mve, avx2 (the target's)")
+    bundle.add_argument(
+        "--false-accepts-per-hour", type=float, metavar="N", dest="per_hour",
+        help="the Listen example with the thresholds that the model was tuned to for this many at most (the model's)",
+    )  # fmt: skip
     bundle.add_argument("--mode", default="window", help="window: a result a second; sliding: one every hop (window)")
     bundle.add_argument(
         "--out", type=Path, metavar="DIR", help="the folder (RUN/bundles/TARGET; for a .tflite file NAME-TARGET); "
@@ -68,7 +72,7 @@ def _bundle(args: argparse.Namespace) -> int:
     names = list(targets.targets()) if "all" in args.target else list(dict.fromkeys(args.target)) or ["c99"]
     for name in names:
         targets.find(name)
-    request = targets.Request(artifact.load(args.run, args.coding), args.kernels, args.mode)
+    request = targets.Request(artifact.load(args.run, args.coding).at(args.per_hour), args.kernels, args.mode)
     failed = 0
     for name in names:
         beside = args.run / "bundles" / name if args.run.is_dir() else Path(f"{args.run.stem}-{name}")

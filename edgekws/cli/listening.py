@@ -29,7 +29,12 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     listen.add_argument(
         "--model", metavar="RUN", help="a pretrained model's name or a run folder (the best that ships)"
     )
-    listen.add_argument("--threshold", type=float, metavar="P", help="of every word, 0 to 1, in place of the model's")
+    accepts = listen.add_mutually_exclusive_group()
+    accepts.add_argument("--threshold", type=float, metavar="P", help="of every word, 0 to 1, in place of the model's")
+    accepts.add_argument(
+        "--false-accepts-per-hour", type=float, metavar="N", dest="per_hour",
+        help="the thresholds that the model was tuned to for this many at most: more miss fewer words",
+    )  # fmt: skip
     listen.add_argument("--json", action="store_true", help="one line of JSON an event")
     tune = command(
         "tune", _tune, "choose a run's detection thresholds, and measure misses and false accepts on long streams",
@@ -78,6 +83,7 @@ def _listen_to_all(args: argparse.Namespace) -> int:
     if bool(args.files) == args.microphone:
         raise UserError("give recordings to listen to, or --microphone (and not both)")
     model = artifact.load(Path(args.model) if args.model else pretrained.default(pretrained.LISTENING))
+    model = model.at(args.per_hour)
     failed = 0
     for path in args.files or [None]:
         scorer = host_engine.scorer(model)

@@ -39,10 +39,16 @@ def tuned(tmp_path_factory):
 
 def test_settings_and_figures_are_written_and_a_bundle_would_take_them(tuned):
     run, _, found = tuned
-    settings = detector.read(run.detector, WORDS)
+    tuned_to = detector.read(run.detector, WORDS)
+    settings = tuned_to.settings
     assert detector.to_json(settings, WORDS) == found["settings"]
     assert settings.thresholds[2] == detector.NEVER
-    assert artifact.load(run.folder).detector == settings
+    loaded = artifact.load(run.folder)
+    assert loaded.detector == tuned_to
+    assert [one["goal"] for one in found["goals"]] == list(tuned_to.goals) != []
+    assert loaded.at(None) is loaded
+    for goal, wanted in tuned_to.goals.items():
+        assert loaded.at(goal).detector.settings == wanted
     assert workspace.damaged_files(run) == []
     assert {"detector.json", "listening.json"} <= set(json.loads(run.manifest.read_text())["sha256"])
     assert json.loads(run.report.read_text())["listening"] == json.loads(run.listening.read_text())["found"]
@@ -71,6 +77,10 @@ def test_every_figure_is_of_the_streams_it_names(tuned):
         assert sum(one["by_word"].values()) == one["false_accepts"]
         assert [row["total"] for row in one["misses"]] == [8] * 4  # the clips of _unknown_ are no keywords
         assert one["interval"][0] <= one["per_hour"] <= one["interval"][1]
+    for one in found["goals"]:
+        assert one["unseen_per_hour"] <= one["goal"]
+        assert one["per_hour"] == pytest.approx(one["false_accepts"] / 0.02, rel=1e-3)
+        assert [row["total"] for row in one["misses"]] == [8] * 4
     assert found["sliding"]["aligned"]["total"] == 8
     assert [curve["snr_db"] for curve in found["det"]] == [20.0, 10.0, 5.0, 0.0]
     for curve in found["det"]:
@@ -86,6 +96,10 @@ def test_the_report_and_the_card_show_it_and_a_check_keeps_it(tuned):
     assert "Misses over false accepts an hour" in text
     assert f"false accepts an hour{found['validation']['per_hour']:.2f}" in text
     assert f"**{found['testing']['per_hour']:.2f} false accepts an hour**" in card
+    rows = [line.split("|")[1:-1] for line in card.splitlines() if line.startswith("| ") and line.count("|") == 8]
+    assert [row[0].strip() for row in rows] == ["goal", *(f"{one['goal']:g}" for one in found["goals"])]
+    assert [row[1].strip() for row in rows[1:]] == [f"{one['per_hour']:.2f}" for one in found["goals"]]
+    assert text.count("missed at 20 dB") == 3
     assert "\n\n\n" not in card
     assert pipeline._known(run, run.listening) == found
     old = run.int8_model.read_bytes()

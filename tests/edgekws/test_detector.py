@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from convert import c_source, detector_source
 from convert.artifact import Artifact
 from edgekws import catalogue, detector
-from edgekws.detector import Detector, Settings
+from edgekws.detector import Detector, Settings, Tuned
 from edgekws.errors import UserError
 
 WRAPPER = r"""
@@ -122,13 +122,27 @@ def test_settings_by_default_never_detect_rejection_classes():
 def test_settings_of_a_run_are_read_and_serve_their_hop(tmp_path):
     labels, path = ("yes", "nö", "_unknown_"), tmp_path / detector.FILE
     path.write_text(json.dumps(detector.to_json(ONE, labels)), encoding="utf-8")
-    assert detector.read(path, labels) == ONE
-    assert detector.fitting(ONE, labels, 2187) == ONE
-    assert detector.fitting(ONE, labels, 16_000) == detector.default(labels, 16_000)
+    assert detector.read(path, labels) == Tuned(ONE)
+    assert detector.fitting(Tuned(ONE), labels, 2187) == ONE
+    assert detector.fitting(Tuned(ONE), labels, 16_000) == detector.default(labels, 16_000)
     assert detector.fitting(None, labels, 2187) == detector.default(labels, 2187)
     path.write_text("{}")
     with pytest.raises(UserError, match="damaged"):
         detector.read(path, labels)
+
+
+def test_settings_of_another_goal_are_those_of_the_largest_that_is_not_more(tmp_path):
+    labels, path = ("yes", "nö", "_unknown_"), tmp_path / detector.FILE
+    lower = detector.with_threshold(ONE, 0.3)
+    tuned = Tuned(ONE, {0.5: ONE, 10.0: lower})
+    path.write_text(json.dumps(detector.tuned_to_json(tuned, labels)), encoding="utf-8")
+    assert detector.read(path, labels) == tuned
+    assert tuned.at(0.5).settings == tuned.at(9.9).settings == ONE
+    assert tuned.at(10).settings == tuned.at(1e6).settings == lower
+    with pytest.raises(UserError, match=r"for 0.4 false accepts an hour or fewer \(known: 0.5, 10\)"):
+        tuned.at(0.4)
+    with pytest.raises(UserError, match=r"known: none\); 'edgekws tune'"):
+        Tuned(ONE).at(1.0)
 
 
 def stored(**changes):
@@ -136,7 +150,18 @@ def stored(**changes):
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", stored(results="x"), stored(hop=None), stored(results=-3), stored(results=float("inf"))]
+    "content",
+    [
+        "",
+        "[]",
+        stored(results="x"),
+        stored(hop=None),
+        stored(results=-3),
+        stored(results=float("inf")),
+        stored(goals=[]),
+        stored(goals={"x": {}}),
+        stored(goals={"1": 3}),
+    ],
 )
 def test_a_damaged_file_is_named(content, tmp_path):
     path = tmp_path / detector.FILE

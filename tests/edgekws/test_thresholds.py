@@ -102,7 +102,7 @@ def test_the_choice_keeps_to_the_false_accepts_asked_for():
     parts = [sounding(0, 240, 30), sounding(1, 150, 30)]
     keywords = [Scored("keywords", 10.0, 1.0, rows, said) for rows, said in parts]
     negatives = [Scored("noise", None, 3600.0, sounding(0, 200, 30)[0], ())]
-    choice = thresholds.choose(keywords, negatives, LABELS, HOP, 0.5)
+    choice = thresholds.choose(thresholds.choices(keywords, negatives, LABELS, HOP), 0.5)
     chosen, family = choice.settings, choice.family
     assert 200 < chosen.thresholds[0] <= 236
     assert chosen.thresholds[1] <= 150
@@ -134,7 +134,7 @@ def test_thresholds_keep_to_the_goal_on_streams_they_were_not_chosen_on():
     for seed in range(4):
         rng = np.random.default_rng(seed)
         keywords, validation, testing = sounding(rng, 0.5, True), sounding(rng, 3, False), sounding(rng, 12, False)
-        choice = thresholds.choose([keywords], [validation], labels, HOP, 2.0)
+        choice = thresholds.choose(thresholds.choices([keywords], [validation], labels, HOP), 2.0)
         found = tally([testing], labels, choice.settings, np.array([choice.settings.thresholds]))
         rates.append(found.strays.sum() / 12)
         unseen.append(choice.unseen_per_hour)
@@ -152,7 +152,7 @@ def test_a_goal_out_of_reach_takes_the_fewest_false_accepts():
     said[:6, 0] = 150 - 128
     keywords = [Scored("keywords", 10.0, 1.0, said, (spoken("yes", 0),))]
     negatives = [Scored("noise", None, 36.0, rows, ())]
-    choice = thresholds.choose(keywords, negatives, LABELS, HOP, 0.5)
+    choice = thresholds.choose(thresholds.choices(keywords, negatives, LABELS, HOP), 0.5)
     counts = tally(negatives, LABELS, choice.settings, choice.family).strays.sum(1)
     assert (counts.min(), counts.max()) == (5, 10)
     assert tally(negatives, LABELS, choice.settings, np.array([choice.settings.thresholds])).strays.sum() == 5

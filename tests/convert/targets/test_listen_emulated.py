@@ -15,7 +15,7 @@ from convert import bundle, emulation, host_engine
 from convert.artifact import Artifact
 from convert.targets import Request, bare_metal
 from edgekws import catalogue, streams
-from edgekws.detector import Settings
+from edgekws.detector import Settings, Tuned
 from edgekws.listen import Event, listen
 
 STAND_INS = Path(__file__).parents[2] / "stand_ins" / "esp-idf"
@@ -73,7 +73,7 @@ def test_a_recording_baked_into_the_image_gives_the_events_of_the_pc(tmp_path, m
     hop = host_engine.scorer(artifact).hop
     # random weights are seldom sure: thresholds near a third give events
     settings = Settings((70, 80, 90), (68, 78, 88), results=2, minimum=1, refractory=1, hop=hop)
-    artifact = dataclasses.replace(artifact, detector=settings)
+    artifact = dataclasses.replace(artifact, detector=Tuned(settings))
     rng = np.random.default_rng(5)
     parts = [rng.normal(0, 10 ** rng.uniform(1, 4), 4000) for _ in range(24)]
     sound = np.clip(np.concatenate(parts), -32_768, 32_767).astype(np.int16)
