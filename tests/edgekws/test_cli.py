@@ -182,6 +182,15 @@ def test_an_interrupt_while_listening_to_a_recording_says_no_more_than_that(soun
     assert capsys.readouterr().err.endswith("\nedgekws: stopped\n")
 
 
+@pytest.mark.parametrize("command", [["listen", "a.wav", "--model"], ["bundle"]])
+@pytest.mark.parametrize(
+    ("model", "told"), [("small-listen", "no thresholds are known for 0.01"), ("custom-32-8", "was not tuned")]
+)
+def test_a_number_of_false_accepts_that_a_model_was_not_tuned_to_is_told(command, model, told, capsys):
+    assert cli.main([*command, model, "--false-accepts-per-hour", "0.01"]) == 2
+    assert told in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("files", [["a.wav"], ["a.wav", "b.wav"]])
 def test_an_error_begins_a_line_of_its_own_on_a_terminal(sound, files, monkeypatch, capsys):
     sound += [UserError("a.wav is gone")] * 2
