@@ -35,6 +35,7 @@ def quantize(run: Run, clips: Corpus) -> None:
         atomic_write(run.folder / "qat_history.csv", training.history_csv(outcome.history))
         facts = {
             "epochs": len(outcome.history),
+            "learned": "the float model's scores",
             "best_epoch": outcome.best_epoch,
             "clips_per_second": round(outcome.clips_per_second, 1),
         }

@@ -55,7 +55,7 @@ def build(folder: Path, clips: Corpus, *, wrong: int = 2, float_wrong: int = 2, 
     if qat_epochs:
         (run.folder / "qat_history.csv").write_text(history(qat_epochs))
         found["qat"] = {"correct": 183, "total": 200, "accuracy": 0.915}
-        facts |= {"best_epoch": 1, "clips_per_second": 39.0}
+        facts |= {"learned": "the float model's scores", "best_epoch": 1, "clips_per_second": 39.0}
     run.write_record("quantize", facts)
     run.write_record("convert", {"kept": "qat" if qat_epochs else "ptq", "validation": found})
     labels, classes = clips.split("testing").labels, len(clips.words)

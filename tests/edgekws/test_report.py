@@ -55,6 +55,7 @@ def test_page_shows_the_figures(tmp_path):
     assert "kept, ahead by 1.50 points" in text
     assert "parity holds" in text
     assert "broken" not in text
+    assert "It learns the float model's scores" in text
 
 
 def test_page_names_a_broken_bound(tmp_path):
