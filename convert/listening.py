@@ -40,7 +40,7 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> tuple[Tuned,
     choice = thresholds.choose(candidates, per_hour)
     chosen = choice.settings
     found = {name: summary(chosen, model.labels, one.keywords, one.negatives) for name, one in heard.items()}
-    goals = {goal: thresholds.choose(candidates, goal) for goal in thresholds.GOALS}
+    goals = {goal: thresholds.choose(candidates, goal) for goal in sorted({*thresholds.GOALS, per_hour})}
     kept = {goal: one.settings for goal, one in goals.items() if one.unseen_per_hour <= goal}
     return Tuned(chosen, kept), {
         "goal": per_hour,
@@ -155,7 +155,8 @@ def lines(found: dict[str, Any]) -> list[str]:
             low, high = (100 * end for end in row["interval"])
             text.append(f"  missed at {row['snr_db']:g} dB: {100 * row['rate']:.2f} % [{low:.2f}, {high:.2f}] "
                         f"({row['missed']} of {row['total']})")  # fmt: skip
-    text.append("testing, thresholds for other numbers of false accepts an hour:")
+    if found["goals"]:
+        text.append("testing, thresholds by goal, false accepts an hour:")
     for one in found["goals"]:
         low, high = one["interval"]
         missed = ", ".join(f"{100 * row['rate']:.1f} % at {row['snr_db']:g} dB" for row in one["misses"])

@@ -10,7 +10,7 @@ import numpy as np
 from convert import qat
 from edgekws import catalogue, coding, float_training, network, training, workspace
 from edgekws.corpus import Corpus
-from edgekws.files import atomic_write
+from edgekws.files import atomic_write, sha256
 from edgekws.workspace import Run
 
 DRAWS = 16  # more than the augmentation of one step takes, each of which moves its random state by one
@@ -71,11 +71,7 @@ def front_state(seed: int, epoch: int, step: int, steps: int) -> list[int]:
 
 def _float_scores(run: Run) -> Callable[[np.ndarray], np.ndarray]:
     """The float model as a function: float32 (batch, 1, window, 1) to probabilities (batch, classes)."""
-    import tensorflow as tf
-
-    model = float_training.load(run.float_model)
-    call = tf.function(lambda inputs: model(inputs, training=False))
-    return lambda inputs: call(tf.convert_to_tensor(inputs)).numpy()
+    return float_training.load(run.float_model).predict_on_batch
 
 
 def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outcome:
@@ -115,6 +111,6 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outco
         patience=0,
         checkpoint=run.state("qat.npz"),
         title="quantization-aware",
-        identity=run.identity(clips),
+        identity=run.identity(clips, "the float model's scores", sha256(run.float_model)),
         prepare=lambda epoch: qat.seed_dropout(model, recipe.seed, epoch),
     )

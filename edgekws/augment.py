@@ -161,7 +161,7 @@ def _equalized(wave: Any, gains: Any) -> Any:
         heard = heard + gains[:, octave : octave + 1] * detail
         wave, before = smooth, after
     heard = heard + gains[:, -1:] * wave
-    return heard * (level / (_rms(heard) + 1.0))
+    return heard * (level / ops.maximum(_rms(heard), 1e-3))
 
 
 def _rms(wave: Any) -> Any:

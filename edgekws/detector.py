@@ -135,7 +135,7 @@ def to_json(settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
 
 def tuned_to_json(tuned: Tuned, labels: Sequence[str]) -> dict[str, Any]:
     """What ``read`` reads."""
-    goals = {f"{goal:g}": to_json(settings, labels) for goal, settings in tuned.goals.items()}
+    goals = {str(goal): to_json(settings, labels) for goal, settings in tuned.goals.items()}
     return to_json(tuned.settings, labels) | {"goals": goals}
 
 

@@ -193,7 +193,10 @@ class _Progress:
         with np.load(path) as file:
             meta = json.loads(file["meta"].tobytes())
             if meta["identity"] != identity:
-                raise UserError(f"{path} belongs to another recipe or other data; choose another name or remove it")
+                raise UserError(
+                    f"{path} belongs to another recipe, other data or another version of edgekws; choose another "
+                    "name or remove it"
+                )
             state.history = meta["history"]
             state.best = [file[f"best_{i}"] for i in range(sum(key.startswith("best_") for key in file.files))]
             for i, variable in enumerate(variables):

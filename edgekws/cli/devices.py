@@ -72,6 +72,8 @@ def _bundle(args: argparse.Namespace) -> int:
     names = list(targets.targets()) if "all" in args.target else list(dict.fromkeys(args.target)) or ["c99"]
     for name in names:
         targets.find(name)
+    if args.per_hour is not None and args.mode != "sliding":
+        raise UserError("--false-accepts-per-hour needs --mode sliding: thresholds are tuned for a result every hop")
     request = targets.Request(artifact.load(args.run, args.coding).at(args.per_hour), args.kernels, args.mode)
     failed = 0
     for name in names:

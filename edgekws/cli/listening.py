@@ -90,6 +90,8 @@ def _listen_to_all(args: argparse.Namespace) -> int:
         if path is None or path == args.files[0]:
             print(f"{model.name} by {scorer.words}", file=sys.stderr)
         settings = detector.fitting(model.detector, model.labels, scorer.hop)
+        if args.per_hour is not None and model.detector and settings != model.detector.settings:
+            raise UserError(f"{model.name} was tuned for another hop than {scorer.hop} samples; tune it again")
         if args.threshold is not None:
             settings = detector.with_threshold(settings, args.threshold)
         faults = streams.Faults()

@@ -7,10 +7,11 @@ from dataclasses import replace
 import finished_run
 import numpy as np
 import pytest
+import synthetic_tflite
 from page_reader import page, words_of
 
 from convert import artifact, figures, listening, pipeline
-from edgekws import cli, detector, report, thresholds, workspace
+from edgekws import catalogue, cli, detector, report, thresholds, workspace
 from edgekws.corpus import Noise
 from edgekws.errors import UserError
 from edgekws.thresholds import Scored
@@ -32,7 +33,7 @@ def tuned(tmp_path_factory):
     run.recipe_file.write_text(recipe_text)
     run = workspace.load_run(run.folder)
     report.write(run, clips, figures.collect(run, clips, finished_run.ladder(run)))
-    found = pipeline.tune(run, clips, 0.5, 0.02)
+    found = pipeline.tune(run, clips, 0.3, 0.02)
     patch.undo()
     return run, clips, found
 
@@ -45,7 +46,9 @@ def test_settings_and_figures_are_written_and_a_bundle_would_take_them(tuned):
     assert settings.thresholds[2] == detector.NEVER
     loaded = artifact.load(run.folder)
     assert loaded.detector == tuned_to
-    assert [one["goal"] for one in found["goals"]] == list(tuned_to.goals) != []
+    assert [one["goal"] for one in found["goals"]] == list(tuned_to.goals)
+    assert 0.3 in tuned_to.goals  # what was asked for, beside those that are always kept
+    assert 5.0 in tuned_to.goals
     assert loaded.at(None) is loaded
     for goal, wanted in tuned_to.goals.items():
         assert loaded.at(goal).detector.settings == wanted
@@ -106,6 +109,40 @@ def test_the_report_and_the_card_show_it_and_a_check_keeps_it(tuned):
     run.int8_model.write_bytes(old + b"\0")
     assert pipeline._known(run, run.listening) is None  # of another model
     run.int8_model.write_bytes(old)
+
+
+def test_a_bundle_takes_the_thresholds_of_a_goal_in_sliding_mode(tuned, tmp_path, capsys):
+    run, _, _ = tuned
+    changed = json.loads(run.detector.read_text())
+    five = changed["goals"]["5.0"]
+    five["thresholds"] |= {"yes": 111, "no": 122}
+    five["releases"] = dict.fromkeys(WORDS, 100)
+    (folder := tmp_path / "run").mkdir()
+    for path in (run.recipe_file, run.labels):
+        shutil.copyfile(path, folder / path.name)
+    content = synthetic_tflite.build(catalogue.find("nano").architecture, len(WORDS))
+    (folder / run.int8_model.name).write_bytes(content)
+    (folder / detector.FILE).write_text(json.dumps(changed))
+    call = ["bundle", str(folder), "--out", str(tmp_path / "b"), "--false-accepts-per-hour", "7"]
+    assert cli.main(call) == 2
+    assert "needs --mode sliding" in capsys.readouterr().err
+    assert cli.main([*call, "--mode", "sliding", "--target", "tflm"]) == 2
+    assert "does not run the engine" in capsys.readouterr().err
+    assert cli.main([*call, "--mode", "sliding"]) == 0
+    manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
+    assert manifest["detector"]["thresholds"] == five["thresholds"]
+
+
+def test_what_was_tuned_before_goals_were_kept_is_shown(tuned, tmp_path):
+    run, clips, _ = tuned
+    older = json.loads(run.report.read_text())
+    del older["listening"]["goals"]
+    older["training"]["qat"].pop("learned")
+    copy = workspace.Run(shutil.copytree(run.folder, tmp_path / "older"), run.recipe)
+    report.write(copy, clips, older)
+    assert "Thresholds by goal" not in page(copy).text
+    assert "Thresholds by goal" not in (copy.folder / "model_card.md").read_text()
+    assert "Thresholds by goal" in page(run).text
 
 
 def test_a_mistaken_call_is_told(tuned, tmp_path, capsys):

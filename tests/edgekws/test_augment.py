@@ -92,6 +92,22 @@ def test_equalizer_draws_every_octave_of_every_clip():
     assert 9 < drawn.max(0).min() <= 12
 
 
+def test_each_clip_is_equalized_by_its_own_draw():
+    x = np.repeat(clips(1) // 8, 8, 0)
+    wave = augmented(Front(Augment(0.0, 0.0, 0.0, equalizer_db=12.0), "linear", SILENCE, 1), x)
+    power = np.square(np.abs(np.fft.rfft(wave, axis=1)))
+    low = 10 * np.log10(power[:, :1000].sum(1) / power[:, 4000:].sum(1))
+    assert low.max() - low.min() > 6
+    np.testing.assert_allclose(np.std(wave, axis=1), np.std(x[0]), rtol=1e-3)
+
+
+@pytest.mark.parametrize("level", [0, 1, 10])
+def test_equalizer_keeps_the_level_of_quiet_clips(level):
+    quiet = np.random.default_rng(3).normal(0, level, (1, 16_000)).astype(np.float32)
+    heard = np.asarray(augment._equalized(quiet, np.full((1, augment.OCTAVES), 2.0, np.float32)))
+    np.testing.assert_allclose(heard, quiet, atol=1e-3)
+
+
 def test_equalizer_leaves_a_click_where_it_is():
     click = np.zeros((1, 16_000), np.float32)
     click[0, 8_000] = 1_000

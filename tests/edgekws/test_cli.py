@@ -182,7 +182,7 @@ def test_an_interrupt_while_listening_to_a_recording_says_no_more_than_that(soun
     assert capsys.readouterr().err.endswith("\nedgekws: stopped\n")
 
 
-@pytest.mark.parametrize("command", [["listen", "a.wav", "--model"], ["bundle"]])
+@pytest.mark.parametrize("command", [["listen", "a.wav", "--model"], ["bundle", "--mode", "sliding"]])
 @pytest.mark.parametrize(
     ("model", "told"), [("small-listen", "no thresholds are known for 0.01"), ("custom-32-8", "was not tuned")]
 )

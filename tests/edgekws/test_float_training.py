@@ -131,7 +131,7 @@ def test_a_model_that_was_trained_again_meanwhile_is_refused(clips, tmp_path, mo
     before = other.float_model.read_bytes()
     with_network(tmp_path / "other", clips, seed=2)
     assert other.float_model.read_bytes() != before
-    with pytest.raises(UserError, match="belongs to another recipe or other data"):
+    with pytest.raises(UserError, match="belongs to another recipe, other data or another version"):
         trained(tmp_path / "a", clips, **settings)
     other.float_model.write_bytes(before)
     assert trained(tmp_path / "a", clips, **settings).float_model.exists()

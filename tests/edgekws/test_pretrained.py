@@ -133,5 +133,5 @@ def test_a_tuned_detector_is_published_with_the_model(run, tmp_path):
     settings = detector.default(WORDS, 2160)
     workspace.write_json(run.detector, detector.to_json(settings, WORDS))
     folder = pretrained.publish(run, tmp_path / "pretrained" / "mine", source="words of mine")
-    assert artifact.load(folder).detector == settings
+    assert artifact.load(folder).detector == detector.Tuned(settings)
     assert "detector.json" in json.loads((folder / "manifest.json").read_text())["sha256"]
