@@ -19,6 +19,17 @@ def test_toml_round_trip(tmp_path):
         assert recipe.load(path) == changed
 
 
+RECIPES = sorted((Path(str(files("edgekws"))) / "recipes").glob("*.toml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_that_ships_is_named_as_its_file_and_takes_up_only_what_others_make(path):
+    made = recipe.load(path)
+    assert made.name == path.stem
+    for earlier in (made.training.start_from, made.training.teacher):
+        assert earlier == "" or f"{Path(earlier).name}.toml" in [other.name for other in RECIPES if other != path]
+
+
 def test_every_key_is_explained():
     text = recipe.to_toml(Recipe(), comments=True)
     keys = [line for line in text.splitlines() if " = " in line and not line.startswith("#")]
