@@ -66,7 +66,7 @@ def test_what_an_epoch_depends_on_is_set_as_it_begins_after_a_kill_too(tmp_path)
 
 def test_checkpoint_of_another_run_is_refused(tmp_path):
     fit(tmp_path / "c.npz", epochs=1)
-    with pytest.raises(UserError, match="another recipe or other data"):
+    with pytest.raises(UserError, match="another recipe, other data"):
         fit(tmp_path / "c.npz", identity="y")
 
 
