@@ -8,7 +8,7 @@ from convert.c_kernels import Kernel, KernelSet, Stage, portable_stage
 
 POSITIONS = 12  # that the kernels take at a time, in blocks
 BLOCK = 3
-MAX_SHIFT = 20  # the output's zero point, shifted left by as much, must fit int32
+MAX_SHIFT = 22  # then upper word (2^30) and zero point shifted left by as much (2^29) together fit int32
 WIDE_FROM = 500  # positions a window from which weights are stored as int16: faster, but twice the flash
 UNROLLED = {1: 16, 3: 4, 5: 4}  # rows that the loop does at a time, by taps
 ROWS_BYTES = 1024  # of scratch that less work is worth

@@ -33,6 +33,8 @@ OWN_SHAPES = {
     "96 channels": Architecture("", (Block((Conv(96, 5), Conv(4, 5)), Pool(5, "same")),), (), 511),
 }
 
+needs_emulator = pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulation.missing_tools())
+
 
 def generate(read, folder, kernels):
     return c_source.generate(read, [str(i) for i in range(read.output.size)], folder, kernels=kernels)
@@ -75,15 +77,42 @@ def test_channels_that_never_change_do_not_slow_the_others(kernels, tmp_path):
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
 
+def with_smallest_scales(read):
+    """The second convolution with four channels that hardly change, of the smallest scales that the kernels take: in
+    the middle, near the bottom, above the top, and at the largest sum that may be doubled."""
+    layer, size = read.layers[1], 2.0 ** -(c_dsp.MAX_SHIFT + 1)
+    scales, bias = layer.weight_scales.copy(), layer.bias.copy()
+    real = layer.input.scale * scales.astype(np.float64) / layer.output.scale
+    for channel, factor, wanted in ((1, 2.02, 40.5), (5, 1.01, 0.5), (7, 1.98, 255.5), (3, 1.01, 120.5)):
+        scales[channel] *= factor * size / real[channel]
+        bias[channel] = min(wanted / (factor * size), 2**30 - 2**24)
+    layers = list(read.layers)
+    layers[1] = replace(layer, weight_scales=scales, bias=bias)
+    return replace(read, layers=tuple(layers))
+
+
+@pytest.mark.parametrize("kernels", SETS)
+@pytest.mark.parametrize("core", [None, pytest.param("cortex-m4", marks=needs_emulator)])
+def test_the_smallest_scales(core, kernels, tmp_path):
+    read = with_smallest_scales(graph.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=5)))
+    stage = c_plan.plan(read, SETS[kernels]).stages[1]
+    assert "portable" not in stage.kernel.function
+    assert stage.stage.scaling.shift.min() == -c_dsp.MAX_SHIFT
+    assert stage.stage.weights[[1, 3, 5]].any(axis=(1, 2)).all()  # none is constant
+    if core is None:
+        assert_equal_to_tflm(read, host.build(read, tmp_path, kernels=kernels), clips(read.input.length))
+        return
+    generate(read, tmp_path, kernels)
+    samples = np.stack(list(clips(read.input.length).values()))
+    np.testing.assert_array_equal(emulation.measure(tmp_path, core, samples).scores, golden(read, samples))
+
+
 @pytest.mark.parametrize("kernels", SETS)
 @pytest.mark.parametrize("options", OPTIONS)
 def test_quantizations(options, kernels, tmp_path):
     read = graph.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=7, options=OPTIONS[options]))
     engine = host.build(read, tmp_path, kernels=kernels)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
-
-
-needs_emulator = pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulation.missing_tools())
 
 
 @needs_emulator
