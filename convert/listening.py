@@ -37,10 +37,10 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> tuple[Tuned,
         heard = {name: _Heard(found, scorer, hours, bar, keep=name == "testing") for name, found in splits.items()}
     validation, testing = heard["validation"], heard["testing"]
     candidates = thresholds.choices(validation.keywords, validation.negatives, model.labels, scorer.hop)
-    choice = thresholds.choose(candidates, per_hour)
+    goals = {goal: thresholds.choose(candidates, goal) for goal in sorted({*thresholds.GOALS, per_hour})}
+    choice = goals[per_hour]
     chosen = choice.settings
     found = {name: summary(chosen, model.labels, one.keywords, one.negatives) for name, one in heard.items()}
-    goals = {goal: thresholds.choose(candidates, goal) for goal in sorted({*thresholds.GOALS, per_hour})}
     kept = {goal: one.settings for goal, one in goals.items() if one.unseen_per_hour <= goal}
     return Tuned(chosen, kept), {
         "goal": per_hour,

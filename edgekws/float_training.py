@@ -142,12 +142,7 @@ def _other_run(recipe: Recipe, key: str) -> Run | None:
 
 def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
     """Give the network the origin's weights; of the last layer those of the words that both know."""
-    source, theirs = load(origin.float_model), labels_of(origin.recipe)
-    if _shapes(source) != _shapes(core) or source.output_shape[-1] != len(theirs):
-        raise UserError(
-            f"training.start_from: {origin.float_model} is not the network that its recipe and this one name; train "
-            "that run again"
-        )
+    source, theirs = _loaded(origin, "start_from"), labels_of(origin.recipe)
     columns = [words.index(word) for word in theirs if word in words]
     known = [i for i, word in enumerate(theirs) if word in words]
     for layer in core.layers:
@@ -162,10 +157,20 @@ def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
         layer.set_weights(weights)
 
 
+def _loaded(other: Run, key: str) -> Any:
+    """The float model of the run that ``training.KEY`` names; a UserError where its recipe names another network."""
+    model, classes = load(other.float_model), len(labels_of(other.recipe))
+    if _shapes(model) != _shapes(_network(network.build, other.recipe, classes)):
+        raise UserError(
+            f"training.{key}: {other.float_model} is not the network that its recipe names, of {classes} classes; "
+            "train that run again"
+        )
+    return model
+
+
 def _shapes(model: Any) -> dict[str, list[tuple[int, ...]]]:
-    """The shapes of every layer's weights, whatever the number of classes."""
-    shapes = {layer.name: [tuple(w.shape) for w in layer.weights] for layer in model.layers if layer.weights}
-    return shapes | {"classes": [shape[:-1] for shape in shapes.get("classes", [])]}
+    """The shapes of every layer's weights."""
+    return {layer.name: [tuple(w.shape) for w in layer.weights] for layer in model.layers if layer.weights}
 
 
 def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: Any) -> Any:
@@ -175,13 +180,7 @@ def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: 
     theirs = labels_of(teacher.recipe)
     if missing := [word for word in words if word not in theirs]:
         raise UserError(f"training.teacher: {teacher.folder} does not know {', '.join(missing)}")
-    known = load(teacher.float_model)
-    named = _network(network.build, teacher.recipe, len(theirs))
-    if _shapes(known) != _shapes(named) or known.output_shape[-1] != len(theirs):
-        raise UserError(
-            f"training.teacher: {teacher.float_model} is not the network that its recipe names, of {len(theirs)} "
-            "classes; train that run again"
-        )
+    known = _loaded(teacher, "teacher")
     # without batch norm, and in the precision that is trained in, it hears a clip in a fraction of the time
     architecture = catalogue.find(teacher.recipe.model.architecture).architecture
     folded = network.build(architecture, classes=len(theirs))
