@@ -40,8 +40,11 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> tuple[Tuned,
     goals = {goal: thresholds.choose(candidates, goal) for goal in sorted({*thresholds.GOALS, per_hour})}
     choice = goals[per_hour]
     chosen = choice.settings
-    found = {name: summary(chosen, model.labels, one.keywords, one.negatives) for name, one in heard.items()}
     kept = {goal: one.settings for goal, one in goals.items() if one.unseen_per_hour <= goal}
+    tested = {
+        goal: summary(one, model.labels, testing.keywords, testing.negatives)
+        for goal, one in {**kept, per_hour: chosen}.items()
+    }
     return Tuned(chosen, kept), {
         "goal": per_hour,
         "reached": choice.unseen_per_hour <= per_hour,
@@ -50,15 +53,12 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> tuple[Tuned,
         "engine": scorer.words,
         "hop_ms": 1000 * scorer.hop / SAMPLE_RATE,
         "settings": detector.to_json(chosen, model.labels),
-        **found,
+        "validation": summary(chosen, model.labels, validation.keywords, validation.negatives),
+        "testing": tested[per_hour],
         "goals": [
             {"goal": goal, "unseen_per_hour": goals[goal].unseen_per_hour}
-            | {
-                key: value
-                for key, value in summary(one, model.labels, testing.keywords, testing.negatives).items()
-                if key in ("false_accepts", "hours", "per_hour", "interval", "misses")
-            }
-            for goal, one in kept.items()
+            | {key: tested[goal][key] for key in ("false_accepts", "hours", "per_hour", "interval", "misses")}
+            for goal in kept
         ],
         **det(chosen, model.labels, choice.family, testing.keywords, testing.negatives),
         "sliding": testing.sliding(chosen, model.labels),
