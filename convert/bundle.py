@@ -113,6 +113,8 @@ def _fill(request: Request, target: targets.Target, folder: Path) -> None:
         "versions": {"edgekws": __version__},
         "licences": {"engine": "Apache-2.0", "model": "see model_card.md" if artifact.card else "unknown"},
     }
+    if artifact.detector:  # of a target without the engine too, for who writes a detector there
+        common["detector"] = detector.to_json(artifact.detector.settings, artifact.labels)
     sums = {path: sha256(folder / path) for path in _files(folder)}
     write_json(folder / MANIFEST, common | facts | {"sha256": sums})
 

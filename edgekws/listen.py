@@ -33,20 +33,20 @@ class Progress:
 
 
 def listen(
-    blocks: Iterable[np.ndarray], push: Push, settings: Settings, labels: tuple[str, ...]
+    blocks: Iterable[np.ndarray], push: Push, settings: Settings, labels: tuple[str, ...], lead: int = 0
 ) -> Iterator[Event | Progress]:
     """Every event, as soon as it is known, and after each block how far it is.
 
     Result k is of the window that ends at sample CLIP_SAMPLES + k * hop; the middle of a word lies ``settings.delay``
-    samples before the end of the window in which it was detected.
+    samples before the end of the window in which it was detected. Time counts from sample ``lead``.
     """
     detector = Detector(settings)
-    heard = results = 0
+    heard, results = -lead, 0
     word, score = labels[0], 0.0
     for block in blocks:
         heard += len(block)
         for scores in push(block):
-            end = CLIP_SAMPLES + results * settings.hop
+            end = CLIP_SAMPLES + results * settings.hop - lead
             results += 1
             best = int(scores.argmax())
             word, score = labels[best], (int(scores[best]) + 128) / 256
@@ -54,10 +54,11 @@ def listen(
                 time = max(end - settings.delay, 0) / SAMPLE_RATE
                 yield Event(time, labels[found], detector.average(found))
         level = float(np.abs(block.astype(np.int32)).max(initial=0)) / 32_768
-        yield Progress(heard / SAMPLE_RATE, level, word, score)
+        yield Progress(max(heard, 0) / SAMPLE_RATE, level, word, score)
 
 
-def then_quiet(blocks: Iterable[np.ndarray], settings: Settings) -> Iterator[np.ndarray]:
-    """The blocks of a sound that ends, then as much quiet as it takes until a word at their end is known."""
+def within_quiet(blocks: Iterable[np.ndarray], settings: Settings) -> Iterator[np.ndarray]:
+    """The blocks of a sound that begins and ends, between as much quiet as it takes to know a word at either end."""
+    yield np.zeros(settings.delay, np.int16)
     yield from blocks
     yield np.zeros(settings.delay, np.int16)

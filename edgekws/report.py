@@ -66,13 +66,14 @@ def html(run: Run, clips: Corpus, figures: dict[str, Any]) -> str:
 
 def _listening_pictures(found: dict[str, Any]) -> dict[str, Any]:
     """Tradeoff of all words at each ratio, of each word at 10 dB, and the averages of the excerpt as paths."""
-    excerpt = found["excerpt"]
+    excerpt, testing, goal = found["excerpt"], found["testing"], found["goal"]
+    hours, said = testing["hours"], [row["total"] for row in testing["misses"]]
     return {
         "all": report_plots.tradeoff(
-            [(f"{curve['snr_db']:g} dB", curve["points"]) for curve in found["det"]], found["goal"]
+            [(f"{curve['snr_db']:g} dB", curve["points"]) for curve in found["det"]], goal, hours, said
         ),
         "words": {
-            word: report_plots.tradeoff([(word, points)], found["goal"])
+            word: report_plots.tradeoff([(word, points)], goal, hours, testing["misses_by_word"][word][-1:])
             for word, points in found["det_by_word"].items()
         },
         "averages": {

@@ -12,12 +12,14 @@ import math
 import wave
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
 from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus import Split
+from edgekws.metrics import Proportion, poisson_interval
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Curve:
     name: str
     path: str
     last: float
+    band: str = ""  # the same of an area
 
 
 @dataclass(frozen=True)
@@ -123,19 +126,44 @@ class Tradeoff:
         return self.x.at(math.log10(per_hour)) if per_hour > 0 else 0.0
 
 
-def tradeoff(curves: Sequence[tuple[str, Sequence[Sequence[float]]]], goal: float) -> Tradeoff:
-    """Named curves of points [false accepts an hour, share missed] as one picture."""
+def tradeoff(
+    curves: Sequence[tuple[str, Sequence[Sequence[float]]]], goal: float, hours: float = 0, said: Sequence[int] = ()
+) -> Tradeoff:
+    """Named curves of points [false accepts an hour, share missed] as one picture.
+
+    Where ``said`` gives for each curve how many words there were, in as many ``hours`` without any, a curve has a band:
+    between the lower ends of the 95 % intervals of both numbers and the upper ones.
+    """
     rates = [point[0] for _, points in curves for point in points if point[0] > 0] + [goal]
     low, high = math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates)))
     high = max(high, low + 1)
     x = Axis(low, high, tuple(range(low, high + 1)), max(-low, 0))
-    y = axis([point[1] for _, points in curves for point in points] + [0.0], within=(0, 1))
+    shares = [point[1] for _, points in curves for point in points]
+    if said:
+        shares += [
+            _missed(max(points, key=itemgetter(1))[1], n)[1] for (_, points), n in zip(curves, said, strict=True)
+        ]
+    y = axis([*shares, 0.0], within=(0, 1))
     drawn = Tradeoff(x, y, (), x.at(math.log10(goal)))
     lines = []
     for name, points in curves:
         xy = [f"{drawn.at(rate):.2f} {100 - y.at(missed):.2f}" for rate, missed in points] or ["0 0"]
-        lines.append(Curve(name, "M" + "L".join(xy if len(xy) > 1 else xy * 2), points[-1][1] if points else 1.0))
+        band = _band(drawn, points, hours, said[len(lines)]) if said and points else ""
+        lines.append(Curve(name, "M" + "L".join(xy if len(xy) > 1 else xy * 2), points[-1][1] if points else 1.0, band))
     return Tradeoff(x, y, tuple(lines), drawn.goal)
+
+
+def _missed(share: float, said: int) -> tuple[float, float]:
+    return Proportion(round(share * said), said).interval
+
+
+def _band(drawn: Tradeoff, points: Sequence[Sequence[float]], hours: float, said: int) -> str:
+    lower, upper = [], []
+    for rate, missed in points:
+        rates = [end / hours for end in poisson_interval(round(rate * hours))]
+        for ends, rate_end, share in zip((lower, upper), rates, _missed(missed, said), strict=True):
+            ends.append(f"{drawn.at(rate_end):.1f} {100 - drawn.y.at(share):.1f}")
+    return "M" + "L".join([*upper, *reversed(lower)]) + "Z"
 
 
 def over_time(times: Sequence[float], values: Sequence[float], seconds: float) -> str:

@@ -5,7 +5,10 @@ Memory does not grow with the length. What is wrong with the sound is counted, a
 
 from __future__ import annotations
 
+import contextlib
 import queue
+import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +22,7 @@ from edgekws.errors import UserError
 BLOCK_SECONDS = 0.5
 _FULL_SCALE = 32_768
 _SILENT_SECONDS = 3.0  # without a block from the microphone: it was unplugged
+_RETRY_SECONDS = 1.0
 
 
 @dataclass
@@ -26,15 +30,17 @@ class Faults:
     """Counts of what was wrong with the sound so far."""
 
     not_finite: int = 0  # samples that were NaN or infinite, taken as silence
-    clipped: int = 0  # samples beyond 16 bits, set to the limit
-    overruns: int = 0  # blocks that were lost because they came too fast
+    clipped: int = 0  # samples beyond full scale, set to the limit, or in a row at 16 bits' limit
+    overruns: int = 0  # blocks that were lost because they came too fast, taken as silence
+    unplugged: int = 0  # times the microphone was lost; until it is back there is silence
 
     def lines(self, before: Faults) -> list[str]:
         """What came to be since ``before``, a line each."""
         texts = {
             "not_finite": "samples were not numbers and were taken as silence",
-            "clipped": "samples were beyond full scale and were clipped",
+            "clipped": "samples were clipped at full scale",
             "overruns": "blocks were lost: this machine is too slow",
+            "unplugged": "times the microphone was lost (is it still plugged in?): waiting until it is back",
         }
         grown = {key: getattr(self, key) - getattr(before, key) for key in texts}
         return [f"{count} {texts[key]}" for key, count in grown.items() if count]
@@ -57,13 +63,23 @@ class Converter:
         if not finite.all():
             self._faults.not_finite += int((~finite).sum())
             mono = np.where(finite, mono, np.float32(0))
+        self._faults.clipped += int(clipped(mono).sum())
+        mono = np.clip(mono, -1, 1)
         if self._resampler is not None:
             mono = self._resampler.resample_chunk(np.ascontiguousarray(mono), last=last)
         scaled = np.rint(mono * np.float32(_FULL_SCALE))
-        limited = np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1)
-        # a sample of exactly full scale is one that 16 bits barely miss, not a clipped one
-        self._faults.clipped += int(((scaled > _FULL_SCALE) | (scaled < -_FULL_SCALE)).sum())
-        return limited.astype(np.int16)
+        return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+
+
+def clipped(sound: np.ndarray) -> np.ndarray:
+    """Which samples of float32 (n,) are clipped, bool (n,): beyond full scale, or in a row of three or more at 16 bits'
+    limit, as no sound stays there. One at full scale alone is not."""
+    found = np.abs(sound) > 1
+    for side in (sound, -sound):
+        at_limit = np.pad(side >= (_FULL_SCALE - 1) / _FULL_SCALE, 2)
+        rows = at_limit[:-2] & at_limit[1:-1] & at_limit[2:]  # that begin two before
+        found |= rows[:-2] | rows[1:-1] | rows[2:]
+    return found
 
 
 def recording(path: Path, faults: Faults) -> Iterator[np.ndarray]:
@@ -90,13 +106,41 @@ def recording(path: Path, faults: Faults) -> Iterator[np.ndarray]:
 
 
 def microphone(faults: Faults, sounddevice: Any = None) -> Iterator[np.ndarray]:
-    """The default microphone as int16 blocks at 16 kHz, until it is unplugged (a UserError) or the program is stopped.
+    """The default microphone as int16 blocks at 16 kHz, until the program is stopped.
 
-    ``sounddevice``: the module, for tests.
+    One that is unplugged, or gives nothing, is opened again every second until it is back; meanwhile there is silence,
+    so that time goes on. A UserError where it could never be opened. ``sounddevice``: the module, for tests.
     """
     if sounddevice is None:
         sounddevice = _sounddevice()
+    heard, lost, since = False, False, time.monotonic()
+    while True:
+        try:
+            if lost:  # PortAudio looks for devices only when it starts
+                with contextlib.suppress(sounddevice.PortAudioError):
+                    sounddevice._terminate()
+                sounddevice._initialize()
+            for block in _opened(faults, sounddevice):
+                heard, lost, since = True, False, time.monotonic()
+                yield block
+        except (queue.Empty, sounddevice.PortAudioError, ValueError) as error:
+            if not heard:
+                raise UserError(
+                    f"the microphone gave no sound for {_SILENT_SECONDS:g} s; is it still plugged in?"
+                    if isinstance(error, queue.Empty)
+                    else f"the microphone cannot be used: {error}"
+                ) from None
+        faults.unplugged += not lost
+        lost, now = True, time.monotonic()
+        yield np.zeros(round((now - since) * SAMPLE_RATE), np.int16)
+        since = now
+        time.sleep(_RETRY_SECONDS)
+
+
+def _opened(faults: Faults, sounddevice: Any) -> Iterator[np.ndarray]:
+    """What the default microphone gives from now on; queue.Empty where it gives nothing any more."""
     blocks: queue.Queue[np.ndarray] = queue.Queue(maxsize=20)
+    missing: deque[int] = deque()
 
     def arrived(block: np.ndarray, frames: int, time: Any, status: Any) -> None:
         if status.input_overflow:
@@ -105,20 +149,18 @@ def microphone(faults: Faults, sounddevice: Any = None) -> Iterator[np.ndarray]:
             blocks.put_nowait(block.copy())
         except queue.Full:
             faults.overruns += 1
+            missing.append(len(block))
 
-    try:
-        device = sounddevice.query_devices(kind="input")
-        rate = int(device["default_samplerate"])
-        converter = Converter(rate, faults)
-        with sounddevice.InputStream(
-            samplerate=rate, channels=1, dtype="float32", blocksize=round(rate * 0.1), callback=arrived
-        ):
-            while True:
-                yield converter.convert(blocks.get(timeout=_SILENT_SECONDS))
-    except queue.Empty:
-        raise UserError(f"the microphone gave no sound for {_SILENT_SECONDS:g} s; is it still plugged in?") from None
-    except (sounddevice.PortAudioError, ValueError) as error:
-        raise UserError(f"the microphone cannot be used: {error}") from None
+    device = sounddevice.query_devices(kind="input")
+    rate = int(device["default_samplerate"])
+    converter = Converter(rate, faults)
+    with sounddevice.InputStream(
+        samplerate=rate, channels=1, dtype="float32", blocksize=round(rate * 0.1), callback=arrived
+    ):
+        while True:
+            yield converter.convert(blocks.get(timeout=_SILENT_SECONDS))
+            while missing:  # so that time does not fall behind
+                yield converter.convert(np.zeros((missing.popleft(), 1), np.float32))
 
 
 def _sounddevice() -> Any:

@@ -35,7 +35,8 @@ class Target:
 
     ``write(request, folder)`` fills an empty folder and returns what the manifest should say beside the common facts.
     ``archive``: the bundle is a zip file whose only entry at the top is a folder of the model's identifier.
-    ``engine``: the model is run by the engine, so that a request may choose its kernels and mode.
+    ``engine``: the model is run by the engine, so that a request may choose its kernels and mode. ``listens``: it has
+    an example that listens to a microphone, with the detector.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Target:
     write: Callable[[Request, Path], dict[str, Any]]
     archive: bool = False
     engine: bool = True
+    listens: bool = False
 
 
 @cache

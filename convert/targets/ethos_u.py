@@ -64,7 +64,8 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
     system = {key: summary[key] for key in ("system_config", "memory_mode", "core_clock")}
     version = _version()
     artifact = request.artifact
-    render("ethos-u", folder, name=artifact.name, words=artifact.labels, estimates=estimates, vela=version, **system)
+    render("ethos-u", folder, name=artifact.name, words=artifact.labels, coding=artifact.coding,
+           estimates=estimates, vela=version, **system)  # fmt: skip
     selftest.write_recordings(artifact, folder)
     return {"vela": version, "estimates": estimates} | system
 

@@ -26,7 +26,10 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         "--false-accepts-per-hour", type=float, metavar="N", dest="per_hour",
         help="the Listen example with the thresholds that the model was tuned to for this many at most (the model's)",
     )  # fmt: skip
-    bundle.add_argument("--mode", default="window", help="window: a result a second; sliding: one every hop (window)")
+    bundle.add_argument(
+        "--mode", help="window: a result a second; sliding: one every hop, as thresholds are tuned for (sliding for a "
+        "tuned model on a target with a Listen example, else window)",
+    )  # fmt: skip
     bundle.add_argument(
         "--out", type=Path, metavar="DIR", help="the folder (RUN/bundles/TARGET; for a .tflite file NAME-TARGET); "
         "with several targets, the folder of their folders",
@@ -70,13 +73,14 @@ def _bundle(args: argparse.Namespace) -> int:
     if not args.run:
         raise UserError("which run? give a run folder, a pretrained folder or a .tflite file")
     names = list(targets.targets()) if "all" in args.target else list(dict.fromkeys(args.target)) or ["c99"]
-    for name in names:
-        targets.find(name)
-    if args.per_hour is not None and args.mode != "sliding":
+    chosen = [targets.find(name) for name in names]
+    if args.per_hour is not None and args.mode not in (None, "sliding"):
         raise UserError("--false-accepts-per-hour needs --mode sliding: thresholds are tuned for a result every hop")
-    request = targets.Request(artifact.load(args.run, args.coding).at(args.per_hour), args.kernels, args.mode)
+    model = artifact.load(args.run, args.coding).at(args.per_hour)
     failed = 0
-    for name in names:
+    for name, target in zip(names, chosen, strict=True):
+        tuned = target.engine and (args.per_hour is not None or (target.listens and model.detector))
+        request = targets.Request(model, args.kernels, args.mode or ("sliding" if tuned else "window"))
         beside = args.run / "bundles" / name if args.run.is_dir() else Path(f"{args.run.stem}-{name}")
         place = (args.out / name if len(names) > 1 else args.out) if args.out else beside
         try:

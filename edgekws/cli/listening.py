@@ -8,10 +8,15 @@ import json
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from edgekws.errors import UserError
 
+if TYPE_CHECKING:
+    from edgekws.listen import Event, Progress
+    from edgekws.streams import Faults
+
+_FAULTS_SECONDS = 1.0  # between lines about what is wrong with the sound
 _ALONE_SECONDS = 2.0  # a recording shorter than this is of one word, which lies in few of its windows
 
 
@@ -78,27 +83,29 @@ def _listen_to_all(args: argparse.Namespace) -> int:
     from convert import artifact, host_engine
     from edgekws import detector, pretrained, streams
     from edgekws.audio import SAMPLE_RATE
-    from edgekws.listen import then_quiet
+    from edgekws.listen import listen, within_quiet
 
     if bool(args.files) == args.microphone:
         raise UserError("give recordings to listen to, or --microphone (and not both)")
     model = artifact.load(Path(args.model) if args.model else pretrained.default(pretrained.LISTENING))
     model = model.at(args.per_hour)
+    scorer = host_engine.scorer(model)
+    print(f"{model.name} by {scorer.words}", file=sys.stderr)
+    settings = detector.fitting(model.detector, model.labels, scorer.hop)
+    if args.per_hour is not None and model.detector and settings != model.detector.settings:
+        raise UserError(f"{model.name} was tuned for another hop than {scorer.hop} samples; tune it again")
+    if args.threshold is not None:
+        settings = detector.with_threshold(settings, args.threshold)
     failed = 0
     for path in args.files or [None]:
-        scorer = host_engine.scorer(model)
-        if path is None or path == args.files[0]:
-            print(f"{model.name} by {scorer.words}", file=sys.stderr)
-        settings = detector.fitting(model.detector, model.labels, scorer.hop)
-        if args.per_hour is not None and model.detector and settings != model.detector.settings:
-            raise UserError(f"{model.name} was tuned for another hop than {scorer.hop} samples; tune it again")
-        if args.threshold is not None:
-            settings = detector.with_threshold(settings, args.threshold)
+        scorer.reset()
         faults = streams.Faults()
-        blocks = streams.microphone(faults) if path is None else then_quiet(streams.recording(path, faults), settings)
+        lead = 0 if path is None else settings.delay
+        blocks = streams.microphone(faults) if path is None else within_quiet(streams.recording(path, faults), settings)
         try:
             name = "" if path is None else str(path)
-            heard = _hear(blocks, scorer, settings, model.labels, faults, name, args.json)
+            events = listen(blocks, scorer.push, settings, model.labels, lead)
+            heard = _hear(events, faults, name, args.json)
             seconds = heard - settings.delay / SAMPLE_RATE  # without the quiet after it
             if path is not None and seconds < _ALONE_SECONDS:
                 print(f"{path} lasts {seconds:.1f} s; 'edgekws classify' is for a word alone", file=sys.stderr)
@@ -110,16 +117,14 @@ def _listen_to_all(args: argparse.Namespace) -> int:
     return failed
 
 
-def _hear(
-    blocks: Iterable[Any], scorer: Any, settings: Any, labels: tuple[str, ...], faults: Any, name: str, as_json: bool
-) -> float:
+def _hear(items: Iterable[Event | Progress], faults: Faults, name: str, as_json: bool) -> float:
     """Print events to standard output, a meter and faults to the terminal; the seconds that were heard."""
-    from edgekws.listen import Event, listen
+    from edgekws.listen import Event
 
-    meter, told = sys.stderr.isatty(), dataclasses.replace(faults)
+    meter, told, told_at = sys.stderr.isatty(), dataclasses.replace(faults), -_FAULTS_SECONDS
     clear, seconds = "\r\x1b[K" if meter else "", 0.0
     try:
-        for item in listen(blocks, scorer.push, settings, labels):
+        for item in items:
             if isinstance(item, Event):
                 print(clear, end="", file=sys.stderr)
                 if as_json:
@@ -128,14 +133,16 @@ def _hear(
                 else:
                     print(f"{f'{name}: ' if name else ''}{item.time:9.2f} s  {item.word}  {item.score:.2f}", flush=True)
                 continue
-            for line in faults.lines(told):
-                print(f"{clear}{item.seconds:9.2f} s  {line}", file=sys.stderr)
-            told = dataclasses.replace(faults)
+            seconds = item.seconds
+            if seconds >= told_at + _FAULTS_SECONDS and (lines := faults.lines(told)):
+                print(*(f"{clear}{seconds:9.2f} s  {line}" for line in lines), sep="\n", file=sys.stderr)
+                told, told_at = dataclasses.replace(faults), seconds
             if meter:
                 bar = "#" * round(20 * item.level)
                 text = f"{clear}{item.seconds:9.1f} s  [{bar:20}]  {item.word} {item.score:.2f}"
                 print(text, end="", file=sys.stderr, flush=True)
-            seconds = item.seconds
     finally:
         print(clear, end="", file=sys.stderr)
+        for line in faults.lines(told):
+            print(f"{seconds:9.2f} s  {line}", file=sys.stderr)
     return seconds

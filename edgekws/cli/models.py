@@ -21,6 +21,10 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     classify.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings: WAV, FLAC, Ogg, MP3, AIFF")
     classify.add_argument("--model", metavar="RUN", help="a pretrained model's name or a run folder (the best)")
     classify.add_argument("--top", type=int, default=3, metavar="N", help="how many words to show (3)")
+    classify.add_argument(
+        "--reject", type=float, default=0.0, metavar="P", help="say _unknown_ where the best score is under P, 0 to 1; "
+        "a run's report says what this costs",
+    )  # fmt: skip
     classify.add_argument("--json", action="store_true", help="one line of JSON a window")
     publish = command(
         "publish", _publish, "copy a finished run to a folder that ships: no path of this machine stays in it",
@@ -34,7 +38,10 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
 def _classify(args: argparse.Namespace) -> int:
     from edgekws import audio, pretrained
     from edgekws.classify import Classifier
+    from edgekws.corpus import UNKNOWN
 
+    if not 0 <= args.reject <= 1:
+        raise UserError(f"--reject takes a probability from 0 to 1, got {args.reject:g}")
     folder = pretrained.resolve(args.model) if args.model else pretrained.default()
     if not folder.is_dir():
         pretrained.find(str(args.model))
@@ -51,12 +58,14 @@ def _classify(args: argparse.Namespace) -> int:
             print(f"{path}: {', '.join(notes)}", file=sys.stderr)
         for result in classifier.classify(samples):
             best = result.scores[: max(args.top, 1)]
+            heard = best[0][0] if best[0][1] >= args.reject else UNKNOWN
             if args.json:
                 scores = {word: round(score, 4) for word, score in best}
-                facts = {"file": str(path), "time": round(result.seconds, 3), "word": best[0][0], "scores": scores}
+                facts = {"file": str(path), "time": round(result.seconds, 3), "word": heard, "scores": scores}
                 print(json.dumps(facts, ensure_ascii=False), flush=True)
             else:
                 shown = "  ".join(f"{word} {100 * score:.1f} %" for word, score in best)
+                shown = shown if heard == best[0][0] else f"{heard} ({shown})"
                 at = f" at {result.seconds:.1f} s" if len(samples) > audio.CLIP_SAMPLES else ""
                 print(f"{path}{at}: {shown}", flush=True)
     return failed

@@ -68,6 +68,7 @@ def test_the_splits_share_no_clip_voice_or_noise(tuned):
     for kind in ("keywords", "others"):
         assert not {clip.tobytes() for clip in getattr(one, kind)} & {clip.tobytes() for clip in getattr(other, kind)}
     assert not set(one.voices) & set(other.voices)
+    assert len(set(listening.SEEDS.values())) == 2, "the same seed draws the same sentences"
     assert np.array_equal(np.concatenate([*one.noises, *other.noises]), clips.noise[0].samples)
 
 
@@ -124,13 +125,16 @@ def test_a_bundle_takes_the_thresholds_of_a_goal_in_sliding_mode(tuned, tmp_path
     (folder / run.int8_model.name).write_bytes(content)
     (folder / detector.FILE).write_text(json.dumps(changed))
     call = ["bundle", str(folder), "--out", str(tmp_path / "b"), "--false-accepts-per-hour", "7"]
-    assert cli.main(call) == 2
+    assert cli.main([*call, "--mode", "window"]) == 2
     assert "needs --mode sliding" in capsys.readouterr().err
     assert cli.main([*call, "--mode", "sliding", "--target", "tflm"]) == 2
     assert "does not run the engine" in capsys.readouterr().err
-    assert cli.main([*call, "--mode", "sliding"]) == 0
-    manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
-    assert manifest["detector"]["thresholds"] == five["thresholds"]
+    for target, mode in (("c99", "sliding"), ("tflm", None)):  # who writes a detector there finds them too
+        assert cli.main([*call, "--target", target]) == 0
+        manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
+        assert manifest["detector"]["thresholds"] == five["thresholds"]
+        assert manifest.get("mode") == mode
+        assert cli.main(["verify", str(tmp_path / "b")]) == 0
 
 
 def test_what_was_tuned_before_goals_were_kept_is_shown(tuned, tmp_path):

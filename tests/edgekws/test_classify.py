@@ -68,6 +68,22 @@ def test_json_has_a_line_a_window(folder, tmp_path, capsys):
     assert sum(facts["scores"].values()) == pytest.approx(1, abs=0.02)
 
 
+def test_what_no_word_is_sure_of_is_rejected_where_asked(folder, tmp_path, capsys):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, noise(16_000), 16_000)
+    call = ["classify", str(path), "--model", str(folder)]
+    assert cli.main([*call, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    word, scores = facts["word"], facts["scores"]
+    for reject, heard in ((scores[word] - 0.01, word), (scores[word] + 0.01, "_unknown_")):
+        assert cli.main([*call, "--json", "--reject", f"{reject}"]) == 0
+        assert json.loads(capsys.readouterr().out)["word"] == heard
+    assert cli.main([*call, "--reject", "1"]) == 0
+    assert f": _unknown_ ({word} " in capsys.readouterr().out
+    assert cli.main([*call, "--reject", "50"]) == 2
+    assert "a probability from 0 to 1" in capsys.readouterr().err
+
+
 def test_a_wrong_model_is_named(folder, tmp_path, capsys):
     soundfile.write(tmp_path / "a.wav", noise(16_000), 16_000)
     assert cli.main(["classify", str(tmp_path / "a.wav"), "--model", "smal"]) == 2

@@ -163,7 +163,7 @@ def sound(monkeypatch):
         raise ends.pop()
 
     ends = []
-    scorer = SimpleNamespace(words="a stand-in", hop=2_000, push=lambda block: np.zeros((0, 16), np.int8))
+    scorer = SimpleNamespace(words="a stand-in", hop=2_000, push=lambda block: np.zeros((0, 16), np.int8), reset=list)
     monkeypatch.setattr(host_engine, "scorer", lambda model: scorer)
     monkeypatch.setattr(streams, "recording", heard)
     monkeypatch.setattr(streams, "microphone", heard)
@@ -189,6 +189,24 @@ def test_an_interrupt_while_listening_to_a_recording_says_no_more_than_that(soun
 def test_a_number_of_false_accepts_that_a_model_was_not_tuned_to_is_told(command, model, told, capsys):
     assert cli.main([*command, model, "--false-accepts-per-hour", "0.01"]) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "modes"),
+    [
+        (["small-listen"], {"c99": "window", "esp-idf": "sliding"}),
+        (["small-listen", "--mode", "window"], {"c99": "window", "esp-idf": "window"}),
+        (["small-listen", "--false-accepts-per-hour", "5"], {"c99": "sliding", "esp-idf": "sliding"}),
+        (["custom-32-8"], {"c99": "window", "esp-idf": "window"}),  # never tuned
+    ],
+)
+def test_a_tuned_model_slides_where_there_is_an_example_that_listens(options, modes, monkeypatch, capsys):
+    from convert import bundle
+
+    made = {}
+    monkeypatch.setattr(bundle, "make", lambda request, name, place: made.update({name: request.mode}))
+    assert cli.main(["bundle", *options, *(f"--target={name}" for name in modes)]) == 0
+    assert made == modes
 
 
 @pytest.mark.parametrize("files", [["a.wav"], ["a.wav", "b.wav"]])

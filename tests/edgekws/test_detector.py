@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from convert import c_source, detector_source
 from convert.artifact import Artifact
-from edgekws import catalogue, detector
+from edgekws import catalogue, detector, pretrained
 from edgekws.detector import Detector, Settings, Tuned
 from edgekws.errors import UserError
 
@@ -28,6 +28,8 @@ void run(const int8_t *scores, int count, int16_t *events)
 }
 """
 ONE = Settings((200, 200, 256), (150, 150, 256), results=2, minimum=2, refractory=3, hop=2187)
+_SHIPPED = json.loads((pretrained.find("small-listen") / detector.FILE).read_text())
+SHIPPED = detector.from_json(_SHIPPED, tuple(_SHIPPED["thresholds"]))
 CHOICES = (
     ONE,
     Settings((128, 255, 0), (128, 0, 0), results=1, minimum=1, refractory=0, hop=2187),
@@ -43,9 +45,10 @@ def events(settings, scores):
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     """C detectors by settings."""
-    artifact = Artifact.of(synthetic_tflite.build(catalogue.find("nano").architecture, 3), "test")
     libraries = {}
-    for settings in CHOICES:
+    for settings in (*CHOICES, SHIPPED):
+        classes = len(settings.thresholds)
+        artifact = Artifact.of(synthetic_tflite.build(catalogue.find("nano").architecture, classes), "test")
         folder = tmp_path_factory.mktemp("detector")
         c_source.generate(artifact.graph, artifact.labels, folder)
         detector_source.write(settings, folder)
@@ -90,14 +93,14 @@ def test_a_rejection_class_and_a_single_result_are_never_detected():
     assert set(events(ONE, stream((2, 20), (0, 1), (2, 20), (0, 2), (2, 5)))) == {-1}
 
 
-@pytest.mark.parametrize("settings", CHOICES)
+@pytest.mark.parametrize("settings", [*CHOICES, pytest.param(SHIPPED, id="as tuned, with 18 classes")])
 def test_c_gives_the_same_events_on_random_streams(settings, compiled):
-    rng = np.random.default_rng(1)
+    rng, classes = np.random.default_rng(1), len(settings.thresholds)
     total = 0
     for smoothness in (1, 3, 10):
-        words = np.repeat(rng.integers(0, 3, 4000 // smoothness), smoothness)
-        noise = rng.integers(-128, 128, (len(words), 3))
-        scores = np.where(np.arange(3) == words[:, None], np.maximum(noise, 90), noise // 2 - 64).astype(np.int8)
+        words = np.repeat(rng.integers(0, classes, 4000 // smoothness), smoothness)
+        noise = rng.integers(-128, 128, (len(words), classes))
+        scores = np.where(np.arange(classes) == words[:, None], np.maximum(noise, 90), noise // 2 - 64).astype(np.int8)
         expected = events(settings, scores)
         assert events_in_c(compiled[settings], scores) == expected
         total += sum(word >= 0 for word in expected)

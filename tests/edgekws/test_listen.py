@@ -8,7 +8,7 @@ import soundfile
 import synthetic_tflite
 
 from edgekws import catalogue, cli, detector, recipe
-from edgekws.listen import Event, Progress, listen, then_quiet
+from edgekws.listen import Event, Progress, listen, within_quiet
 
 LABELS = ("yes", "no", "_unknown_")
 HOP = 2_000
@@ -54,10 +54,22 @@ def test_a_word_that_ends_with_its_recording_is_heard():
     sound = [np.zeros(16_000 + 5 * HOP, np.int16)]
     spotter = Spotter(1, 4, 8)
     assert not [item for item in listen(sound, spotter.push, SETTINGS, LABELS) if isinstance(item, Event)]
-    spotter = Spotter(1, 4, 8)
-    (event,) = (i for i in listen(then_quiet(sound, SETTINGS), spotter.push, SETTINGS, LABELS) if isinstance(i, Event))
+    lead = SETTINGS.delay
+    spotter = Spotter(1, 4 + lead // HOP, 8 + lead // HOP)
+    items = list(listen(within_quiet(sound, SETTINGS), spotter.push, SETTINGS, LABELS, lead))
+    (event,) = (item for item in items if isinstance(item, Event))
     assert event.word == "no"
-    assert event.time <= len(sound[0]) / 16_000
+    assert (4 * HOP + 8_000) / 16_000 < event.time <= len(sound[0]) / 16_000
+    assert items[0].seconds == 0, "time counts from the recording's first sample"
+
+
+def test_a_word_at_the_beginning_of_a_recording_is_in_as_many_windows_as_any():
+    """The first results are of windows in which quiet comes before it."""
+    sound = [np.zeros(6_000, np.int16)]  # not one window long
+    spotter = Spotter(1, 1, 4)
+    items = list(listen(within_quiet(sound, SETTINGS), spotter.push, SETTINGS, LABELS, SETTINGS.delay))
+    (event,) = (item for item in items if isinstance(item, Event))
+    assert 0 <= event.time <= len(sound[0]) / 16_000
 
 
 def test_a_rejection_class_is_no_event():

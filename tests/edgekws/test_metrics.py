@@ -112,7 +112,27 @@ def test_rejection_is_counted_rule_by_rule():
     assert rejected["class _silence_ alone"] == [0, 1]
     assert rejected["classes _unknown_ and _silence_"] == [1, 1]
     assert rejected["threshold 0.7 among the words"] == [1, 0]
-    assert metrics.rejection(scores[:, :2], labels[:3] * 0, words[:2]) == {}
+
+
+def test_a_threshold_alone_rejects_where_there_are_no_classes_for_it():
+    scores = np.array([[0.95, 0.05], [0.6, 0.4], [0.45, 0.55], [0.2, 0.8]])
+    found = metrics.rejection(scores, np.array([0, 0, 0, 1]), ("yes", "no"))
+    assert found["classes"] == []
+    right = {rule["title"]: rule["words"]["correct"] for rule in found["rules"]}
+    assert right == {
+        "no rejection": 3,
+        "threshold 0.5 among the words": 3,
+        "threshold 0.7 among the words": 2,
+        "threshold 0.9 among the words": 1,
+    }
+    assert found["rules"][-1]["cost"]["value"] == -0.5
+
+
+def test_the_interval_of_large_counts_goes_on_where_the_exact_one_ends():
+    for exact, near in zip(metrics.poisson_interval(199), metrics.poisson_interval(200), strict=True):
+        assert 0.9 < near - exact < 1.1
+    low, high = metrics.poisson_interval(200)
+    assert (low, high) == (pytest.approx(173.2399, rel=2e-5), pytest.approx(229.7226, rel=2e-5))
 
 
 @pytest.mark.parametrize(("count", "interval"), [(0, (0.0, 3.689)), (1, (0.0253, 5.572)), (10, (4.795, 18.390))])

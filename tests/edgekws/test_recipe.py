@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekws import recipe
+from edgekws import pretrained, recipe
 from edgekws.errors import UserError
 from edgekws.recipe import Recipe
 
@@ -26,8 +26,9 @@ RECIPES = sorted((Path(str(files("edgekws"))) / "recipes").glob("*.toml"))
 def test_a_recipe_that_ships_is_named_as_its_file_and_takes_up_only_what_others_make(path):
     made = recipe.load(path)
     assert made.name == path.stem
+    others = [f"runs/{other.stem}" for other in RECIPES if other != path]
     for earlier in (made.training.start_from, made.training.teacher):
-        assert earlier == "" or f"{Path(earlier).name}.toml" in [other.name for other in RECIPES if other != path]
+        assert earlier in ("", *others, *pretrained.folders())
 
 
 def test_every_key_is_explained():

@@ -10,7 +10,7 @@ import soundfile
 from page_reader import page, words_of
 
 from convert import figures
-from edgekws import pretrained, recipe, report, report_plots
+from edgekws import metrics, pretrained, recipe, report, report_plots
 
 WORDS = ("yes", "no", "up")
 HOSTILE = ("yes", '<script>alert("1")</script>', "a|b_c*d`e[f](g)&lt;")
@@ -130,7 +130,7 @@ def test_without_quantization_aware_training_only_float_curves_are_drawn(tmp_pat
 
 def test_what_the_rejection_classes_cost_is_shown_where_there_are_any(tmp_path):
     without, _ = written(tmp_path / "without", finished_run.corpus(WORDS))
-    assert "What is no word" not in page(without).text
+    assert "by a threshold (edgekws classify --reject" in words_of(page(without).text)
     run, _ = written(tmp_path, finished_run.corpus((*WORDS, "_unknown_", "_silence_")))
     text, card = words_of(page(run).text), (run.folder / "model_card.md").read_text()
     assert re.search(
@@ -174,7 +174,7 @@ def test_headings_of_the_model_card_stand_alone(tmp_path, wrong):
     run, _ = written(tmp_path, finished_run.corpus(WORDS), wrong=wrong)
     card = (run.folder / "model_card.md").read_text()
     headings = re.findall(r"^#+ .*$", card, re.MULTILINE)
-    assert len(headings) == 8
+    assert len(headings) == 9
     assert all(f"\n\n{heading}\n\n" in f"\n\n{card}" for heading in headings)
     assert "\n\n\n" not in card
 
@@ -285,3 +285,20 @@ def test_a_tradeoff_has_powers_of_ten_and_none_at_all_at_its_left_end():
     assert picture.curves[0].path.startswith("M0.00 ")
     assert picture.curves[0].path.count("L") == 2
     assert report_plots.tradeoff([("one", [[0.0, 0.0]])], 1.0).curves[0].path.count("L") == 1
+
+
+def test_a_tradeoff_has_the_intervals_of_both_its_numbers_as_a_band():
+    points = [[0.4, 0.5], [4.0, 0.1]]
+    assert report_plots.tradeoff([("10 dB", points)], 0.5).curves[0].band == ""
+    picture = report_plots.tradeoff([("10 dB", points)], 0.5, hours=10, said=[200])
+    corners = [tuple(map(float, at.split())) for at in picture.curves[0].band[1:-1].split("L")]
+    upper, lower = corners[:2], corners[:1:-1]
+    for (rate, missed), above, below in zip(points, upper, lower, strict=True):
+        across, down = picture.at(rate), 100 - picture.y.at(missed)
+        assert below[0] < across < above[0]
+        assert above[1] < down < below[1]  # down the page is less
+    low, high = metrics.poisson_interval(4)
+    assert (lower[0][0], upper[0][0]) == (
+        pytest.approx(picture.at(low / 10), abs=0.1),
+        pytest.approx(picture.at(high / 10), abs=0.1),
+    )

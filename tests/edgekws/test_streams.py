@@ -76,23 +76,36 @@ def test_a_truncated_recording_is_told_after_what_there_is_of_it(suffix, tmp_pat
 
 
 class StandIn:
-    """A sounddevice whose microphone gives `blocks` and is then unplugged."""
+    """A sounddevice whose microphone gives a list of blocks each time it is opened and is then unplugged.
+
+    An empty list: it is not there. After the last it is stopped, as Ctrl-C does.
+    """
 
     PortAudioError = type("PortAudioError", (Exception,), {})
 
-    def __init__(self, blocks, overflow=False, missing=False):
-        self.blocks, self.overflow, self.missing = blocks, overflow, missing
+    def __init__(self, *plugged, overflow=False):
+        self.plugged, self.overflow, self.started = list(plugged), overflow, 1
 
     def query_devices(self, kind):
-        if self.missing:
+        if not self.plugged:
+            raise KeyboardInterrupt
+        if not self.plugged[0]:
+            self.plugged.pop(0)
             raise self.PortAudioError("no default input device")
         return {"default_samplerate": 16_000.0}
 
     def InputStream(self, callback, **settings):  # noqa: N802
         status = SimpleNamespace(input_overflow=self.overflow)
-        for block in self.blocks:
+        for block in self.plugged.pop(0):
             callback(block, len(block), None, status)
         return self
+
+    def _terminate(self):
+        self.started -= 1
+
+    def _initialize(self):
+        assert self.started == 0, "PortAudio counts its starts: it looks for devices at the first alone"
+        self.started += 1
 
     def __enter__(self):
         return self
@@ -101,28 +114,66 @@ class StandIn:
         return None
 
 
-def test_an_unplugged_microphone_is_told_after_what_it_gave(monkeypatch):
+def heard_of(device, faults, monkeypatch):
+    """The blocks of a microphone until the program is stopped."""
     monkeypatch.setattr(streams, "_SILENT_SECONDS", 0.05)
-    faults, heard = Faults(), []
-    device = StandIn([np.full((1600, 1), 0.25, np.float32)] * 3, overflow=True)
-    with pytest.raises(UserError, match="still plugged in"):
+    monkeypatch.setattr(streams, "_RETRY_SECONDS", 0.05)
+    heard = []
+    with pytest.raises(KeyboardInterrupt):
         for block in streams.microphone(faults, device):
             heard.append(block)
-    assert [len(block) for block in heard] == [1600] * 3
-    assert faults.overruns == 3
+    return heard
 
 
-def test_blocks_beyond_the_queue_are_counted_as_lost(monkeypatch):
-    monkeypatch.setattr(streams, "_SILENT_SECONDS", 0.05)
+def test_an_unplugged_microphone_is_told_and_heard_again_when_it_is_back(monkeypatch):
+    block, faults = np.full((1600, 1), 0.25, np.float32), Faults()
+    heard = heard_of(StandIn([block] * 3, [], [], [block] * 2, overflow=True), faults, monkeypatch)
+    sound = [bool(one.any()) for one in heard]
+    assert sound == [True] * 3 + [False] * 3 + [True] * 2 + [False]
+    assert all(len(one) == 1600 for one in heard if one.any())
+    away = sum(len(one) for one in heard[3:6]) / 16_000
+    assert 0.15 <= away < 5, "the silence lasts as long as the microphone was away"
+    assert (faults.overruns, faults.unplugged) == (5, 2)
+    assert "waiting until it is back" in " ".join(faults.lines(Faults()))
+
+
+def test_blocks_beyond_the_queue_are_counted_as_lost_and_silence_takes_their_time(monkeypatch):
     faults = Faults()
-    with pytest.raises(UserError):
-        list(streams.microphone(faults, StandIn([np.zeros((160, 1), np.float32)] * 25)))
+    heard = heard_of(StandIn([np.full((160, 1), 0.5, np.float32)] * 25), faults, monkeypatch)
     assert faults.overruns == 5
+    assert [bool(one.any()) for one in heard[:25]].count(True) == 20
+    assert sum(len(one) for one in heard[:25]) == 25 * 160
 
 
-def test_no_microphone_and_no_sounddevice_are_told():
+def test_no_microphone_and_no_sounddevice_are_told(monkeypatch):
     with pytest.raises(UserError, match="cannot be used: no default input device"):
-        list(streams.microphone(Faults(), StandIn([], missing=True)))
+        list(streams.microphone(Faults(), StandIn([])))
+    monkeypatch.setattr(streams, "_SILENT_SECONDS", 0.05)
+    silent = StandIn(["opened"])
+    silent.InputStream = lambda callback, **settings: silent
+    with pytest.raises(UserError, match="gave no sound .* still plugged in"):
+        list(streams.microphone(Faults(), silent))
+
+
+@pytest.mark.parametrize(
+    ("sound", "clipped"),
+    [
+        ([0.5, 1.0, 0.5], [0, 0, 0]),  # a peak at full scale
+        ([0.5, 1.5, -2.0], [0, 1, 1]),  # beyond it
+        ([1.0, 1.0, 0.0, 1.0], [0, 0, 0, 0]),
+        ([0.0, 32_767 / 32_768, 1.0, 1.0, 0.0], [0, 1, 1, 1, 0]),  # as 16 bits give it
+        ([-1.0] * 4 + [0.0], [1, 1, 1, 1, 0]),
+    ],
+)
+def test_a_row_at_full_scale_is_clipped(sound, clipped):
+    assert streams.clipped(np.array(sound, np.float32)).tolist() == [bool(one) for one in clipped]
+
+
+def test_enormous_samples_are_clipped_before_they_are_resampled():
+    faults = Faults()
+    sound = Converter(44_100, faults).convert(np.full((4410, 1), 3e38, np.float32), last=True)
+    assert faults.clipped == 4410
+    assert sound[800] > 30_000
 
 
 def test_a_recording_without_samples_is_told(tmp_path):
