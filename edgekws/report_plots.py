@@ -138,17 +138,19 @@ def tradeoff(
     low, high = math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates)))
     high = max(high, low + 1)
     x = Axis(low, high, tuple(range(low, high + 1)), max(-low, 0))
+    counts = said or [0] * len(curves)
     shares = [point[1] for _, points in curves for point in points]
-    if said:
-        shares += [
-            _missed(max(points, key=itemgetter(1))[1], n)[1] for (_, points), n in zip(curves, said, strict=True)
-        ]
+    shares += [
+        _missed(max(points, key=itemgetter(1))[1], n)[1]
+        for (_, points), n in zip(curves, counts, strict=True)
+        if points and n
+    ]
     y = axis([*shares, 0.0], within=(0, 1))
     drawn = Tradeoff(x, y, (), x.at(math.log10(goal)))
-    lines = []
-    for name, points in curves:
+    lines: list[Curve] = []
+    for (name, points), n in zip(curves, counts, strict=True):
         xy = [f"{drawn.at(rate):.2f} {100 - y.at(missed):.2f}" for rate, missed in points] or ["0 0"]
-        band = _band(drawn, points, hours, said[len(lines)]) if said and points else ""
+        band = _band(drawn, points, hours, n) if points and n else ""
         lines.append(Curve(name, "M" + "L".join(xy if len(xy) > 1 else xy * 2), points[-1][1] if points else 1.0, band))
     return Tradeoff(x, y, tuple(lines), drawn.goal)
 
@@ -158,7 +160,8 @@ def _missed(share: float, said: int) -> tuple[float, float]:
 
 
 def _band(drawn: Tradeoff, points: Sequence[Sequence[float]], hours: float, said: int) -> str:
-    lower, upper = [], []
+    lower: list[str] = []
+    upper: list[str] = []
     for rate, missed in points:
         rates = [end / hours for end in poisson_interval(round(rate * hours))]
         for ends, rate_end, share in zip((lower, upper), rates, _missed(missed, said), strict=True):
