@@ -94,4 +94,6 @@ def _public(private: Recipe) -> Recipe:
         f"training.{key}": f"runs/{path.name}" if path.parent.name == "runs" else path.name
         for key, path in others.items()
     }
-    return recipe.replace(private, {"data.source": Path(private.data.source).name} | changes)
+    folders = [Path(folder).name for folder in private.data.unknown_from]
+    named = {"data.source": Path(private.data.source).name, "data.unknown_from": folders}
+    return recipe.replace(private, named | changes)

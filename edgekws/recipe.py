@@ -52,6 +52,9 @@ class Data:
     unknown_spoken: int = _key(
         0, "training clips of _unknown_ by eSpeak: other words, pieces of sentences; others get their share", low=0
     )
+    unknown_from: tuple[str, ...] = _key(
+        (), "folders of recordings of any length in which no word is said: every second of them is in _unknown_"
+    )
     silence: int = _key(0, "training clips of the class _silence_, noise at all levels; 0: no such class", low=0)
 
 

@@ -98,11 +98,12 @@ class Rejection:
     unknown_spoken: int = 0  # training clips of other words and pieces of sentences by eSpeak
     silence: int = 0  # training clips of noise at all levels
     held_out_noise: tuple[str, ...] = ()  # of which no silence for training is made
+    unknown_from: tuple[str, ...] = ()  # folders of recordings of any length in which no word is said
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The classes there are, which follow the words in label order."""
-        unknown = (UNKNOWN,) if self.unknown or self.unknown_made or self.unknown_spoken else ()
+        unknown = (UNKNOWN,) if self.unknown or self.unknown_made or self.unknown_spoken or self.unknown_from else ()
         return (*unknown, *((SILENCE,) if self.silence else ()))
 
 
@@ -242,7 +243,7 @@ def rejection_of(recipe: "Recipe") -> Rejection:
     data = recipe.data
     # what noise is held out changes the clips of silence alone
     held_out = data.held_out_noise if data.silence else ()
-    return Rejection(data.unknown, data.unknown_made, data.unknown_spoken, data.silence, held_out)
+    return Rejection(data.unknown, data.unknown_made, data.unknown_spoken, data.silence, held_out, data.unknown_from)
 
 
 def labels_of(recipe: "Recipe") -> tuple[str, ...]:

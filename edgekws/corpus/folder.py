@@ -23,9 +23,9 @@ from edgekws.errors import UserError
 NOISE_FOLDER = "_background_noise_"
 LISTS = {"validation": "validation_list.txt", "testing": "testing_list.txt"}
 _MAX_CLIPS_PER_WORD = 2**27 - 1  # the constant of the data set's rule
-_READABLE = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64"}
+READABLE = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64"}
 _UNREADABLE = {".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr"}  # recordings still: an error, not passed over
-_SUFFIXES = _READABLE | _UNREADABLE
+_SUFFIXES = READABLE | _UNREADABLE
 _BATCH = 512  # clips read ahead of the one that is written: 16 MB
 
 

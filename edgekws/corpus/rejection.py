@@ -8,7 +8,19 @@ from dataclasses import astuple, replace
 import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, Preparation, to_int16
-from edgekws.corpus import SILENCE, SPLITS, UNKNOWN, Clip, Noise, Rejection, Selection, acoustics, espeak, phrases
+from edgekws.corpus import (
+    SILENCE,
+    SPLITS,
+    UNKNOWN,
+    Clip,
+    Noise,
+    Rejection,
+    Selection,
+    acoustics,
+    espeak,
+    other_sound,
+    phrases,
+)
 from edgekws.corpus.store import Plan
 
 _LEVELS_DB = (-66.0, -10.0)  # RMS of full scale: from the last bit to a loud room
@@ -34,11 +46,15 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
     spoken = {
         name: _utterances(words, name, round(settings.unknown_spoken * share[name]), voices, seed) for name in SPLITS
     }
+    files = other_sound.find(settings.unknown_from, selection)
+    others = {name: [file for file in files if file.split == name] for name in SPLITS}
     clips: list[Clip] = []
     for name in SPLITS:
         made = [Clip(f"{UNKNOWN}/made_{i:05}", UNKNOWN, split[name][a].speaker, name) for i, (a, _) in
                 enumerate(drawn[name])]  # fmt: skip
         made += [Clip(f"{UNKNOWN}/spoken_{i:05}", UNKNOWN, one.voice, name) for i, one in enumerate(spoken[name])]
+        made += [Clip(f"{UNKNOWN}/{one.name}/{i:05}", UNKNOWN, one.name, name) for one in others[name]
+                 for i in range(one.seconds)]  # fmt: skip
         noise = [Clip(f"{SILENCE}/{name}_{i:05}", SILENCE, SILENCE, name) for i in range(silent[name])]
         clips += split[name] + made + noise
 
@@ -57,6 +73,8 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
             rng = np.random.default_rng([seed, 2, number])
             for sound in espeak.speak(spoken[name]):
                 yield heard(rng, sound), Preparation(clips=1, resampled=1)
+            for file in others[name]:
+                yield from other_sound.seconds(file)
             for _ in range(silent[name]):
                 yield silence(rng, noise_of(name, noises, settings.held_out_noise)), Preparation(clips=1)
         yield from source  # nothing, but it tells here of recordings that could not be read
@@ -66,7 +84,7 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
         words=(*words, *settings.labels),
         clips=tuple(clips),
         recordings=recordings,
-        settings=[plan.settings, astuple(settings), seed, _FORMAT],
+        settings=[plan.settings, astuple(settings), seed, _FORMAT, [(file.size, file.changed) for file in files]],
     )
 
 
