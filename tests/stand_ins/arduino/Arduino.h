@@ -2,6 +2,7 @@
 #define ARDUINO_H
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 struct Stream {
   void begin(unsigned long) {}
   explicit operator bool() const { return true; }
@@ -10,7 +11,7 @@ struct Stream {
   void print(int) {}
   void print(unsigned int) {}
   void print(unsigned long) {}
-  void println(const char *) {}
+  void println(const char *line) { puts(line); }
   void println(int) {}
   void println(unsigned int) {}
   void println(unsigned long) {}
