@@ -97,11 +97,14 @@ def test_a_wrong_model_is_named(folder, tmp_path, capsys):
     assert "not a model that LiteRT can run" in capsys.readouterr().err
 
 
-def test_tensorflow_is_not_imported(folder, tmp_path):
+@pytest.mark.parametrize("shipped", [False, True])
+def test_tensorflow_is_not_imported(folder, tmp_path, shipped):
+    """Neither by a run nor by the model that ships and is taken where none is named."""
+    chosen = [] if shipped else ["--model", str(folder)]
     soundfile.write(tmp_path / "a.wav", noise(16_000), 16_000)
     code = (
         "import sys; from edgekws import cli; "
-        f"status = cli.main(['classify', {str(tmp_path / 'a.wav')!r}, '--model', {str(folder)!r}]); "
+        f"status = cli.main({['classify', str(tmp_path / 'a.wav'), *chosen]!r}); "
         "sys.exit(status or 'tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
