@@ -84,7 +84,8 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
         words=(*words, *settings.labels),
         clips=tuple(clips),
         recordings=recordings,
-        settings=[plan.settings, astuple(settings), seed, _FORMAT, [(file.size, file.changed) for file in files]],
+        # of unknown_from the files: without any, corpora made before there was the key stay what they were
+        settings=[plan.settings, astuple(settings)[:-1], seed, _FORMAT, *((file.size, file.changed) for file in files)],
     )
 
 
