@@ -30,10 +30,11 @@ Accuracy on the testing split ({clips} clips) with its 95 % Wilson interval: of 
 int8, and all of them after it. Parameters are those of the .tflite. The plain recipe changes no clip in training, as
 the report's; the good one shifts clips, changes their speed, level and colour, and adds noise.
 {run} of the report's {whole} accuracies were run; an empty field was not, nor was any architecture that is not listed
-(`edgekws models` has them all, with the report's numbers). The report's split is not known, and may share speakers. `results.csv` has every run with its counts and the paired difference of int8 and float. A row of the
-good recipe is made again by `edgekws run NAME/recipe.toml --data FOLDER --set seed=SEED --name RUN`, FOLDER being
-Speech Commands v0.01, NAME a folder here and RUN a name that no run has yet, after the runs that the recipe names,
-where it names any (their recipes are in `edgekws/recipes`); one of the plain recipe by
+(`edgekws models` has them all, with the report's numbers). The report's split is not known, and may share speakers.
+`results.csv` has every run with its counts and the paired difference of int8 and float. A row of the good recipe is
+made again by `edgekws run NAME/recipe.toml --data FOLDER --set seed=SEED --name RUN`, FOLDER being Speech Commands
+v0.01, NAME a folder here and RUN a name that no run has yet, after the runs that the recipe names, where it names any
+(their recipes are in `edgekws/recipes`); one of the plain recipe by
 `edgekws run edgekws/recipes/gsc16-plain.toml --data FOLDER --name RUN`, with `--set model.architecture=...` and
 `--set model.dropout=...` for another row and column.
 

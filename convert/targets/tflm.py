@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from convert import c_source, selftest, tflm_reference
+from convert import c_source, detector_source, selftest, tflm_reference
 from convert.artifact import Artifact
 from convert.graph import Convolution
 from convert.targets import Request, Target
 from convert.targets.templates import render
-from edgekws import coding
+from edgekws import coding, detector
 from edgekws.audio import SAMPLE_RATE
 
 RESOLVER_METHODS = {
@@ -72,7 +72,12 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
         "expected": [", ".join(str(value) for value in row) for row in expected],
     }
     render("tflm", folder, **values)
+    # an application pushes as it likes: what was tuned keeps its hop, else a result a window
+    tuned = artifact.detector
+    settings = tuned.settings if tuned else detector.default(artifact.labels, graph.input.size)
+    detector_source.write(settings, folder, classes_from="edgekws_settings.h")
     return {
+        "detector": detector.to_json(settings, artifact.labels),
         "operators": names,
         "arena_bytes": needed.total,
         "arena_origin": "computed from the file; the self-test prints the bytes really used",

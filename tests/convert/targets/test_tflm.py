@@ -1,5 +1,6 @@
 """The bundle for TensorFlow Lite Micro: its C compiles, codes as Python does, and makes the clips of the self-test."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -10,7 +11,8 @@ import synthetic_tflite
 
 from convert import artifact, bundle, selftest, tflm_reference
 from convert.targets import Request, tflm
-from edgekws import catalogue, coding
+from edgekws import catalogue, coding, detector
+from edgekws.detector import Settings, Tuned
 
 LABELS = ("yes", '"ü', "a??/b")
 
@@ -82,6 +84,40 @@ def test_the_c_has_the_codes_clips_scores_and_model_of_python(made, tmp_path):
     scores = [tflm_reference.run(source.graph, coding.encode(clip, name))[-1][0] for clip in made_clips[::3]]
     assert np.array_equal(np.frombuffer(rest[:27], np.int8).reshape(9, 3)[::3], scores)
     assert rest[27:].removeprefix(source.content).decode().splitlines() == list(LABELS)
+
+
+LISTEN = r"""
+#include <cstdio>
+#include "edgekws_detector.h"
+int main()
+{
+    edgekws_detector detector;
+    edgekws_detector_reset(&detector);
+    int8_t scores[EDGEKWS_CLASSES];
+    while (std::fread(scores, 1, sizeof scores, stdin) == sizeof scores)
+        std::printf("%d\n", edgekws_detector_push(&detector, scores));
+    return EDGEKWS_DETECTOR_HOP != 2000;
+}
+"""
+
+
+def test_the_detector_has_the_settings_that_were_tuned_and_the_events_of_python(tmp_path):
+    settings = Settings((150, 160, 170), (100, 110, 120), results=3, minimum=2, refractory=4, hop=2_000)
+    source = dataclasses.replace(model("nano", LABELS), detector=Tuned(settings))
+    folder = bundle.make(Request(source), "tflm", tmp_path / "bundle")
+    assert bundle.verify(folder) == []
+    assert json.loads((folder / "manifest.json").read_text())["detector"] == detector.to_json(settings, LABELS)
+    (tmp_path / "listen.cc").write_text(LISTEN)
+    warnings = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
+    command = ["c++", "-std=c++17", *warnings, f"-I{folder}", tmp_path / "listen.cc", "-o", tmp_path / "listen"]
+    subprocess.run(command, check=True)
+    rng = np.random.default_rng(1)
+    scores = np.repeat(rng.integers(-128, 128, (200, 3)), 5, axis=0).astype(np.int8)
+    out = subprocess.run([tmp_path / "listen"], check=True, capture_output=True, input=scores.tobytes()).stdout
+    heard = detector.Detector(settings)
+    expected = [heard.push(row) for row in scores]
+    assert list(map(int, out.split())) == expected
+    assert len(set(expected)) == 4
 
 
 @pytest.mark.parametrize(("name", "used"), [("nano", (67_620, 68_768)), ("custom-32/8", (1_029_764, 1_031_168))])
