@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from edgekws.streams import Faults
 
 _FAULTS_SECONDS = 1.0  # between lines about what is wrong with the sound
-_ALONE_SECONDS = 2.0  # a recording shorter than this is of one word, which lies in few of its windows
+_ALONE_SECONDS = 2.0  # a recording shorter than this is of one word; one that is not heard is told what hears it
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -105,9 +105,9 @@ def _listen_to_all(args: argparse.Namespace) -> int:
         try:
             name = "" if path is None else str(path)
             events = listen(blocks, scorer.push, settings, model.labels, lead)
-            heard = _hear(events, faults, name, args.json)
+            heard, found = _hear(events, faults, name, args.json)
             seconds = heard - settings.delay / SAMPLE_RATE  # without the quiet after it
-            if path is not None and seconds < _ALONE_SECONDS:
+            if path is not None and not found and seconds < _ALONE_SECONDS:
                 print(f"{path} lasts {seconds:.1f} s; 'edgekws classify' is for a word alone", file=sys.stderr)
         except UserError as error:
             if len(args.files) < 2:
@@ -117,15 +117,16 @@ def _listen_to_all(args: argparse.Namespace) -> int:
     return failed
 
 
-def _hear(items: Iterable[Event | Progress], faults: Faults, name: str, as_json: bool) -> float:
-    """Print events to standard output, a meter and faults to the terminal; the seconds that were heard."""
+def _hear(items: Iterable[Event | Progress], faults: Faults, name: str, as_json: bool) -> tuple[float, int]:
+    """Print events to standard output, a meter and faults to the terminal; the seconds that were heard, and events."""
     from edgekws.listen import Event
 
     meter, told, told_at = sys.stderr.isatty(), dataclasses.replace(faults), -_FAULTS_SECONDS
-    clear, seconds = "\r\x1b[K" if meter else "", 0.0
+    clear, seconds, found = "\r\x1b[K" if meter else "", 0.0, 0
     try:
         for item in items:
             if isinstance(item, Event):
+                found += 1
                 print(clear, end="", file=sys.stderr)
                 if as_json:
                     facts = {"time": round(item.time, 3), "word": item.word, "score": round(item.score, 4)}
@@ -145,4 +146,4 @@ def _hear(items: Iterable[Event | Progress], faults: Faults, name: str, as_json:
         print(clear, end="", file=sys.stderr)
         for line in faults.lines(told):
             print(f"{seconds:9.2f} s  {line}", file=sys.stderr)
-    return seconds
+    return seconds, found

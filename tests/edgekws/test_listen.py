@@ -109,9 +109,14 @@ def test_the_command_prints_events_and_goes_on_after_a_bad_file(folder, cache, t
 def test_a_recording_of_one_second_is_heard_to_its_end(folder, cache, tmp_path, capsys):
     rng = np.random.default_rng(0)
     soundfile.write(tmp_path / "a.wav", rng.integers(-9000, 9000, 16_000).astype(np.int16), 16_000)
-    assert cli.main(["listen", str(tmp_path / "a.wav"), "--model", str(folder), "--threshold", "0.2", "--json"]) == 0
+    call = ["listen", str(tmp_path / "a.wav"), "--model", str(folder), "--json"]
+    assert cli.main([*call, "--threshold", "1"]) == 0
     out, err = capsys.readouterr()
+    assert out == ""
     assert "lasts 1.0 s; 'edgekws classify' is for a word alone" in err
+    assert cli.main([*call, "--threshold", "0.2"]) == 0
+    out, err = capsys.readouterr()
+    assert "a word alone" not in err
     facts = [json.loads(line) for line in out.splitlines()]
     assert facts  # one window alone would not make an average of this much
     assert all(0 <= fact["time"] <= 1 for fact in facts)
