@@ -1,12 +1,14 @@
 """Events in a stream: when they are, and what the command prints."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import soundfile
 import synthetic_tflite
 
+from convert import artifact, host_engine
 from edgekws import catalogue, cli, detector, recipe
 from edgekws.listen import Event, Progress, listen, within_quiet
 
@@ -110,16 +112,24 @@ def test_a_recording_of_one_second_is_heard_to_its_end(folder, cache, tmp_path, 
     rng = np.random.default_rng(0)
     soundfile.write(tmp_path / "a.wav", rng.integers(-9000, 9000, 16_000).astype(np.int16), 16_000)
     call = ["listen", str(tmp_path / "a.wav"), "--model", str(folder), "--json"]
-    assert cli.main([*call, "--threshold", "1"]) == 0
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert "lasts 1.0 s; 'edgekws classify' is for a word alone" in err
     assert cli.main([*call, "--threshold", "0.2"]) == 0
     out, err = capsys.readouterr()
     assert "a word alone" not in err
     facts = [json.loads(line) for line in out.splitlines()]
     assert facts  # one window alone would not make an average of this much
     assert all(0 <= fact["time"] <= 1 for fact in facts)
+
+
+def test_where_a_short_recording_gives_nothing_what_hears_a_word_alone_is_told(folder, cache, tmp_path, capsys):
+    soundfile.write(tmp_path / "a.wav", np.zeros(16_000, np.int16), 16_000)
+    made, words = shutil.copytree(folder, tmp_path / "never"), ("yes", "no", "maybe")
+    hop = host_engine.scorer(artifact.load(made)).hop
+    never = detector.Tuned(detector.Settings((detector.NEVER,) * 3, (0,) * 3, 1, 1, 1, hop))
+    (made / detector.FILE).write_text(json.dumps(detector.tuned_to_json(never, words)))
+    assert cli.main(["listen", str(tmp_path / "a.wav"), "--model", str(made)]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "lasts 1.0 s; 'edgekws classify' is for a word alone" in err
 
 
 def test_a_mistaken_call_is_told(folder, tmp_path, capsys):
