@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import queue
 import time
-from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,7 @@ class Faults:
 
     not_finite: int = 0  # samples that were NaN or infinite, taken as silence
     clipped: int = 0  # samples beyond full scale, set to the limit, or in a row at 16 bits' limit
-    overruns: int = 0  # blocks that were lost because they came too fast, taken as silence
+    overruns: int = 0  # blocks that were lost because they came too fast; those that are known to be are silence
     unplugged: int = 0  # times the microphone was lost; until it is back there is silence
 
     def lines(self, before: Faults) -> list[str]:
@@ -121,7 +120,10 @@ def microphone(faults: Faults, sounddevice: Any = None) -> Iterator[np.ndarray]:
                     sounddevice._terminate()
                 sounddevice._initialize()
             for block in _opened(faults, sounddevice):
-                heard, lost, since = True, False, time.monotonic()
+                now = time.monotonic()
+                if lost:  # what passed until this block began
+                    yield np.zeros(max(round((now - since) * SAMPLE_RATE) - len(block), 0), np.int16)
+                heard, lost, since = True, False, now
                 yield block
         except (queue.Empty, sounddevice.PortAudioError, ValueError) as error:
             if not heard:
@@ -140,16 +142,18 @@ def microphone(faults: Faults, sounddevice: Any = None) -> Iterator[np.ndarray]:
 def _opened(faults: Faults, sounddevice: Any) -> Iterator[np.ndarray]:
     """What the default microphone gives from now on; queue.Empty where it gives nothing any more."""
     blocks: queue.Queue[np.ndarray] = queue.Queue(maxsize=20)
-    missing: deque[int] = deque()
+    missing = 0  # samples that were lost since the block that was put last
 
     def arrived(block: np.ndarray, frames: int, time: Any, status: Any) -> None:
+        nonlocal missing
         if status.input_overflow:
             faults.overruns += 1
         try:
-            blocks.put_nowait(block.copy())
+            blocks.put_nowait(np.pad(block, ((missing, 0), (0, 0))))  # silence where they were
+            missing = 0
         except queue.Full:
             faults.overruns += 1
-            missing.append(len(block))
+            missing += len(block)
 
     device = sounddevice.query_devices(kind="input")
     rate = int(device["default_samplerate"])
@@ -159,8 +163,6 @@ def _opened(faults: Faults, sounddevice: Any) -> Iterator[np.ndarray]:
     ):
         while True:
             yield converter.convert(blocks.get(timeout=_SILENT_SECONDS))
-            while missing:  # so that time does not fall behind
-                yield converter.convert(np.zeros((missing.popleft(), 1), np.float32))
 
 
 def _sounddevice() -> Any:

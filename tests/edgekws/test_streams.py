@@ -129,20 +129,62 @@ def test_an_unplugged_microphone_is_told_and_heard_again_when_it_is_back(monkeyp
     block, faults = np.full((1600, 1), 0.25, np.float32), Faults()
     heard = heard_of(StandIn([block] * 3, [], [], [block] * 2, overflow=True), faults, monkeypatch)
     sound = [bool(one.any()) for one in heard]
-    assert sound == [True] * 3 + [False] * 3 + [True] * 2 + [False]
+    assert sound == [True] * 3 + [False] * 4 + [True] * 2 + [False]
     assert all(len(one) == 1600 for one in heard if one.any())
-    away = sum(len(one) for one in heard[3:6]) / 16_000
+    away = sum(len(one) for one in heard[3:7]) / 16_000
     assert 0.15 <= away < 5, "the silence lasts as long as the microphone was away"
     assert (faults.overruns, faults.unplugged) == (5, 2)
     assert "waiting until it is back" in " ".join(faults.lines(Faults()))
 
 
-def test_blocks_beyond_the_queue_are_counted_as_lost_and_silence_takes_their_time(monkeypatch):
-    faults = Faults()
-    heard = heard_of(StandIn([np.full((160, 1), 0.5, np.float32)] * 25), faults, monkeypatch)
+def test_silence_is_where_lost_blocks_were_once_the_next_one_comes(monkeypatch):
+    """Of 25 blocks at once the queue takes 20; the 26th comes when one was taken out."""
+    faults, device = Faults(), StandIn(["opened"])
+    numbered = [np.full((160, 1), (i + 1) / 64, np.float32) for i in range(26)]
+
+    def opened(callback, **settings):
+        device.callback = callback
+        for block in numbered[:25]:
+            callback(block, len(block), None, SimpleNamespace(input_overflow=False))
+        return device
+
+    device.InputStream, heard = opened, []
+    microphone = streams.microphone(faults, device)
+    heard.append(next(microphone))
+    device.callback(numbered[25], 160, None, SimpleNamespace(input_overflow=False))
+    heard += [next(microphone) for _ in range(20)]
+    microphone.close()
     assert faults.overruns == 5
-    assert [bool(one.any()) for one in heard[:25]].count(True) == 20
-    assert sum(len(one) for one in heard[:25]) == 25 * 160
+    expected = [*(i + 1 for i in range(20)), *[0] * 5, 26]
+    assert np.concatenate(heard)[::160].tolist() == [512 * one for one in expected]
+
+
+def test_time_goes_on_while_the_microphone_is_away(monkeypatch):
+    """By a clock that sleeping alone moves: 3 s without sound, then a second until it is opened again."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(streams.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(streams.time, "sleep", lambda seconds: setattr(clock, "now", clock.now + seconds))
+    get = streams.queue.Queue.get
+
+    def timed(self, block=True, timeout=None):
+        try:
+            return get(self, block=False)
+        except streams.queue.Empty:
+            clock.now += timeout
+            raise
+        finally:
+            clock.now += 0.1 if self.qsize() or clock.now == 0 else 0
+
+    monkeypatch.setattr(streams.queue.Queue, "get", timed)
+    microphone = streams.microphone(
+        Faults(), StandIn([np.ones((1600, 1), np.float32)], [np.ones((1600, 1), np.float32)])
+    )
+    heard = []
+    while sum(bool(block.any()) for block in heard) < 2:
+        heard.append(next(microphone))
+    microphone.close()
+    assert sum(len(block) for block in heard) / 16_000 == pytest.approx(clock.now, abs=0.11)
+    assert clock.now > 4
 
 
 def test_no_microphone_and_no_sounddevice_are_told(monkeypatch):
