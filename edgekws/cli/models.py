@@ -23,7 +23,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     classify.add_argument("--top", type=int, default=3, metavar="N", help="how many words to show (3)")
     classify.add_argument(
         "--reject", type=float, default=0.0, metavar="P", help="say _unknown_ where the best score is under P, 0 to 1; "
-        "a run's report says what this costs",
+        "the report of a run whose classes are words alone says what this costs",
     )  # fmt: skip
     classify.add_argument("--json", action="store_true", help="one line of JSON a window")
     publish = command(

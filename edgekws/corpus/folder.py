@@ -25,7 +25,7 @@ LISTS = {"validation": "validation_list.txt", "testing": "testing_list.txt"}
 _MAX_CLIPS_PER_WORD = 2**27 - 1  # the constant of the data set's rule
 READABLE = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64"}
 _UNREADABLE = {".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr"}  # recordings still: an error, not passed over
-_SUFFIXES = READABLE | _UNREADABLE
+SUFFIXES = READABLE | _UNREADABLE
 _BATCH = 512  # clips read ahead of the one that is written: 16 MB
 
 
@@ -125,7 +125,7 @@ def _find(folder: Path, words: Sequence[str]) -> tuple[list[_Found], int]:
                 stem, suffix = os.path.splitext(entry.name)
                 if entry.name.startswith(".") or not entry.is_file():
                     continue
-                if suffix.lower() not in _SUFFIXES:
+                if suffix.lower() not in SUFFIXES:
                     others += 1
                     continue
                 stat = entry.stat()
@@ -221,7 +221,7 @@ def _try_read(path: Path) -> tuple[np.ndarray, Preparation] | str:
 def _noise_files(folder: Path) -> list[Path]:
     noise = folder / NOISE_FOLDER
     files = noise.iterdir() if noise.is_dir() else ()
-    return sorted(f for f in files if f.suffix.lower() in _SUFFIXES and not f.name.startswith("."))
+    return sorted(f for f in files if f.suffix.lower() in SUFFIXES and not f.name.startswith("."))
 
 
 def _read_noise(folder: Path) -> Iterator[Noise]:

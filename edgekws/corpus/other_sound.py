@@ -9,8 +9,10 @@ import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, Preparation, fit, read, why_unreadable
 from edgekws.corpus import SPLITS, Selection
-from edgekws.corpus.folder import READABLE, speaker_split
+from edgekws.corpus.folder import SUFFIXES, speaker_split
 from edgekws.errors import UserError
+
+_LONGEST_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,11 @@ def find(folders: Sequence[str], selection: Selection) -> list[Recording]:
         place = folder.expanduser()
         if not place.is_dir():
             raise UserError(f"data.unknown_from: {folder} is not a folder; expected one of recordings")
-        paths = sorted(path for path in place.rglob("*") if path.suffix.lower() in READABLE and path.is_file())
+        paths = sorted(
+            path
+            for path in place.rglob("*")
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        )
         mine = [_recording(path, f"{place.name}/{path.relative_to(place).as_posix()}", selection) for path in paths]
         if missing := [name for name in SPLITS if name not in {one.split for one in mine}]:
             raise UserError(
@@ -63,4 +69,6 @@ def _recording(path: Path, name: str, selection: Selection) -> Recording:
     speaker = re.sub("_nohash_.*$", "", path.stem) if "_nohash_" in path.stem else name
     split = speaker_split(speaker, selection.validation_percent, selection.testing_percent)
     whole = max(info.frames // info.samplerate, 1)
+    if whole > _LONGEST_SECONDS:  # also what a header says that does not know
+        raise UserError(f"{path} is longer than a day by its header, or that does not say; cut it, or write it again")
     return Recording(path, name, split, whole, stat.st_size, stat.st_mtime_ns)

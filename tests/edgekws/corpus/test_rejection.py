@@ -178,6 +178,18 @@ def test_a_folder_of_sound_that_does_not_serve_is_told(source, talk, tmp_path):
     (few := tmp_path / "few").mkdir()
     with pytest.raises(UserError, match="of 0 recordings in .*few none is for training or validation or testing"):
         load(source, tmp_path, Rejection(unknown_from=(str(few),)))
+    (talk / "._hidden.wav").write_text("what other systems leave")
     (talk / "bad.wav").write_text("no sound")
     with pytest.raises(UserError, match=r"bad\.wav"):
+        load(source, tmp_path, Rejection(unknown_from=(str(talk),)))
+    (talk / "bad.wav").unlink()
+    flac = bytearray((talk / "deep" / "person1_nohash_0.flac").read_bytes())
+    flac[21] &= 0xF0  # its number of samples: 0, not known
+    flac[22:26] = bytes(4)
+    (talk / "piped.flac").write_bytes(flac)
+    with pytest.raises(UserError, match=r"piped\.flac is longer than a day by its header, or that does not say"):
+        load(source, tmp_path, Rejection(unknown_from=(str(talk),)))
+    (talk / "piped.flac").unlink()
+    (talk / "podcast.m4a").write_text("not a format that is read")
+    with pytest.raises(UserError, match=r"podcast\.m4a"):
         load(source, tmp_path, Rejection(unknown_from=(str(talk),)))
