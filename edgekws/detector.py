@@ -112,6 +112,12 @@ def fitting(tuned: Tuned | None, labels: Sequence[str], hop: int) -> Settings:
     return tuned.settings if tuned and tuned.settings.hop == hop else default(labels, hop)
 
 
+def check_hop(tuned: Tuned | None, hop: int, name: str) -> None:
+    """A UserError where the model ``name`` was tuned for another hop."""
+    if tuned and tuned.settings.hop != hop:
+        raise UserError(f"{name} was tuned for another hop than {hop} samples; tune it again")
+
+
 def from_json(stored: dict[str, Any], labels: Sequence[str]) -> Settings:
     """The inverse of ``to_json``; KeyError, TypeError, ValueError or OverflowError for what is missing or no number."""
     thresholds, releases = (tuple(int(stored[key][label]) for label in labels) for key in ("thresholds", "releases"))

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.audio import SAMPLE_RATE, check_whole, why_unreadable
+from edgekws.audio import SAMPLE_RATE, check_whole, to_int16, why_unreadable
 from edgekws.errors import UserError
 
 BLOCK_SECONDS = 0.5
@@ -66,8 +66,7 @@ class Converter:
         mono = np.clip(mono, -1, 1)
         if self._resampler is not None:
             mono = self._resampler.resample_chunk(np.ascontiguousarray(mono), last=last)
-        scaled = np.rint(mono * np.float32(_FULL_SCALE))
-        return np.clip(scaled, -_FULL_SCALE, _FULL_SCALE - 1).astype(np.int16)
+        return to_int16(mono)
 
 
 def clipped(sound: np.ndarray) -> np.ndarray:

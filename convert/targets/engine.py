@@ -47,9 +47,9 @@ def _generated(artifact: Artifact, kernels: str, mode: str) -> tuple[list[tuple[
         )
         measured = _memory(folder, kernels, plan.window)
         selftest.write(artifact, plan, folder)
+        if mode == "sliding":
+            detector.check_hop(artifact.detector, plan.hop, artifact.name)
         settings = detector.fitting(artifact.detector, artifact.labels, plan.hop)
-        if mode == "sliding" and artifact.detector and settings != artifact.detector.settings:
-            raise UserError(f"{artifact.name} was tuned for another hop than {plan.hop} samples; tune it again")
         detector_source.write(settings, folder)
         files = [(path.name, path.read_bytes()) for path in sorted(folder.iterdir())]
     return files, {

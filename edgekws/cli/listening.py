@@ -92,8 +92,8 @@ def _listen_to_all(args: argparse.Namespace) -> int:
     scorer = host_engine.scorer(model)
     print(f"{model.name} by {scorer.words}", file=sys.stderr)
     settings = detector.fitting(model.detector, model.labels, scorer.hop)
-    if args.per_hour is not None and model.detector and settings != model.detector.settings:
-        raise UserError(f"{model.name} was tuned for another hop than {scorer.hop} samples; tune it again")
+    if args.per_hour is not None:
+        detector.check_hop(model.detector, scorer.hop, model.name)
     if args.threshold is not None:
         settings = detector.with_threshold(settings, args.threshold)
     failed = 0

@@ -89,6 +89,11 @@ def plan(folder: Path, words: Sequence[str], selection: Selection, *, source: st
     )
 
 
+def speaker_of(stem: str) -> str:
+    """Whose recording a file is by its name without suffix: SPEAKER_nohash_0, or a speaker of its own."""
+    return re.sub("_nohash_.*$", "", stem)
+
+
 def speaker_split(speaker: str, validation_percent: float, testing_percent: float) -> str:
     """The split of a speaker by the data set's own rule (`which_set` in its README): SHA-1 of the name as a percentage.
 
@@ -129,8 +134,7 @@ def _find(folder: Path, words: Sequence[str]) -> tuple[list[_Found], int]:
                     others += 1
                     continue
                 stat = entry.stat()
-                speaker = re.sub("_nohash_.*$", "", stem)
-                found.append(_Found(f"{word}/{entry.name}", word, speaker, stat.st_size, stat.st_mtime_ns))
+                found.append(_Found(f"{word}/{entry.name}", word, speaker_of(stem), stat.st_size, stat.st_mtime_ns))
     return sorted(found, key=lambda file: file.name), others
 
 

@@ -1,6 +1,5 @@
 """Recordings of any length in which none of the words is said, cut into seconds: a folder of talk, music, a radio."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,7 @@ import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, Preparation, fit, read, why_unreadable
 from edgekws.corpus import SPLITS, Selection
-from edgekws.corpus.folder import SUFFIXES, speaker_split
+from edgekws.corpus.folder import SUFFIXES, speaker_of, speaker_split
 from edgekws.errors import UserError
 
 _LONGEST_SECONDS = 86_400
@@ -66,7 +65,7 @@ def _recording(path: Path, name: str, selection: Selection) -> Recording:
         info, stat = soundfile.info(path), path.stat()
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(why_unreadable(path, error)) from None
-    speaker = re.sub("_nohash_.*$", "", path.stem) if "_nohash_" in path.stem else name
+    speaker = speaker_of(path.stem) if "_nohash_" in path.stem else name
     split = speaker_split(speaker, selection.validation_percent, selection.testing_percent)
     whole = max(info.frames // info.samplerate, 1)
     if whole > _LONGEST_SECONDS:  # also what a header says that does not know

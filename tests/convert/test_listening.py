@@ -10,7 +10,8 @@ import pytest
 import synthetic_tflite
 from page_reader import page, words_of
 
-from convert import artifact, figures, listening, pipeline
+from convert import artifact, bundle, figures, listening, pipeline
+from convert.targets import Request
 from edgekws import catalogue, cli, detector, report, thresholds, workspace
 from edgekws.corpus import Noise
 from edgekws.errors import UserError
@@ -135,6 +136,15 @@ def test_a_bundle_takes_the_thresholds_of_a_goal_in_sliding_mode(tuned, tmp_path
         assert manifest["detector"]["thresholds"] == five["thresholds"]
         assert manifest.get("mode") == mode
         assert cli.main(["verify", str(tmp_path / "b")]) == 0
+
+
+def test_a_bundle_of_another_hop_than_was_tuned_for_is_refused(tmp_path):
+    content = synthetic_tflite.build(catalogue.find("nano").architecture, len(WORDS))
+    tuned_to = detector.Tuned(detector.default(WORDS, 2_000))
+    model = replace(artifact.Artifact.of(content, "mine", WORDS), detector=tuned_to)
+    with pytest.raises(UserError, match="mine was tuned for another hop than"):
+        bundle.make(Request(model, None, "sliding"), "c99", tmp_path / "b")
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_was_tuned_before_goals_were_kept_is_shown(tuned, tmp_path):
