@@ -19,7 +19,7 @@ from edgekws.audio import SAMPLE_RATE, check_whole, to_int16, why_unreadable
 from edgekws.errors import UserError
 
 BLOCK_SECONDS = 0.5
-_FULL_SCALE = 32_768
+_NEAR_FULL_SCALE = 0.98  # mu-law's largest sample is 32,124 of 32,768
 _SILENT_SECONDS = 3.0  # without a block from the microphone: it was unplugged
 _RETRY_SECONDS = 1.0
 
@@ -29,20 +29,20 @@ class Faults:
     """Counts of what was wrong with the sound so far."""
 
     not_finite: int = 0  # samples that were NaN or infinite, taken as silence
-    clipped: int = 0  # samples beyond full scale, set to the limit, or in a row at 16 bits' limit
+    clipped: int = 0  # samples beyond full scale, set to the limit, or that stay at one value near it
     overruns: int = 0  # blocks that were lost because they came too fast; those that are known to be are silence
     unplugged: int = 0  # times the microphone was lost; until it is back there is silence
 
     def lines(self, before: Faults) -> list[str]:
         """What came to be since ``before``, a line each."""
         texts = {
-            "not_finite": "samples were not numbers and were taken as silence",
-            "clipped": "samples were clipped at full scale",
-            "overruns": "blocks were lost: this machine is too slow",
-            "unplugged": "times the microphone was lost (is it still plugged in?): waiting until it is back",
+            "not_finite": "{} samples were not numbers and were taken as silence",
+            "clipped": "{} samples were clipped at full scale",
+            "overruns": "{} blocks were lost: this machine is too slow",
+            "unplugged": "the microphone was lost (is it still plugged in?): waiting until it is back",
         }
         grown = {key: getattr(self, key) - getattr(before, key) for key in texts}
-        return [f"{count} {texts[key]}" for key, count in grown.items() if count]
+        return [texts[key].format(count) for key, count in grown.items() if count]
 
 
 class Converter:
@@ -50,6 +50,7 @@ class Converter:
 
     def __init__(self, rate: int, faults: Faults) -> None:
         self._faults, self._resampler = faults, None
+        self._before: np.ndarray | None = None  # the last two frames
         if rate != SAMPLE_RATE:
             import soxr
 
@@ -57,27 +58,28 @@ class Converter:
 
     def convert(self, block: np.ndarray, last: bool = False) -> np.ndarray:
         """The samples that this block completes; ``last`` also those that the resampler still held."""
-        mono = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1, dtype=np.float32)
-        finite = np.isfinite(mono)
+        finite = np.isfinite(block)
         if not finite.all():
-            self._faults.not_finite += int((~finite).sum())
-            mono = np.where(finite, mono, np.float32(0))
-        self._faults.clipped += int(clipped(mono).sum())
-        mono = np.clip(mono, -1, 1)
+            self._faults.not_finite += int((~finite).any(axis=1).sum())
+            block = np.where(finite, block, np.float32(0))
+        before = np.zeros((2, block.shape[1]), np.float32) if self._before is None else self._before
+        known = np.concatenate([before, block])
+        self._faults.clipped += int(clipped(known)[2:].sum())
+        self._before = known[-2:]
+        mono = np.clip(block, -1, 1).mean(axis=1, dtype=np.float32)
         if self._resampler is not None:
             mono = self._resampler.resample_chunk(np.ascontiguousarray(mono), last=last)
         return to_int16(mono)
 
 
-def clipped(sound: np.ndarray) -> np.ndarray:
-    """Which samples of float32 (n,) are clipped, bool (n,): beyond full scale, or in a row of three or more at 16 bits'
-    limit, as no sound stays there. One at full scale alone is not."""
-    found = np.abs(sound) > 1
-    for side in (sound, -sound):
-        at_limit = np.pad(side >= (_FULL_SCALE - 1) / _FULL_SCALE, 2)
-        rows = at_limit[:-2] & at_limit[1:-1] & at_limit[2:]  # that begin two before
-        found |= rows[:-2] | rows[1:-1] | rows[2:]
-    return found
+def clipped(frames: np.ndarray) -> np.ndarray:
+    """Which of float32 (n, channels) are clipped in a channel, bool (n,): beyond full scale, or near it and the same as
+    the two before, as no sound stays there whatever the number of bits. One at full scale alone is not."""
+    high = np.abs(frames)
+    found = high > 1
+    stays = frames[2:] == frames[1:-1]
+    found[2:] |= (high[2:] >= _NEAR_FULL_SCALE) & stays & (frames[1:-1] == frames[:-2])
+    return found.any(axis=1)
 
 
 def recording(path: Path, faults: Faults) -> Iterator[np.ndarray]:

@@ -203,12 +203,43 @@ def test_no_microphone_and_no_sounddevice_are_told(monkeypatch):
         ([0.5, 1.0, 0.5], [0, 0, 0]),  # a peak at full scale
         ([0.5, 1.5, -2.0], [0, 1, 1]),  # beyond it
         ([1.0, 1.0, 0.0, 1.0], [0, 0, 0, 0]),
-        ([0.0, 32_767 / 32_768, 1.0, 1.0, 0.0], [0, 1, 1, 1, 0]),  # as 16 bits give it
-        ([-1.0] * 4 + [0.0], [1, 1, 1, 1, 0]),
+        ([0.0, *[32_767 / 32_768] * 3, 0.0], [0, 0, 0, 1, 0]),  # as 16 bits give it
+        ([-1.0] * 4 + [0.0], [0, 0, 1, 1, 0]),
+        ([32_124 / 32_768] * 3, [0, 0, 1]),  # as mu-law gives it
+        ([0.97] * 3, [0, 0, 0]),
+        ([0.99, 0.985, 0.98], [0, 0, 0]),  # a round peak
     ],
 )
-def test_a_row_at_full_scale_is_clipped(sound, clipped):
-    assert streams.clipped(np.array(sound, np.float32)).tolist() == [bool(one) for one in clipped]
+def test_sound_that_stays_near_full_scale_is_clipped(sound, clipped):
+    assert streams.clipped(np.array(sound, np.float32)[:, None]).tolist() == [bool(one) for one in clipped]
+
+
+@pytest.mark.parametrize("channel", [0, 1])
+def test_one_clipped_channel_is_told(channel):
+    frames = np.zeros((10, 2), np.float32)
+    frames[2:8, channel] = -1.0
+    assert streams.clipped(frames).sum() == 4
+
+
+def test_clipping_is_counted_across_blocks():
+    faults = Faults()
+    converter, sound = Converter(16_000, faults), np.ones((12, 1), np.float32)
+    for size in (1, 2, 3, 6):
+        converter.convert(sound[:size])
+    assert faults.clipped == 10
+
+
+@pytest.mark.parametrize("subtype", ["ULAW", "ALAW", "PCM_16", "PCM_24", "PCM_U8"])
+def test_a_clipped_recording_is_told_in_every_kind_of_file(subtype, tmp_path):
+    sound = np.clip(4 * np.sin(np.arange(16_000) * 0.05), -1, 1)
+    soundfile.write(tmp_path / "a.wav", sound, 16_000, subtype)
+    faults = Faults()
+    all_of(tmp_path / "a.wav", faults)
+    assert faults.clipped > 8_000
+    quiet = Faults()
+    soundfile.write(tmp_path / "a.wav", sound / 2, 16_000, subtype)
+    all_of(tmp_path / "a.wav", quiet)
+    assert quiet == Faults()
 
 
 def test_enormous_samples_are_clipped_before_they_are_resampled():
