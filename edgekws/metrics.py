@@ -81,7 +81,7 @@ def paired_difference(a: np.ndarray, b: np.ndarray, labels: np.ndarray) -> Paire
 @cache
 def poisson_interval(count: int) -> tuple[float, float]:
     """The 95 % interval of the mean of a count: exact (Garwood, Biometrika 28, 1936), and from 200 on by the cube root
-    of Wilson and Hilferty (PNAS 17, 1931), within 1e-5 of it."""
+    of Wilson and Hilferty (PNAS 17, 1931), whose error is under 1e-5 of the mean."""
     if count >= 200:
         return _cube_root(count, -Z95), _cube_root(count + 1, Z95)
     return (_poisson_mean(count - 1, 0.975) if count else 0.0), _poisson_mean(count, 0.025)
@@ -116,7 +116,8 @@ def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> d
     known = len(words) - len(others)
     spoken = labels < known
     alone = np.where(np.arange(len(words)) < known, scores, -1.0)
-    share = alone.max(axis=1) / np.maximum(scores[:, :known].sum(axis=1), 1e-9)  # of the best word among the words
+    # of the best word among the words; without classes that reject its score, as edgekws classify --reject takes it
+    share = alone.max(axis=1) / (np.maximum(scores[:, :known].sum(axis=1), 1e-9) if others else 1.0)
     ways = [("no rejection", alone)]
     if len(others) > 1:
         ways += [

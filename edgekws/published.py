@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from edgekws import catalogue, scatter, workspace
+from edgekws import catalogue, corpus, scatter, workspace
 from edgekws.errors import UserError
 from edgekws.files import atomic_write
 from edgekws.model_tables import VARIANTS, variant_words
@@ -31,12 +31,9 @@ int8, and all of them after it. Parameters are those of the .tflite. The plain r
 the report's; the good one shifts clips, changes their speed, level and colour, and adds noise.
 {run} of the report's {whole} accuracies were run; an empty field was not, nor was any architecture that is not listed
 (`edgekws models` has them all, with the report's numbers). The report's split is not known, and may share speakers.
-`results.csv` has every run with its counts and the paired difference of int8 and float. A row of the good recipe is
-made again by `edgekws run NAME/recipe.toml --data FOLDER --set seed=SEED --name RUN`, FOLDER being Speech Commands
-v0.01, NAME a folder here and RUN a name that no run has yet, after the runs that the recipe names, where it names any
-(their recipes are in `edgekws/recipes`); one of the plain recipe by
-`edgekws run edgekws/recipes/gsc16-plain.toml --data FOLDER --name RUN`, with `--set model.architecture=...` and
-`--set model.dropout=...` for another row and column.
+`results.csv` has every run with its counts, the paired difference of int8 and float, and the command that makes it
+again; FOLDER is Speech Commands v0.01. Runs that a command starts from or learns from come first: theirs are there too,
+or in the first line of their recipe in `edgekws/recipes`.
 
 ![accuracy against multiply-accumulates]({macs})
 
@@ -146,6 +143,10 @@ def _rows_of(path: Path) -> list[Row]:
     run = workspace.load_run(path)
     if not run.report.exists():
         raise UserError(f"{path} is not finished: it has no report; 'edgekws check' makes it")
+    if others := [label for label in corpus.labels_of(run.recipe) if corpus.rejects(label)]:
+        raise UserError(
+            f"{path} also has {', '.join(others)}; expected words alone: other accuracies cannot be compared"
+        )
     ending = work.Ending(run.recipe.name, "broken" if work.has_broken_bound(run) else "done")
     return [results.row(run, ending)]
 

@@ -185,6 +185,14 @@ def to_tables(recipe: Recipe) -> dict[str, Any]:
     return dataclasses.asdict(recipe)
 
 
+def flat(recipe: Recipe) -> dict[str, Any]:
+    """Every value by its dotted key, as ``replace`` takes them: ``{"training.epochs": 3, ...}``."""
+    found: dict[str, Any] = {}
+    for key, value in to_tables(recipe).items():
+        found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
+    return found
+
+
 def to_toml(recipe: Recipe, *, comments: bool = False) -> str:
     """The recipe as TOML, every key written out; with ``comments``, each key's help text above it."""
     return "\n".join(_toml_lines(recipe, "", comments)) + "\n"
@@ -203,11 +211,12 @@ def _toml_lines(section: Any, heading: str, comments: bool) -> list[str]:
         if comments:
             choices = f.metadata["choices"]
             lines.append(f"# {f.metadata['help']}" + (f" ({' | '.join(choices)})" if choices else ""))
-        lines.append(f"{f.name} = {_toml_value(value)}")
+        lines.append(f"{f.name} = {toml_value(value)}")
     return lines + nested
 
 
-def _toml_value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A key's value as TOML."""
     # JSON's strings, numbers and lists are TOML's too; so are its true and false
     return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
 

@@ -230,12 +230,5 @@ def _finished(run: Run) -> list[str]:
 
 
 def _differences(a: Recipe, b: Recipe) -> list[str]:
-    flat_a, flat_b = _flat(recipes.to_tables(a)), _flat(recipes.to_tables(b))
+    flat_a, flat_b = recipes.flat(a), recipes.flat(b)
     return [key for key in flat_a if flat_a[key] != flat_b[key]]
-
-
-def _flat(tables: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in tables.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return flat

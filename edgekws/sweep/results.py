@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jinja2
 
-from edgekws import catalogue, corpus, metrics, report, scatter
+from edgekws import catalogue, corpus, metrics, recipe_command, report, scatter
 from edgekws.files import atomic_write
 from edgekws.recipe import Recipe
 from edgekws.sweep.work import Ending
@@ -21,7 +21,7 @@ COLUMNS = (
     *("run", "architecture", "variant", "augmented", "coding", "seed", "parameters", "macs", "status"),
     *("validation_float", "validation_int8", "testing_clips", "float_correct", "int8_correct"),
     *("float", "float_low", "float_high", "int8", "int8_low", "int8_high"),
-    *("int8_minus_float", "int8_minus_float_low", "int8_minus_float_high", "report"),
+    *("int8_minus_float", "int8_minus_float_low", "int8_minus_float_high", "report", "command"),
 )
 
 Row = dict[str, str]
@@ -56,6 +56,7 @@ def row(run: Run, ending: Ending | None) -> Row:
         "macs": entry.architecture.macs(classes),
         "status": ending.status if ending else "unfinished",
         "report": entry.reported_accuracy.get(column, ""),
+        "command": recipe_command.command(recipe),
     }
     if run.record("train").exists():
         found["validation_float"] = _fraction(run.read_record("train")["validation_accuracy"])

@@ -85,6 +85,15 @@ def test_a_finished_run_is_taken_in(tmp_path):
     assert (found["int8_correct"], found["testing_clips"], found["status"]) == ("38", "40", "done")
     assert (found["validation_float"], found["validation_int8"]) == ("0.4000", "0.9150")
     assert int(found["parameters"]) == catalogue.find("nano").architecture.parameters(2)
+    assert found["command"].startswith("edgekws run")
+
+
+def test_a_model_that_rejects_is_not_compared_with_those_of_words_alone(tmp_path, capsys):
+    shipped = Path(str(files("firmware_assets") / "pretrained"))
+    shutil.copyfile(shipped / "results.csv", tmp_path / "results.csv")
+    assert cli.main(["tables", str(tmp_path), "--add", str(shipped / "small-listen")]) == 2
+    assert "small-listen also has _unknown_, _silence_; expected words alone" in capsys.readouterr().err
+    assert (tmp_path / "results.csv").read_bytes() == (shipped / "results.csv").read_bytes()
 
 
 def test_mistakes_are_named(tmp_path):

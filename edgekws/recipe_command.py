@@ -1,0 +1,43 @@
+"""The command that makes a run again: the recipe of edgekws that is nearest to its own, and what to change in it."""
+
+from __future__ import annotations
+
+import shlex
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any
+
+from edgekws import recipe as recipes
+from edgekws.corpus.download import ARCHIVES
+from edgekws.recipe import Recipe
+
+FOLDER = "FOLDER"  # stands for where the recordings are
+
+
+def command(recipe: Recipe) -> str:
+    """``edgekws run RECIPE --data SOURCE --name NAME --set KEY=VALUE ...``, without what is as in the recipe named.
+
+    The embedded default has no RECIPE. SOURCE is FOLDER where the recordings are in a folder.
+    """
+    base = min(bundled(), key=lambda path: (len(_changes(bundled()[path], recipe)), path))
+    parts = ["edgekws", "run", *filter(None, [base])]
+    if recipe.data.source != Recipe().data.source:
+        parts += ["--data", recipe.data.source if recipe.data.source in ARCHIVES else FOLDER]
+    if recipe.name != bundled()[base].name:
+        parts += ["--name", recipe.name]
+    for key, value in _changes(bundled()[base], recipe).items():
+        parts += ["--set", f"{key}={value if isinstance(value, str) else recipes.toml_value(value)}"]
+    return shlex.join(parts)
+
+
+@cache
+def bundled() -> dict[str, Recipe]:
+    """The recipes that come with edgekws by path; the default, which has none, by ""."""
+    with as_file(files("edgekws") / "recipes") as folder:
+        return {"": Recipe()} | {f"edgekws/recipes/{path.name}": recipes.load(path) for path in folder.glob("*.toml")}
+
+
+def _changes(base: Recipe, recipe: Recipe) -> dict[str, Any]:
+    before = recipes.flat(base)
+    own = ("name", "data.source")  # arguments of their own
+    return {key: value for key, value in recipes.flat(recipe).items() if value != before[key] and key not in own}
