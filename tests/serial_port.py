@@ -4,8 +4,8 @@ import subprocess
 import threading
 
 
-def serial_lines(machine, image, seconds=120):
-    """What the image prints up to the verdict of its self-test."""
+def serial_lines(machine, image, seconds=120, last="self-test"):
+    """What the image prints up to the line that begins with ``last``, the verdict of its self-test."""
     command = ["qemu-system-arm", "-M", machine, "-display", "none", "-monitor", "none", "-serial", "stdio"]
     lines = []
     with subprocess.Popen([*command, "-kernel", image], stdout=subprocess.PIPE, text=True) as machine_running:
@@ -13,7 +13,7 @@ def serial_lines(machine, image, seconds=120):
         deadline.start()
         for line in machine_running.stdout:
             lines.append(line.strip())
-            if line.startswith("self-test"):
+            if line.startswith(last):
                 break
         machine_running.kill()
         deadline.cancel()

@@ -36,7 +36,7 @@ class Target:
     ``write(request, folder)`` fills an empty folder and returns what the manifest should say beside the common facts.
     ``archive``: the bundle is a zip file whose only entry at the top is a folder of the model's identifier.
     ``engine``: the model is run by the engine, so that a request may choose its kernels and mode. ``listens``: it has
-    an example that listens to a microphone, with the detector.
+    an example that listens with the detector, to a microphone or to a recording in its place.
     """
 
     name: str

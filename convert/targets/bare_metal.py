@@ -46,12 +46,13 @@ MICROBIT_TX_PIN = 24
 def _write(board: Board, request: Request, folder: Path) -> dict[str, Any]:
     facts = engine.write(request, folder / "src", kernels=board.kernels)
     core = emulation.TARGETS[board.core]
-    sources = ["main.c", "startup.c", "uart.c", *sorted(f"src/{path.name}" for path in (folder / "src").glob("*.c"))]
+    sources = ["startup.c", "uart.c", *sorted(f"src/{path.name}" for path in (folder / "src").glob("*.c"))]
     flags = [*core.flags, *OPTIONS]
     values = {
         "board": board.name,
         "board_title": board.title,
         "kernels": facts["kernels"],
+        "mode": facts["mode"],
         "words": request.artifact.labels,
         "uart": board.uart,
         "uart_base": board.uart_base,
@@ -81,7 +82,7 @@ def _compiler() -> tuple[str, str]:
 
 def _build(folder: Path, flags: Sequence[str], sources: Sequence[str]) -> None:
     linking = ("-nostartfiles", "-Wl,--gc-sections", "-Wl,-T,link.ld", "-o", "image.elf")
-    _tool(["arm-none-eabi-gcc", *flags, "-Isrc", *sources, *linking], folder)
+    _tool(["arm-none-eabi-gcc", *flags, "-Isrc", "main.c", *sources, *linking], folder)
     for form, name in (("binary", "image.bin"), ("ihex", "image.hex")):
         _tool(["arm-none-eabi-objcopy", "-O", form, "image.elf", name], folder)
 
@@ -95,6 +96,11 @@ def _tool(command: Sequence[str], folder: Path | None = None) -> str:
 
 
 TARGETS = tuple(
-    Target(board.name, f"an image for {board.title} that runs the self-test", functools.partial(_write, board))
+    Target(
+        board.name,
+        f"an image for {board.title} that runs the self-test",
+        functools.partial(_write, board),
+        listens=True,
+    )
     for board in BOARDS
 )

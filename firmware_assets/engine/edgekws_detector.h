@@ -8,7 +8,8 @@
  * The scores of the last EDGEKWS_DETECTOR_RESULTS results are averaged. A word whose average is the highest, and at least
  * its threshold, in EDGEKWS_DETECTOR_MINIMUM results one after the other, is detected. Then nothing is for
  * EDGEKWS_DETECTOR_REFRACTORY results, and not this word again before its average was below its release (hysteresis).
- * The settings are meant for a result every EDGEKWS_DETECTOR_HOP samples.
+ * The settings are meant for a result every EDGEKWS_DETECTOR_HOP samples; the middle of a word that is detected lies
+ * EDGEKWS_DETECTOR_DELAY samples before the last one of the window.
  * Scores count from 0 to 255, in units of 1/256; a class that is never to be detected has a threshold of 256. */
 #ifndef EDGEKWS_DETECTOR_H
 #define EDGEKWS_DETECTOR_H

@@ -16,7 +16,7 @@ from convert.artifact import Artifact
 from convert.targets import Request, bare_metal
 from edgekws import catalogue, streams
 from edgekws.detector import Settings, Tuned
-from edgekws.listen import Event, listen
+from edgekws.listen import Event, listen, within_quiet
 
 STAND_INS = Path(__file__).parents[2] / "stand_ins"
 LABELS = ("yes", "no", "maybe")
@@ -138,6 +138,7 @@ class Heard:
     request: Request
     sound: np.ndarray
     expected: list[str]
+    path: Path  # of the sound
 
     def write_samples(self, folder: Path) -> None:
         listed = ",".join(map(str, self.sound.tolist()))
@@ -167,7 +168,7 @@ def heard(tmp_path_factory):
     assert len(expected) > 5
     assert len(set(expected)) > 1
     patch.undo()
-    return Heard(Request(artifact, None, "sliding"), sound, expected)
+    return Heard(Request(artifact, None, "sliding"), sound, expected, folder / "a recording.wav")
 
 
 @pytest.mark.skipif(not shutil.which("c++"), reason="apt install g++")
@@ -224,3 +225,39 @@ def test_a_recording_baked_into_the_image_gives_the_events_of_the_pc(heard, tmp_
     assert lines[-1] == "self-test ended"
     assert lines[0].startswith("samples lost")
     assert lines[1:-1] == heard.expected
+
+
+@pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulation.missing_tools() or "all there")
+@pytest.mark.parametrize("board", [board.name for board in bare_metal.BOARDS])
+def test_a_board_gives_the_words_and_times_of_the_pc(board, heard, tmp_path):
+    """With the quiet before and after it that ``edgekws listen FILE`` has."""
+    folder = bundle.make(heard.request, board, tmp_path / "a bundle")
+    shutil.copy(heard.path, tmp_path / "it.wav")
+    subprocess.run(["make", "-s", "listen.elf", "WAV=../it.wav"], cwd=folder, check=True)
+    lines = serial_lines(board, folder / "listen.elf", last="the recording has ended")
+    artifact = heard.request.artifact
+    settings = artifact.detector.settings
+    blocks = within_quiet(streams.recording(heard.path, streams.Faults()), settings)
+    items = listen(blocks, host_engine.scorer(artifact).push, settings, LABELS, settings.delay)
+    events = [item for item in items if isinstance(item, Event)]
+    assert [event.word for event in events] != heard.expected, "the quiet changes something"
+    expected = [f"{round(event.time * 16_000) // 16} ms  {event.word}" for event in events]
+    assert lines == [*expected, "the recording has ended"]
+
+
+@pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulation.missing_tools() or "all there")
+def test_a_board_says_what_recording_it_wants(heard, tmp_path):
+    folder = bundle.make(heard.request, "mps2-an386", tmp_path / "bundle")
+    done = subprocess.run(["make", "-s", "listen.elf"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode
+    assert "make listen.elf WAV=FILE" in done.stdout
+    sound = np.zeros(16_000, np.int16)
+    soundfile.write(tmp_path / "slow.wav", sound, 8_000)
+    soundfile.write(tmp_path / "float.wav", sound / 2, 16_000, "FLOAT")
+    soundfile.write(tmp_path / "stereo.wav", np.stack([sound, sound], 1), 16_000)
+    (tmp_path / "cut.wav").write_bytes(heard.path.read_bytes()[:40])
+    (tmp_path / "empty.wav").write_bytes(b"")
+    for name in ("slow", "float", "stereo", "cut", "empty"):
+        subprocess.run(["make", "-s", "listen.elf", f"WAV=../{name}.wav"], cwd=folder, check=True)
+        lines = serial_lines("mps2-an386", folder / "listen.elf", last="expected")
+        assert "expected a WAV file of 16 bits, one channel" in lines[-1], name
