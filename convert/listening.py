@@ -11,7 +11,7 @@ from convert import artifact, host_engine
 from convert.host_engine import Scorer
 from edgekws import corpus, detector, metrics, report_plots, thresholds, trials
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
-from edgekws.corpus import Corpus, Selection, espeak, rejection, rejects
+from edgekws.corpus import Corpus, Selection, espeak, other_sound, rejection, rejects
 from edgekws.detector import Settings, Tuned
 from edgekws.thresholds import Scored, Tally
 from edgekws.training import progress_bar
@@ -26,13 +26,13 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> tuple[Tuned,
     """The settings chosen on validation streams, and the figures for report.json; nothing is written.
 
     per_hour: false accepts an hour that are wished for; settings for ``thresholds.GOALS`` are chosen as well. hours: of
-    streams without keywords in each split, beside the recorded words that are none.
+    streams without keywords in each split, beside the recorded words that are none and the recordings of no word.
     """
     model = artifact.load(run.folder)
     scorer, others = host_engine.scorer(model), corpus.other_words(run.recipe)
     splits = {name: material(run, clips, others, name) for name in ("validation", "testing")}
     count = sum(len(found.labels) * len(trials.SNRS_DB) + len(found.others) for found in splits.values())
-    total = 2 * 3600 * hours + 2.5 * count
+    total = 2 * 3600 * hours + 2.5 * count + sum(len(found.sound) for found in splits.values())
     with progress_bar("listening", round(total), unit="s") as bar:
         heard = {
             name: _Heard(found, scorer, hours, SEEDS[name], bar, keep=name == "testing")
@@ -81,6 +81,7 @@ def material(run: Run, clips: Corpus, others: Corpus | None, name: str) -> Mater
         np.asarray(others.split(name).samples) if others else np.zeros((0, CLIP_SAMPLES), np.int16),
         rejection.noise_of(name, clips.noise, data.held_out_noise),
         espeak.split_voices(selection)[name],
+        [split.samples[i] for i, clip in enumerate(split.clips) if other_sound.holds(clip)],
     )
 
 

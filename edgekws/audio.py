@@ -15,14 +15,17 @@ _FULL_SCALE = 32_768  # libsndfile's float for 16-bit samples is sample / 32768,
 
 @dataclass(frozen=True)
 class Preparation:
-    """How many clips there are and to how many of them each thing was done; sums with `+`."""
+    """How many clips there are and to how many recordings each thing was done; sums with `+`.
+
+    A recording is a clip, but for other sound: of one that is cut into seconds each is a clip.
+    """
 
     clips: int = 0
     resampled: int = 0
     mixed_down: int = 0
     padded: int = 0
     cropped: int = 0
-    clipped: int = 0  # had samples beyond 16 bits, set to the limit
+    clipped: int = 0  # had samples beyond 16 bits, set to the limit; of other sound also some that stay there
     left_out: int = 0  # training clips beyond clips_per_word
     not_audio: int = 0  # files in the word folders that are no recordings, passed over
     not_found: int = 0  # entries of the split lists without a file

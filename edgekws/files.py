@@ -36,6 +36,11 @@ def sha256(path: str | os.PathLike[str]) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def folder_name(path: str | os.PathLike[str]) -> str:
+    """The last part of a folder's path, also where it is given as "." or as one that ends in ".."."""
+    return os.path.basename(os.path.abspath(os.path.expanduser(path)))
+
+
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn what a user can mend while `path` is written (full disk, no permission, no such place) into a UserError."""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from edgekws import recipe, workspace
 from edgekws.errors import UserError
-from edgekws.files import atomic_folder, atomic_write
+from edgekws.files import atomic_folder, atomic_write, folder_name
 from edgekws.recipe import Recipe
 from edgekws.workspace import Run
 
@@ -56,11 +56,12 @@ def default(preferred: Sequence[str] = PREFERRED) -> Path:
 def publish(run: Run, destination: Path, *, source: str) -> Path:
     """Copy a finished run to ``destination`` as a model that ships; an earlier one there is replaced.
 
-    ``source`` says in one line what the recordings were: it takes the place of the path of this machine in report.json
-    and model card. The recipe keeps the last part of its paths. Raises UserError for a run without a report, with
-    changed files or with a broken bound.
+    ``source`` says in one line what the recordings of words were: it takes the place of the path of this machine in
+    report.json and model card. The recipe keeps the last part of its paths. Raises UserError for a run without a
+    report, with changed files or with a broken bound.
     """
     from edgekws import report
+    from edgekws.corpus import other_sound
 
     if not run.report.exists() or not run.manifest.exists():
         raise UserError(f"{run.folder} is not finished: it has no report; 'edgekws run' or 'edgekws check' makes it")
@@ -71,7 +72,7 @@ def publish(run: Run, destination: Path, *, source: str) -> Path:
         raise UserError(f"{run.folder}: a bound of its parity ladder is broken ('edgekws check' says which)")
     if destination.exists() and not (destination / "model_int8.tflite").exists():
         raise UserError(f"{destination} exists and is not a published model; choose another place")
-    figures["data"]["source"] = source
+    figures["data"]["source"] = other_sound.source(source, run.recipe.data.unknown_from)
     public = _public(run.recipe)
     figures["recipe"] = recipe.to_tables(public)
     shutil.rmtree(destination, ignore_errors=True)
@@ -94,6 +95,6 @@ def _public(private: Recipe) -> Recipe:
         f"training.{key}": f"runs/{path.name}" if path.parent.name == "runs" else path.name
         for key, path in others.items()
     }
-    folders = [Path(folder).name for folder in private.data.unknown_from]
-    named = {"data.source": Path(private.data.source).name, "data.unknown_from": folders}
+    folders = [folder_name(folder) for folder in private.data.unknown_from]
+    named = {"data.source": folder_name(private.data.source), "data.unknown_from": folders}
     return recipe.replace(private, named | changes)

@@ -13,6 +13,7 @@ unknown words    one every 2.5 s or less, in noise 0 to 30 dB under them: the se
                  by eSpeak, as many of each
 recorded words   the recorded words that are not of the set, where the source has any, in the same way: each once,
                  however many hours there are, as a few clips played again and again are not hours of speech
+other sound      the recordings of data.unknown_from as they are, one after the other
 """
 
 from __future__ import annotations
@@ -66,6 +67,7 @@ class Material:
     others: np.ndarray  # int16 (m, 16000): recorded words that are not of the set
     noises: Sequence[np.ndarray]  # int16 each
     voices: Sequence[str]  # of eSpeak
+    sound: Sequence[np.ndarray] = ()  # int16 each: recordings of any length in which no word is said, in pieces
 
 
 def keywords(material: Material, snr_db: float, seed: int) -> Trial:
@@ -79,7 +81,7 @@ def keywords(material: Material, snr_db: float, seed: int) -> Trial:
 
 
 def negatives(material: Material, hours: float, seed: int) -> list[Trial]:
-    """Streams without keywords, ``hours`` in all, and the recorded words."""
+    """Streams without keywords, ``hours`` in all, and the recorded words and other sound."""
     trials = []
     for number, (kind, share) in enumerate(SHARES.items()):
         rng, said = np.random.default_rng([seed, 1, number]), list[Spoken]()
@@ -95,6 +97,8 @@ def negatives(material: Material, hours: float, seed: int) -> list[Trial]:
         rng, said = np.random.default_rng([seed, 1, len(SHARES)]), list[Spoken]()
         recorded = (("recorded word", faded(material.others[i])) for i in rng.permutation(len(material.others)))
         trials.append(Trial("recorded words", None, _words(rng, material, recorded, said), said))
+    if material.sound:
+        trials.append(Trial("other sound", None, iter(material.sound)))
     return trials
 
 

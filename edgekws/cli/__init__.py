@@ -1,6 +1,7 @@
 """The command line: `edgekws COMMAND`. The only package of edgekws that imports convert, each inside its command.
 
-Every module here is a family of commands: `add` describes them, and a function each does them.
+Every module here is a family of commands: `add` describes them, and a function each does them; `moved` is arguments
+that several share.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgekws.cli import moved
 from edgekws.errors import UserError
 
 if TYPE_CHECKING:
@@ -52,18 +53,16 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     tune.add_argument(
         "--hours", type=float, default=10.0, help="of sound without keywords, for tuning and again for testing (10)"
     )
-    tune.add_argument("--data", metavar="DIR", help="where the recordings are now, if they have moved")
+    moved.add(tune)
 
 
 def _tune(args: argparse.Namespace) -> int:
     from convert import listening, pipeline
-    from edgekws import recipe, workspace
+    from edgekws import workspace
 
     if not (0 < args.per_hour < 1e6 and 0.01 <= args.hours <= 1000):
         raise UserError("false accepts an hour must be above 0, and hours from 0.01 to 1000")
-    run = workspace.load_run(args.run)
-    if args.data:
-        run = dataclasses.replace(run, recipe=recipe.replace(run.recipe, {"data.source": args.data}))
+    run = moved.found(workspace.load_run(args.run), args.data, args.unknown_from)
     found = pipeline.tune(run, pipeline.load_corpus(run), args.per_hour, args.hours)
     print("\n".join(listening.lines(found)))
     print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")

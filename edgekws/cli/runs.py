@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekws.cli import moved
 from edgekws.errors import UserError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     check.add_argument("run", type=Path, metavar="RUN", help="a run folder, its name under runs/, or the name "
                        "of a model that ships")  # fmt: skip
-    check.add_argument("--data", metavar="DIR", help="where the recordings are now, if they have moved")
+    moved.add(check)
     check.add_argument(
         "--robustness",
         action="store_true",
@@ -119,15 +120,12 @@ def _step(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    import dataclasses
-
     from convert import pipeline, robustness
-    from edgekws import pretrained, recipe, workspace
+    from edgekws import pretrained, workspace
 
     places = (args.run, Path("runs") / args.run, pretrained.resolve(args.run))
     run = workspace.load_run(next((place for place in places if place.exists()), args.run))
-    if args.data:
-        run = dataclasses.replace(run, recipe=recipe.replace(run.recipe, {"data.source": args.data}))
+    run = moved.found(run, args.data, args.unknown_from)
     damaged = workspace.damaged_files(run) if run.manifest.exists() else []
     for name in damaged:
         print(f"manifest: {name} is missing or not the file that was written (SHA-256 differs)")

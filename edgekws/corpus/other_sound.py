@@ -1,15 +1,18 @@
 """Recordings of any length in which none of the words is said, cut into seconds: a folder of talk, music, a radio."""
 
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from edgekws.audio import CLIP_SAMPLES, Preparation, fit, read, why_unreadable
-from edgekws.corpus import SPLITS, Selection
+from edgekws import streams
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation, fit, why_unreadable
+from edgekws.corpus import SPLITS, UNKNOWN, Clip, Selection
 from edgekws.corpus.folder import SUFFIXES, speaker_of, speaker_split
 from edgekws.errors import UserError
+from edgekws.files import folder_name
 
 _LONGEST_SECONDS = 86_400
 
@@ -20,28 +23,49 @@ class Recording:
 
     path: Path
     name: str  # the folder's name and the path within
+    speaker: str  # of SPEAKER_nohash_0.wav; else the name
     split: str
     seconds: int
+    done: Preparation  # to the recording as a whole, but for what only reading it tells; no clips
     size: int
     changed: int  # modification time, ns
 
+    @property
+    def clips(self) -> Iterator[Clip]:
+        """Its seconds one after the other."""
+        for i in range(self.seconds):
+            yield Clip(f"{UNKNOWN}/{self.name}/{i:05}", UNKNOWN, self.speaker, self.split)
 
-def find(folders: Sequence[str], selection: Selection) -> list[Recording]:
-    """The recordings in and under the folders, by name; a UserError for a folder that does not serve every split.
+    @property
+    def identity(self) -> tuple[str, int, int]:
+        """What its seconds depend on."""
+        return str(self.path.resolve()), self.size, self.changed
 
-    A file's split is that of its name by the data set's own rule, SPEAKER_nohash_0.wav by its speaker's.
+
+def find(folders: Sequence[str], selection: Selection, known: Mapping[str, str]) -> list[Recording]:
+    """The recordings in and under the folders, by name.
+
+    A file's split is that of its name by the data set's own rule, SPEAKER_nohash_0.wav by its speaker's. ``known``:
+    speakers of the words and their splits, where they stay. Raises UserError for a folder that is not there, does not
+    serve every split, or whose recordings would come twice.
     """
+    _check_apart(folders)
     found: list[Recording] = []
-    for folder in map(Path, folders):
-        place = folder.expanduser()
+    for folder in folders:
+        place = Path(folder).expanduser()
         if not place.is_dir():
-            raise UserError(f"data.unknown_from: {folder} is not a folder; expected one of recordings")
+            raise UserError(
+                f"data.unknown_from: {folder} is not a folder; expected one of recordings. If it has moved, give its "
+                "place in the recipe or by --set 'data.unknown_from=[\"PLACE\"]', for check and tune of a run by "
+                "--unknown-from PLACE"
+            )
         paths = sorted(
             path
             for path in place.rglob("*")
             if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
         )
-        mine = [_recording(path, f"{place.name}/{path.relative_to(place).as_posix()}", selection) for path in paths]
+        name = folder_name(folder)
+        mine = [_recording(path, f"{name}/{path.relative_to(place).as_posix()}", selection, known) for path in paths]
         if missing := [name for name in SPLITS if name not in {one.split for one in mine}]:
             raise UserError(
                 f"data.unknown_from: of {len(mine)} recordings in {folder} none is for {' or '.join(missing)}; "
@@ -52,13 +76,60 @@ def find(folders: Sequence[str], selection: Selection) -> list[Recording]:
 
 
 def seconds(recording: Recording) -> Iterator[tuple[np.ndarray, Preparation]]:
-    """Its seconds one after the other, int16 (16000,), and what was done to each."""
-    samples, done = read(recording.path)
-    for i in range(recording.seconds):
-        yield fit(samples[i * CLIP_SAMPLES : (i + 1) * CLIP_SAMPLES]), done
+    """Its seconds one after the other, int16 (16000,); what was done to the recording comes with the last.
+
+    Memory does not grow with the length. Raises UserError for anything but a whole, readable, finite recording.
+    """
+    faults, waiting, left = streams.Faults(), np.zeros(0, np.int16), recording.seconds
+    for block in streams.recording(recording.path, faults):
+        waiting = np.concatenate([waiting, block])
+        while left > 1 and len(waiting) >= CLIP_SAMPLES:
+            yield waiting[:CLIP_SAMPLES], Preparation(clips=1)
+            waiting, left = waiting[CLIP_SAMPLES:], left - 1
+        if left == 1:
+            waiting = waiting[:CLIP_SAMPLES]  # what is over at the end is less than a second
+    if faults.not_finite:
+        raise UserError(f"{recording.path} holds samples that are not numbers (NaN or infinity); export it again or "
+                        "remove it")  # fmt: skip
+    if left > 1:
+        raise UserError(f"{recording.path} became shorter while it was read; run this again when nothing writes to it")
+    yield fit(waiting), recording.done + Preparation(clips=1, clipped=int(faults.clipped > 0))
 
 
-def _recording(path: Path, name: str, selection: Selection) -> Recording:
+def holds(clip: Clip) -> bool:
+    """Whether a clip is a second of such a recording."""
+    return clip.name.startswith(f"{UNKNOWN}/") and clip.name.count("/") > 1
+
+
+def source(words: str, folders: Sequence[str]) -> str:
+    """The source of the words, and these folders, by their names alone."""
+    return f"{words}; of no word, second by second: the recordings in {_names(folders)}" if folders else words
+
+
+def licence(words: str, folders: Sequence[str]) -> str:
+    """The licence of the words, and whose concern that of these folders is."""
+    more = f"The recordings in {_names(folders)} are the user's own; whoever passes the model on states their licence."
+    return f"{words} {more}" if folders else words
+
+
+def _names(folders: Sequence[str]) -> str:
+    return ", ".join(map(folder_name, folders))
+
+
+def _check_apart(folders: Sequence[str]) -> None:
+    """Clips are named by the folder's name, and a recording that came twice could be in two splits."""
+    for one, other in itertools.combinations(folders, 2):
+        a, b = (Path(folder).expanduser().resolve() for folder in (one, other))
+        if a.is_relative_to(b) or b.is_relative_to(a):
+            raise UserError(f"data.unknown_from: {one} and {other} hold the same recordings; leave one of them out")
+        if folder_name(one) == folder_name(other):
+            raise UserError(
+                f"data.unknown_from: {one} and {other} are both called {folder_name(one)}, and so would their clips "
+                "be; expected folders of different names: rename one"
+            )
+
+
+def _recording(path: Path, name: str, selection: Selection, known: Mapping[str, str]) -> Recording:
     import soundfile
 
     try:
@@ -66,8 +137,11 @@ def _recording(path: Path, name: str, selection: Selection) -> Recording:
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(why_unreadable(path, error)) from None
     speaker = speaker_of(path.stem) if "_nohash_" in path.stem else name
-    split = speaker_split(speaker, selection.validation_percent, selection.testing_percent)
-    whole = max(info.frames // info.samplerate, 1)
+    split = known.get(speaker) or speaker_split(speaker, selection.validation_percent, selection.testing_percent)
+    whole = info.frames // info.samplerate
     if whole > _LONGEST_SECONDS:  # also what a header says that does not know
         raise UserError(f"{path} is longer than a day by its header, or that does not say; cut it, or write it again")
-    return Recording(path, name, split, whole, stat.st_size, stat.st_mtime_ns)
+    done = Preparation(
+        resampled=int(info.samplerate != SAMPLE_RATE), mixed_down=int(info.channels > 1), padded=int(whole < 1)
+    )
+    return Recording(path, name, speaker, split, max(whole, 1), done, stat.st_size, stat.st_mtime_ns)

@@ -46,15 +46,14 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
     spoken = {
         name: _utterances(words, name, round(settings.unknown_spoken * share[name]), voices, seed) for name in SPLITS
     }
-    files = other_sound.find(settings.unknown_from, selection)
+    files = other_sound.find(settings.unknown_from, selection, {clip.speaker: clip.split for clip in recorded})
     others = {name: [file for file in files if file.split == name] for name in SPLITS}
     clips: list[Clip] = []
     for name in SPLITS:
         made = [Clip(f"{UNKNOWN}/made_{i:05}", UNKNOWN, split[name][a].speaker, name) for i, (a, _) in
                 enumerate(drawn[name])]  # fmt: skip
         made += [Clip(f"{UNKNOWN}/spoken_{i:05}", UNKNOWN, one.voice, name) for i, one in enumerate(spoken[name])]
-        made += [Clip(f"{UNKNOWN}/{one.name}/{i:05}", UNKNOWN, one.name, name) for one in others[name]
-                 for i in range(one.seconds)]  # fmt: skip
+        made += [clip for file in others[name] for clip in file.clips]
         noise = [Clip(f"{SILENCE}/{name}_{i:05}", SILENCE, SILENCE, name) for i in range(silent[name])]
         clips += split[name] + made + noise
 
@@ -84,8 +83,10 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
         words=(*words, *settings.labels),
         clips=tuple(clips),
         recordings=recordings,
+        source=other_sound.source(plan.source, settings.unknown_from),
+        licence=other_sound.licence(plan.licence, settings.unknown_from),
         # of unknown_from the files: without any, corpora made before there was the key stay what they were
-        settings=[plan.settings, astuple(settings)[:-1], seed, _FORMAT, *((file.size, file.changed) for file in files)],
+        settings=[plan.settings, astuple(settings)[:-1], seed, _FORMAT, *(file.identity for file in files)],
     )
 
 

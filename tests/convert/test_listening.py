@@ -18,6 +18,7 @@ from edgekws.errors import UserError
 from edgekws.thresholds import Scored
 
 WORDS = ("yes", "no", "_unknown_")
+HOURS = 0.02 + 4 / 3600  # and the seconds of other sound in a split
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,8 @@ def tuned(tmp_path_factory):
     patch.setenv("EDGEKWS_CACHE", str(folder / "cache"))
     clips = finished_run.corpus(WORDS, per_split=4)
     hiss = np.random.default_rng(1).integers(-900, 900, 40_000).astype(np.int16)
-    clips = clips.__class__(**(vars(clips) | {"noise": (Noise("hiss", hiss),)}))
+    of_talk = (replace(c, name=f"_unknown_/talk/{c.name}") if c.word == "_unknown_" else c for c in clips.clips)
+    clips = clips.__class__(**(vars(clips) | {"noise": (Noise("hiss", hiss),), "clips": tuple(of_talk)}))
     run = finished_run.build(folder, clips, wrong=1, float_wrong=1)
     run.labels.write_text("".join(f"{word}\n" for word in WORDS))
     recipe_text = run.recipe_file.read_text().replace(', "_unknown_"]', "]")
@@ -65,6 +67,7 @@ def test_the_splits_share_no_clip_voice_or_noise(tuned):
         split = clips.split(name)
         assert np.array_equal(found.keywords, split.samples[split.labels < 2])
         assert np.array_equal(found.others, split.samples)
+        assert np.array_equal(found.sound, split.samples[split.labels == 2])
         assert found.voices
     for kind in ("keywords", "others"):
         assert not {clip.tobytes() for clip in getattr(one, kind)} & {clip.tobytes() for clip in getattr(other, kind)}
@@ -77,14 +80,16 @@ def test_every_figure_is_of_the_streams_it_names(tuned):
     _, _, found = tuned
     for name in ("validation", "testing"):
         one = found[name]
-        assert one["hours"] == pytest.approx(0.02, rel=1e-3)
+        assert one["hours"] == pytest.approx(HOURS, rel=1e-3)
+        assert one["by_kind"][-1]["kind"] == "other sound"
+        assert one["by_kind"][-1]["hours"] == pytest.approx(4 / 3600)
         assert sum(kind["false_accepts"] for kind in one["by_kind"]) == one["false_accepts"]
         assert sum(one["by_word"].values()) == one["false_accepts"]
         assert [row["total"] for row in one["misses"]] == [8] * 4  # the clips of _unknown_ are no keywords
         assert one["interval"][0] <= one["per_hour"] <= one["interval"][1]
     for one in found["goals"]:
         assert one["unseen_per_hour"] <= one["goal"]
-        assert one["per_hour"] == pytest.approx(one["false_accepts"] / 0.02, rel=1e-3)
+        assert one["per_hour"] == pytest.approx(one["false_accepts"] / HOURS, rel=1e-3)
         assert [row["total"] for row in one["misses"]] == [8] * 4
     assert found["sliding"]["aligned"]["total"] == 8
     assert [curve["snr_db"] for curve in found["det"]] == [20.0, 10.0, 5.0, 0.0]

@@ -32,6 +32,14 @@ def test_cache_folder_follows_xdg(monkeypatch, tmp_path):
     assert files.cache_folder() == tmp_path / ".cache" / "edgekws"
 
 
+def test_a_folder_has_a_name_however_it_is_given(monkeypatch, tmp_path):
+    (tmp_path / "mine" / "deep").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "mine")
+    for given in (".", "", "deep/..", "../mine", "../mine/", tmp_path / "mine", f"{tmp_path}/mine/."):
+        assert files.folder_name(given) == "mine", given
+    assert files.folder_name("~/talk") == files.folder_name("talk") == "talk"
+
+
 def test_sha256_is_that_of_the_bytes(tmp_path):
     content = bytes(range(256)) * 10_000
     (tmp_path / "file").write_bytes(content)

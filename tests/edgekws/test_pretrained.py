@@ -42,6 +42,32 @@ def test_a_published_run_names_no_path_and_is_whole(run, tmp_path, capsys):
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
+def published(run, folder, changes):
+    """The run, changed, as it is published from ``folder``."""
+    made = dataclasses.replace(run, recipe=recipe.replace(run.recipe, changes))
+    facts = json.loads(run.report.read_text()) | {"recipe": recipe.to_tables(made.recipe)}
+    made.recipe_file.write_text(recipe.to_toml(made.recipe))
+    made.report.write_text(json.dumps(facts))
+    workspace.write_manifest(made, {})
+    return pretrained.publish(made, folder, source="words of mine")
+
+
+def test_a_published_run_names_folders_of_other_sound_without_their_place(run, tmp_path, monkeypatch):
+    (tmp_path / "me" / "radio").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "me" / "radio")
+    folders = ["/home/me/talk", "~/deep/music", "."]
+    folder = published(run, tmp_path / "mine", {"data.source": ".", "data.unknown_from": folders})
+    for path in folder.iterdir():
+        assert b"/home/me" not in path.read_bytes(), path
+        assert b"deep" not in path.read_bytes(), path
+    data = workspace.load_run(folder).recipe.data
+    assert data.unknown_from == ("talk", "music", "radio")
+    assert data.source == "radio"
+    card = (folder / "model_card.md").read_text()
+    assert "words of mine; of no word, second by second: the recordings in talk, music, radio.\n" in card
+    assert "What was done to a recording that was cut into seconds counts once.\n" in card
+
+
 @pytest.mark.parametrize(
     ("private", "public"),
     [
@@ -55,16 +81,11 @@ def test_a_published_run_names_no_path_and_is_whole(run, tmp_path, capsys):
 )
 @pytest.mark.parametrize("key", ["training.start_from", "training.teacher"])
 def test_a_published_run_names_other_runs_without_their_place(run, tmp_path, key, private, public):
-    made = dataclasses.replace(run, recipe=recipe.replace(run.recipe, {key: private}))
-    facts = json.loads(run.report.read_text()) | {"recipe": recipe.to_tables(made.recipe)}
-    made.recipe_file.write_text(recipe.to_toml(made.recipe))
-    made.report.write_text(json.dumps(facts))
-    workspace.write_manifest(made, {})
-    folder = pretrained.publish(made, tmp_path / "pretrained" / "mine", source="words of mine")
+    folder = published(run, tmp_path / "pretrained" / "mine", {key: private})
     for path in folder.iterdir():
         assert b"/home/me" not in path.read_bytes(), path
         assert b"~/work" not in path.read_bytes(), path
-    assert workspace.load_run(folder).recipe == recipe.replace(made.recipe, {"data.source": "recordings", key: public})
+    assert workspace.load_run(folder).recipe == recipe.replace(run.recipe, {"data.source": "recordings", key: public})
 
 
 def test_what_is_not_finished_whole_and_within_its_bounds_is_refused(run, tmp_path):
@@ -111,11 +132,13 @@ def test_a_model_that_ships_is_checked_by_name(run, tmp_path, monkeypatch, capsy
     assert cli.main(["check", "mine"]) == 0
     assert "every file is as it was published" in capsys.readouterr().out
     others = dataclasses.replace(finished_run.corpus(WORDS), fingerprint="0" * 64)
-    monkeypatch.setattr(corpus, "of_recipe", lambda recipe: others)
+    asked = []
+    monkeypatch.setattr(corpus, "of_recipe", lambda recipe: asked.append(recipe.data.source) or others)
     monkeypatch.setattr(pipeline, "measure_robustness", lambda run, clips: {"asked": clips.fingerprint})
     monkeypatch.setattr(robustness, "lines", lambda found: [str(found)])
     assert cli.main(["check", "mine", "--robustness", "--data", "elsewhere"]) == 0
     out = capsys.readouterr().out
+    assert asked == ["elsewhere"]
     assert "not quite those it was trained and proved with" in out
     assert "000'}" in out
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before

@@ -100,6 +100,14 @@ def test_every_recorded_word_that_is_no_keyword_comes_once_however_many_hours(ma
         assert lengths != sorted(lengths)
 
 
+def test_recordings_of_no_word_are_heard_as_they_are_once_however_many_hours(material):
+    sound = list(np.random.default_rng(0).integers(-900, 900, (3, 16_000)).astype(np.int16))
+    for hours in (0.01, 0.02):
+        *_, last = trials.negatives(replace(material, sound=sound), hours, 1)
+        assert (last.kind, last.said) == ("other sound", [])
+        assert np.array_equal(taken(last), np.concatenate(sound))
+
+
 def test_without_other_recordings_there_is_no_such_stream(material):
     none = replace(material, others=material.others[:0])
     assert [trial.kind for trial in trials.negatives(none, 0.01, 1)] == list(trials.SHARES)

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import soundfile
 
 from edgekws import corpus, recipe
 from edgekws.corpus import SILENCE, SPLITS, UNKNOWN, Noise, Rejection, Selection, espeak, rejection
@@ -138,58 +137,3 @@ def test_silence_holds_noises_of_every_kind(monkeypatch):
     for _ in range(60):
         rejection.silence(rng, [])
     assert {"hum", "clicks", "coloured_noise", "calls"} <= set(made)
-
-
-@pytest.fixture
-def talk(tmp_path):
-    """Talk by 40 people, of 2.5 s and at 8 kHz each; every second of a file holds its number alone."""
-    folder = tmp_path / "my talk"
-    for number in range(40):
-        (folder / "deep").mkdir(parents=True, exist_ok=True)
-        sound = np.full(20_000, (number + 1) * 256, np.int16)
-        soundfile.write(folder / "deep" / f"person{number}_nohash_0.flac", sound, 8_000)
-    (folder / "notes.txt").write_text("no sound")
-    return folder
-
-
-def test_any_folder_of_sound_is_unknown_second_by_second(source, talk, tmp_path):
-    wanted = Rejection(unknown_from=(str(talk),))
-    loaded, plain = load(source, tmp_path, wanted), load(source, tmp_path, None)
-    assert loaded.words == (*WORDS, UNKNOWN)
-    where = {}
-    for name in SPLITS:
-        split = loaded.split(name)
-        others = [i for i, clip in enumerate(split.clips) if clip.word == UNKNOWN]
-        assert len(others) == loaded.counts()[name][UNKNOWN] > 0
-        assert [clip for clip in split.clips if clip.word != UNKNOWN] == list(plain.split(name).clips)
-        for i in others:
-            clip = split.clips[i]
-            person = clip.name.split("/person")[1].split("_")[0]
-            assert abs(int(split.samples[i][8_000]) - (int(person) + 1) * 256) <= 2
-            where.setdefault(person, set()).add(name)
-    assert len(where) == 40
-    assert all(len(splits) == 1 for splits in where.values()), "a person is in one split"
-    assert sum(n[UNKNOWN] for n in loaded.counts().values()) == 80  # two whole seconds of each
-
-
-def test_a_folder_of_sound_that_does_not_serve_is_told(source, talk, tmp_path):
-    with pytest.raises(UserError, match=r"data\.unknown_from: .*none is not a folder"):
-        load(source, tmp_path, Rejection(unknown_from=(str(tmp_path / "none"),)))
-    (few := tmp_path / "few").mkdir()
-    with pytest.raises(UserError, match="of 0 recordings in .*few none is for training or validation or testing"):
-        load(source, tmp_path, Rejection(unknown_from=(str(few),)))
-    (talk / "._hidden.wav").write_text("what other systems leave")
-    (talk / "bad.wav").write_text("no sound")
-    with pytest.raises(UserError, match=r"bad\.wav"):
-        load(source, tmp_path, Rejection(unknown_from=(str(talk),)))
-    (talk / "bad.wav").unlink()
-    flac = bytearray((talk / "deep" / "person1_nohash_0.flac").read_bytes())
-    flac[21] &= 0xF0  # its number of samples: 0, not known
-    flac[22:26] = bytes(4)
-    (talk / "piped.flac").write_bytes(flac)
-    with pytest.raises(UserError, match=r"piped\.flac is longer than a day by its header, or that does not say"):
-        load(source, tmp_path, Rejection(unknown_from=(str(talk),)))
-    (talk / "piped.flac").unlink()
-    (talk / "podcast.m4a").write_text("not a format that is read")
-    with pytest.raises(UserError, match=r"podcast\.m4a"):
-        load(source, tmp_path, Rejection(unknown_from=(str(talk),)))

@@ -1,0 +1,38 @@
+"""Arguments of commands that take a run as it is: where its recordings are now."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from edgekws.errors import UserError
+
+if TYPE_CHECKING:
+    from edgekws.workspace import Run
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Describe ``--data`` and ``--unknown-from``."""
+    parser.add_argument("--data", metavar="DIR", help="where the recordings are now, if they have moved")
+    parser.add_argument("--unknown-from", action="append", default=[], metavar="DIR", help="where a folder of "
+                        "data.unknown_from is now, if it has moved: one of the same name (repeatable)")  # fmt: skip
+
+
+def found(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:
+    """The run with its recordings where they are now: those of words in ``data``, and each of ``unknown_from`` in place
+    of the recipe's folder of that name. Raises UserError for one that the recipe does not name."""
+    from edgekws import recipe
+    from edgekws.files import folder_name
+
+    now = {folder_name(folder): folder for folder in unknown_from}
+    names = {folder: folder_name(folder) for folder in run.recipe.data.unknown_from}
+    if strange := sorted(now.keys() - names.values()):
+        raise UserError(
+            f"--unknown-from: data.unknown_from of {run.folder} names no folder called {', '.join(strange)}; "
+            f"expected {' or '.join(names.values()) or 'none: leave it out'}"
+        )
+    changes = {"data.unknown_from": [now.get(name, folder) for folder, name in names.items()]}
+    changed = recipe.replace(run.recipe, changes | ({"data.source": data} if data else {}))
+    return dataclasses.replace(run, recipe=changed)

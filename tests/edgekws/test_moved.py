@@ -1,0 +1,54 @@
+"""Runs whose recordings lie elsewhere now: --data and --unknown-from of check and tune."""
+
+import numpy as np
+import pytest
+import soundfile
+import tone_corpus
+
+from convert import pipeline
+from edgekws import cli, recipe, workspace
+from edgekws.cli import moved
+from edgekws.errors import UserError
+from edgekws.recipe import Recipe
+
+
+def run_of(folder, **changes):
+    return workspace.Run(folder, recipe.replace(Recipe(), {f"data.{key}": value for key, value in changes.items()}))
+
+
+def test_recordings_are_taken_from_where_they_are_now(tmp_path):
+    run = run_of(tmp_path, source="words", unknown_from=["/old/talk", "music", "~/radio"])
+    assert moved.found(run, None, []) == run
+    found = moved.found(run, "elsewhere", ["new/radio", "/new/talk/"]).recipe
+    assert found.data.source == "elsewhere"
+    assert found.data.unknown_from == ("/new/talk/", "music", "new/radio")
+    assert moved.found(run, None, ["b/music"]).recipe.data.source == "words"
+
+
+@pytest.mark.parametrize(("named", "told"), [(["a/talk", "radio"], "talk or radio"), ([], "none: leave it out")])
+def test_a_folder_of_another_name_is_told(tmp_path, named, told):
+    with pytest.raises(UserError, match=f"no folder called songs; expected {told}"):
+        moved.found(run_of(tmp_path, unknown_from=named), None, ["new/songs"])
+
+
+@pytest.mark.parametrize("command", ["check", "tune"])
+def test_a_run_is_taken_up_with_its_folders_where_they_are_now(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
+    tone_corpus.write(tmp_path / "tones", clips=30)
+    (tmp_path / "talk").mkdir()
+    for number in range(40):
+        soundfile.write(tmp_path / "talk" / f"{number}.wav", np.full(20_000, number, np.int16), 16_000)
+    changes = {"name": "a", "data.source": "tones", "data.words": ["low", "high"], "data.unknown_from": ["talk"]}
+    pipeline.load_corpus(workspace.open_run(tmp_path / "a", recipe.replace(Recipe(), changes)))
+    for name in ("tones", "talk"):
+        (tmp_path / "new").mkdir(exist_ok=True)
+        (tmp_path / name).rename(tmp_path / "new" / name)
+
+    def error(*options):
+        assert cli.main([command, "a", *options]) == 2
+        return capsys.readouterr().err
+
+    assert "there is no folder tones" in error()
+    assert "talk is not a folder; expected one of recordings. If it has moved" in error("--data", "new/tones")
+    assert "'edgekws convert' first" in error("--data", "new/tones", "--unknown-from", "new/talk")
