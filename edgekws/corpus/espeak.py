@@ -234,6 +234,19 @@ def speak(utterances: Iterable[Utterance]) -> Iterator[np.ndarray]:
                 worker.kill()
 
 
+def sounds(texts: Sequence[str]) -> list[tuple[str, ...]]:
+    """How each text is said in every accent: eSpeak's phonemes without stress."""
+    accents = _ACCENTS.split()
+    asked = [(text, accent) for text in texts for accent in accents]
+    done = subprocess.run(
+        [sys.executable, "-P", str(_WORKER), "phonemes"], input=json.dumps(asked), capture_output=True, text=True
+    )
+    if done.returncode:
+        raise UserError(_why_silent(Utterance(texts[0], accents[0], 0, 0, 0), done.returncode, done.stderr))
+    found = json.loads(done.stdout)
+    return [tuple(found[i : i + len(accents)]) for i in range(0, len(found), len(accents))]
+
+
 def _why_silent(utterance: Utterance, status: int, complaint: str) -> str:
     if status == 3 and complaint.strip():
         return f"eSpeak NG cannot speak: {complaint.strip().splitlines()[-1]}"

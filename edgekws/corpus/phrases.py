@@ -4,6 +4,8 @@ import random
 from collections.abc import Sequence
 from functools import cache
 
+from edgekws.corpus import espeak
+
 _ADJECTIVES = (
     "green quiet heavy early broken simple curious private golden modern bitter gentle purple distant "
     "yellow narrow clever hungry frozen hollow ancient pleasant orange wooden"
@@ -55,7 +57,7 @@ _COMMON = """
 
 
 def sentence(rng: random.Random, words: Sequence[str], *, training: bool = False) -> str:
-    """A sentence in which none of the words is spelled; in training half of what is in it are common words."""
+    """A sentence in which none of the words is spelled or heard; in training half of it are common words."""
     lists = [_ADJECTIVES, _NOUNS, _VERBS, _ADJECTIVES, _NOUNS, _PLACES, _NOUNS]
     if training:
         lists = [rng.choice((candidates, _COMMON)) for candidates in lists]
@@ -64,7 +66,7 @@ def sentence(rng: random.Random, words: Sequence[str], *, training: bool = False
 
 
 def word(rng: random.Random, words: Sequence[str], *, training: bool = False) -> str:
-    """A word in which none of the words is spelled; a sentence where there is no such word."""
+    """A word in which none of the words is spelled or heard; a sentence where there is no such word."""
     lists = (_ADJECTIVES, _NOUNS, _VERBS, *([_COMMON] if training else []))
     listed = [text for list_ in lists for text in _listed(list_, tuple(words), training)]
     return rng.choice(listed) if listed else sentence(rng, words, training=training)
@@ -76,4 +78,18 @@ def _listed(candidates: str, words: tuple[str, ...], training: bool) -> list[str
     listed = candidates.split()
     if candidates not in (_PLACES, _COMMON):
         listed = listed[0 if training else 1 :: 2]
-    return [text for text in listed if not any(word.lower() in text for word in words)]
+    taken = _heard_as(words)
+    return [text for text in listed if text not in taken and not any(word.lower() in text for word in words)]
+
+
+@cache
+def _heard_as(words: tuple[str, ...]) -> frozenset[str]:
+    """The candidates that sound like one of the words in an accent: sea, where see is a word."""
+    candidates = " ".join((_ADJECTIVES, _NOUNS, _VERBS, _PLACES, _COMMON)).split()
+    said = espeak.sounds([*words, *candidates])
+    of_words = [set(accent) for accent in zip(*said[: len(words)], strict=True)] if words else []
+    return frozenset(
+        text
+        for text, sounds in zip(candidates, said[len(words) :], strict=True)
+        if any(sound in taken for sound, taken in zip(sounds, of_words, strict=bool(words)))
+    )

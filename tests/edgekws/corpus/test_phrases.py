@@ -2,7 +2,7 @@
 
 import random
 
-from edgekws.corpus import phrases
+from edgekws.corpus import espeak, phrases
 
 
 def test_no_word_of_the_set_is_spelled():
@@ -27,3 +27,20 @@ def test_training_never_says_what_is_measured():
     assert both == {"the", "behind", "under", "near", "beside", "after", "before", "against", "with"}
     assert len(heard[False]) > 40
     assert len(heard[True]) > 600, "common words belong to training"
+
+
+def test_what_sounds_like_a_word_is_never_said():
+    """Sea where see is a word, wine where whine is: eSpeak says them alike."""
+    rng, said = random.Random(2), set()
+    for _ in range(4000):
+        said.add(phrases.word(rng, ("see", "Son", "whine"), training=True))
+        said |= set(phrases.sentence(rng, ("see", "Son", "whine"), training=True).split())
+    assert not said & {"see", "sea", "son", "sun", "wine"}
+    assert {"seed", "sand", "win"} & said
+
+
+def test_accents_are_asked_for_one_by_one():
+    ((*dog,), (*dock,)) = espeak.sounds(["dog", "dock"])
+    assert len(dog) == len(dock) == 8
+    assert len(set(dog)) > 1
+    assert not set(dog) & set(dock)
