@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -29,8 +29,8 @@ NOTES = """\
 Accuracy on the testing split ({clips} clips) with its 95 % Wilson interval: of several seeds the one in the middle by
 int8, and all of them after it. Parameters are those of the .tflite. The plain recipe changes no clip in training, as
 the report's; the good one shifts clips, changes their speed, level and colour, and adds noise.
-{run} of the report's {whole} accuracies were run; an empty field was not, nor was any architecture that is not listed
-(`edgekws models` has them all, with the report's numbers). The report's split is not known, and may share speakers.
+{run} of the report's {whole} accuracies were run; an empty field was not, nor was any architecture that is not listed here,
+but in the table at the end. The report's split is not known, and may share speakers.
 `results.csv` has every run with its counts, the paired difference of int8 and float, and the command that makes it
 again; FOLDER is Speech Commands v0.01. Runs that a command starts from or learns from come first: theirs are there too,
 or in the first line of their recipe in `edgekws/recipes`.
@@ -97,7 +97,8 @@ def markdown(rows: Sequence[Row]) -> str:
     clips = sorted({row["testing_clips"] for row in rows}, key=int)
     peers = [f"- {peer['name']}: {peer['accuracy']}, {peer['test']} ({peer['source']})" for peer in _peers()]
     notes = NOTES.format(clips=" or ".join(clips), run=run, whole=whole, **CHARTS)
-    return "\n".join([*lines, "", notes, *peers, ""])
+    ran = {cell for cell, found in cells.items() if any(found.values())}
+    return "\n".join([*lines, "", notes, *peers, "", *_whole_report(ran), ""])
 
 
 def chart_points(rows: Iterable[Row], cost: str) -> list[scatter.Point]:
@@ -122,6 +123,18 @@ def median(rows: Sequence[Row]) -> Row:
     """The run in the middle by int8 accuracy (of two, the lower; ties: the lower seed)."""
     middle = sorted(float(row["int8"]) for row in rows)[(len(rows) - 1) // 2]
     return min((row for row in rows if float(row["int8"]) == middle), key=lambda row: int(row["seed"]))
+
+
+def _whole_report(ran: Collection[tuple[str, str]]) -> list[str]:
+    """Every accuracy that the report gives, in bold where it was run here, folded."""
+    lines = [f"| the report's | {' | '.join(VARIANTS.values())} |", f"|---|{'---|' * len(VARIANTS)}"]
+    for name, entry in catalogue.entries().items():
+        if entry.reported_accuracy:
+            given = {column: f"{value:.4f}" for column, value in entry.reported_accuracy.items()}
+            given |= {column: f"**{given[column]}**" for column in given if (name, column) in ran}
+            lines.append(f"| {name} | {' | '.join(given.get(column, '') for column in VARIANTS)} |")
+    return ["<details><summary>Every accuracy of the report; in bold those that were run here</summary>", "", *lines,
+            "", "</details>"]  # fmt: skip
 
 
 def _accuracies(rows: Sequence[Row]) -> list[str]:

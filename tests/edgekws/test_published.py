@@ -1,5 +1,6 @@
 """The table and charts of published results: medians, all seeds, the report's cells, and the same bytes each time."""
 
+import re
 import shutil
 import xml.etree.ElementTree as ElementTree
 from importlib.resources import files
@@ -70,6 +71,14 @@ def test_what_stands_around_the_table_stays_and_the_same_rows_give_the_same_byte
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert cli.main(["tables", str(folder)]) == 0
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_every_accuracy_of_the_report_is_there_and_what_was_run_in_bold(tmp_path):
+    text = tables(tmp_path / "p", row()).partition("<details>")[2]
+    given = [value for entry in catalogue.entries().values() for value in entry.reported_accuracy.values()]
+    assert sorted(re.findall(r"0\.\d{4}", text)) == sorted(f"{value:.4f}" for value in given)
+    assert len(given) == 236
+    assert re.findall(r"\*\*(.*?)\*\*", text) == [row()["report"]]
 
 
 def test_a_finished_run_is_taken_in(tmp_path):
