@@ -29,8 +29,8 @@ NOTES = """\
 Accuracy on the testing split ({clips} clips) with its 95 % Wilson interval: of several seeds the one in the middle by
 int8, and all of them after it. Parameters are those of the .tflite. The plain recipe changes no clip in training, as
 the report's; the good one shifts clips, changes their speed, level and colour, and adds noise.
-{run} of the report's {whole} accuracies were run; an empty field was not, nor was any architecture that is not listed here,
-but in the table at the end. The report's split is not known, and may share speakers.
+{run} of the report's {whole} accuracies were run; an empty field was not, nor was any architecture that only the table
+at the end lists. The report's split is not known, and may share speakers.
 `results.csv` has every run with its counts, the paired difference of int8 and float, and the command that makes it
 again; FOLDER is Speech Commands v0.01. Runs that a command starts from or learns from come first: theirs are there too,
 or in the first line of their recipe in `edgekws/recipes`.
