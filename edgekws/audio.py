@@ -25,7 +25,7 @@ class Preparation:
     mixed_down: int = 0
     padded: int = 0
     cropped: int = 0
-    clipped: int = 0  # had samples beyond 16 bits, set to the limit; of other sound also some that stay there
+    clipped: int = 0  # had samples beyond 16 bits, set to the limit
     left_out: int = 0  # training clips beyond clips_per_word
     not_audio: int = 0  # files in the word folders that are no recordings, passed over
     not_found: int = 0  # entries of the split lists without a file

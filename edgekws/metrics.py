@@ -129,7 +129,8 @@ def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> d
     for threshold in THRESHOLDS:
         # an extra column that wins where the best word is under the threshold
         under = np.where(share < threshold, 2.0, -2.0)[:, None]
-        ways.append((f"threshold {threshold:g} among the words", np.concatenate([alone, under], axis=1)))
+        title = f"threshold {threshold:g} among the words" if others else f"threshold {threshold:g}"
+        ways.append((title, np.concatenate([alone, under], axis=1)))
     rules = []
     for title, ruled in ways:
         difference = paired_difference(ruled[spoken], alone[spoken], labels[spoken])

@@ -73,22 +73,22 @@ def publish(run: Run, destination: Path, *, source: str) -> Path:
     if destination.exists() and not (destination / "model_int8.tflite").exists():
         raise UserError(f"{destination} exists and is not a published model; choose another place")
     figures["data"]["source"] = other_sound.source(source, run.recipe.data.unknown_from)
-    public = _public(run.recipe)
-    figures["recipe"] = recipe.to_tables(public)
+    named = public(run.recipe)
+    figures["recipe"] = recipe.to_tables(named)
     shutil.rmtree(destination, ignore_errors=True)
     with atomic_folder(destination) as folder:
         for name in KEPT:
             if (run.folder / name).exists():
                 shutil.copyfile(run.folder / name, folder / name)
-        atomic_write(folder / "recipe.toml", recipe.to_toml(public))
+        atomic_write(folder / "recipe.toml", recipe.to_toml(named))
         workspace.write_json(folder / "report.json", figures)
         atomic_write(folder / "model_card.md", report.model_card(figures))
         facts = {"versions": figures["versions"], "seed": run.recipe.seed, "data": figures["data"]}
-        workspace.write_manifest(Run(folder, public), facts)
+        workspace.write_manifest(Run(folder, named), facts)
     return destination
 
 
-def _public(private: Recipe) -> Recipe:
+def public(private: Recipe) -> Recipe:
     """The recipe without paths of this machine: of recordings and of other runs the name stays, or runs/NAME."""
     others = {key: Path(getattr(private.training, key)) for key in ("start_from", "teacher")}
     changes = {

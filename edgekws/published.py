@@ -32,8 +32,8 @@ the report's; the good one shifts clips, changes their speed, level and colour, 
 {run} of the report's {whole} accuracies were run; an empty field was not, nor was any architecture that only the table
 at the end lists. The report's split is not known, and may share speakers.
 `results.csv` has every run with its counts, the paired difference of int8 and float, and the command that makes it
-again; FOLDER is Speech Commands v0.01. Runs that a command starts from or learns from come first: theirs are there too,
-or in the first line of their recipe in `edgekws/recipes`.
+again; FOLDER is Speech Commands v0.01. Runs that a command starts from or learns from come first, by the recipes
+of their names in `edgekws/recipes`.
 
 ![accuracy against multiply-accumulates]({macs})
 

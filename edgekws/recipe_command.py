@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+import tomllib
 from functools import cache
 from importlib.resources import as_file, files
 from typing import Any
 
+from edgekws import pretrained
 from edgekws import recipe as recipes
 from edgekws.corpus.download import ARCHIVES
 from edgekws.recipe import Recipe
@@ -14,19 +17,21 @@ from edgekws.recipe import Recipe
 FOLDER = "FOLDER"  # stands for where the recordings are
 
 
-def command(recipe: Recipe) -> str:
+def command(private: Recipe) -> str:
     """``edgekws run RECIPE --data SOURCE --name NAME --set KEY=VALUE ...``, without what is as in the recipe named.
 
-    The embedded default has no RECIPE. SOURCE is FOLDER where the recordings are in a folder.
+    The embedded default has no RECIPE. SOURCE is FOLDER where the recordings are in a folder. No path of this machine
+    is in it: runs that come first are expected as runs/NAME.
     """
+    recipe = pretrained.public(private)
     base = min(bundled(), key=lambda path: (len(_changes(bundled()[path], recipe)), path))
     parts = ["edgekws", "run", *filter(None, [base])]
-    if recipe.data.source != Recipe().data.source:
-        parts += ["--data", recipe.data.source if recipe.data.source in ARCHIVES else FOLDER]
+    if recipe.data.source != bundled()[base].data.source or _source(recipe) == FOLDER:
+        parts += ["--data", _source(recipe)]
     if recipe.name != bundled()[base].name:
         parts += ["--name", recipe.name]
     for key, value in _changes(bundled()[base], recipe).items():
-        parts += ["--set", f"{key}={value if isinstance(value, str) else recipes.toml_value(value)}"]
+        parts += ["--set", f"{key}={_text(value)}"]
     return shlex.join(parts)
 
 
@@ -37,7 +42,21 @@ def bundled() -> dict[str, Recipe]:
         return {"": Recipe()} | {f"edgekws/recipes/{path.name}": recipes.load(path) for path in folder.glob("*.toml")}
 
 
+def _source(recipe: Recipe) -> str:
+    return recipe.data.source if recipe.data.source in ("espeak", *ARCHIVES) else FOLDER
+
+
 def _changes(base: Recipe, recipe: Recipe) -> dict[str, Any]:
     before = recipes.flat(base)
     own = ("name", "data.source")  # arguments of their own
     return {key: value for key, value in recipes.flat(recipe).items() if value != before[key] and key not in own}
+
+
+def _text(value: Any) -> str:
+    """A value for ``--set``: a string without quotes, but where it would be read as something else."""
+    if isinstance(value, str):
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            tomllib.loads(f"value = {value}")
+            return recipes.toml_value(value)
+        return value
+    return recipes.toml_value(value)

@@ -23,7 +23,7 @@ PREPARATIONS = {
     "mixed_down": "mixed down to one channel",
     "padded": "shorter than one second, padded with silence on both sides",
     "cropped": "longer than one second, of which the middle was taken",
-    "clipped": "clipped at full scale in places",
+    "clipped": "beyond 16 bits in places, set to the limit there",
     "left_out": "training clips left out (the recipe's clips_per_word)",
     "not_audio": "files in the word folders that are no recordings, passed over",
     "not_found": "entries of the split lists without a file",

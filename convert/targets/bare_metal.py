@@ -98,7 +98,7 @@ def _tool(command: Sequence[str], folder: Path | None = None) -> str:
 TARGETS = tuple(
     Target(
         board.name,
-        f"an image for {board.title} that runs the self-test",
+        f"images for {board.title}: the self-test, the words in a recording",
         functools.partial(_write, board),
         listens=True,
     )

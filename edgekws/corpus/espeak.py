@@ -24,6 +24,7 @@ CLIPS_PER_WORD = 300
 _SHARE = {"training": 1, "validation": 40 / 300, "testing": 60 / 300}  # clips of a split for each training clip
 _WORKER = Path(__file__).with_name("espeak_worker.py")
 _WORKER_RATE = 22_050
+_FORMAT = 1  # goes up whenever the same utterances would come out differently
 
 # Plain en-gb takes no variant.
 _ACCENTS = "en en-029 en-gb-scotland en-gb-x-gbclan en-gb-x-gbcwmd en-gb-x-rp en-us en-us-nyc"
@@ -100,7 +101,7 @@ def plan(words: Sequence[str], selection: Selection) -> Plan:
     """A corpus of `words`: for each 300 or clips_per_word training clips, 2/15 as many for validation, 1/5 for testing.
 
     A voice is an accent and a variant of eSpeak's; each variant belongs to one split. Everything drawn comes from the
-    selection's seed; eSpeak itself never says a word twice alike.
+    selection's seed.
     """
     seed, clips_per_word = selection.seed, selection.clips_per_word or CLIPS_PER_WORD
     voices = split_voices(selection)
@@ -131,7 +132,7 @@ def plan(words: Sequence[str], selection: Selection) -> Plan:
             + ", ".join(f"{len(voices[split])} voices for {split}" for split in SPLITS)
         ),
         licence=f"Speech synthesized with eSpeak NG (GPL-3.0-or-later, espeakng-loader {version}); no recordings.",
-        settings=[seed, version, [astuple(utterance) for utterance in utterances]],
+        settings=[seed, version, _FORMAT, [astuple(utterance) for utterance in utterances]],
     )
 
 

@@ -1,6 +1,7 @@
 """Speak with the eSpeak NG library; a program of its own, so that a crash in the library cannot take edgekws down.
 
 Standard input: a JSON list of [text, voice, rate in words a minute, pitch 0-100, range 0-100].
+The same list is always spoken alike.
 Standard output: for each, its number of samples as little-endian uint32, then the samples as int16 at 22,050 Hz.
 With the argument "phonemes": a JSON list of [text, voice] in, a JSON list of their phonemes in IPA without stress out.
 Ends with status 3 and one line on standard error where the library cannot do it.
@@ -28,6 +29,7 @@ def main() -> None:
         _give_up(f"its library cannot be loaded ({error}); try: pip install --force-reinstall espeakng-loader")
     if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT) != _SAMPLE_RATE:
         _give_up(f"it does not start with its data in {data}; try: pip install --force-reinstall espeakng-loader")
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # its breath is noise, else seeded by the time
     pieces: list[bytes] = []
 
     @_CALLBACK

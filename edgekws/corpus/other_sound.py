@@ -12,7 +12,7 @@ from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation, fit, why_unrea
 from edgekws.corpus import SPLITS, UNKNOWN, Clip, Selection
 from edgekws.corpus.folder import SUFFIXES, speaker_of, speaker_split
 from edgekws.errors import UserError
-from edgekws.files import folder_name
+from edgekws.files import folder_name, sha256
 
 _LONGEST_SECONDS = 86_400
 
@@ -27,8 +27,6 @@ class Recording:
     split: str
     seconds: int
     done: Preparation  # to the recording as a whole, but for what only reading it tells; no clips
-    size: int
-    changed: int  # modification time, ns
 
     @property
     def clips(self) -> Iterator[Clip]:
@@ -37,9 +35,9 @@ class Recording:
             yield Clip(f"{UNKNOWN}/{self.name}/{i:05}", UNKNOWN, self.speaker, self.split)
 
     @property
-    def identity(self) -> tuple[str, int, int]:
-        """What its seconds depend on."""
-        return str(self.path.resolve()), self.size, self.changed
+    def identity(self) -> tuple[str, str]:
+        """What its seconds depend on, wherever it lies."""
+        return self.name, sha256(self.path)
 
 
 def find(folders: Sequence[str], selection: Selection, known: Mapping[str, str]) -> list[Recording]:
@@ -133,7 +131,7 @@ def _recording(path: Path, name: str, selection: Selection, known: Mapping[str, 
     import soundfile
 
     try:
-        info, stat = soundfile.info(path), path.stat()
+        info = soundfile.info(path)
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise UserError(why_unreadable(path, error)) from None
     speaker = speaker_of(path.stem) if "_nohash_" in path.stem else name
@@ -144,4 +142,4 @@ def _recording(path: Path, name: str, selection: Selection, known: Mapping[str, 
     done = Preparation(
         resampled=int(info.samplerate != SAMPLE_RATE), mixed_down=int(info.channels > 1), padded=int(whole < 1)
     )
-    return Recording(path, name, speaker, split, max(whole, 1), done, stat.st_size, stat.st_mtime_ns)
+    return Recording(path, name, speaker, split, max(whole, 1), done)

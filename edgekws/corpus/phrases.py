@@ -57,7 +57,7 @@ _COMMON = """
 
 
 def sentence(rng: random.Random, words: Sequence[str], *, training: bool = False) -> str:
-    """A sentence in which none of the words is spelled or heard; in training half of it are common words."""
+    """A sentence in which none of the words is spelled, nor one that sounds alike; in training half are common."""
     lists = [_ADJECTIVES, _NOUNS, _VERBS, _ADJECTIVES, _NOUNS, _PLACES, _NOUNS]
     if training:
         lists = [rng.choice((candidates, _COMMON)) for candidates in lists]
@@ -66,7 +66,7 @@ def sentence(rng: random.Random, words: Sequence[str], *, training: bool = False
 
 
 def word(rng: random.Random, words: Sequence[str], *, training: bool = False) -> str:
-    """A word in which none of the words is spelled or heard; a sentence where there is no such word."""
+    """A word in which none of them is spelled and that sounds like none; a sentence where there is no such word."""
     lists = (_ADJECTIVES, _NOUNS, _VERBS, *([_COMMON] if training else []))
     listed = [text for list_ in lists for text in _listed(list_, tuple(words), training)]
     return rng.choice(listed) if listed else sentence(rng, words, training=training)

@@ -26,7 +26,7 @@ from edgekws.corpus.store import Plan
 _LEVELS_DB = (-66.0, -10.0)  # RMS of full scale: from the last bit to a loud room
 _NOISES = ("hum", "clicks", "noise", "calls", "calls")  # each as likely; calls are the most various
 _FADE = 160  # 10 ms
-_FORMAT = 3  # goes up whenever made clips would come out differently
+_FORMAT = 4  # goes up whenever made clips would come out differently
 _HALF = CLIP_SAMPLES // 2
 
 

@@ -121,9 +121,9 @@ def test_a_threshold_alone_rejects_where_there_are_no_classes_for_it():
     right = {rule["title"]: rule["words"]["correct"] for rule in found["rules"]}
     assert right == {
         "no rejection": 3,
-        "threshold 0.5 among the words": 3,
-        "threshold 0.7 among the words": 2,
-        "threshold 0.9 among the words": 1,
+        "threshold 0.5": 3,
+        "threshold 0.7": 2,
+        "threshold 0.9": 1,
     }
     assert found["rules"][-1]["cost"]["value"] == -0.5
 

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,11 +23,23 @@ for block in streams.microphone(faults):
     if faults.lines(streams.Faults()):
         print(faults.lines(streams.Faults()), file=sys.stderr, flush=True)
 """
-missing = [name for name in ("pulseaudio", "pactl", "paplay") if not shutil.which(name)]
-missing += [] if find_spec("sounddevice") else ["sounddevice"]
+
+
+def missing():
+    """What is not here of what it takes."""
+    found = [name for name in ("pulseaudio", "pactl", "paplay") if not shutil.which(name)]
+    if not list(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so")):
+        found.append("ALSA's module for PulseAudio")
+    try:
+        import sounddevice  # noqa: F401
+    except (ImportError, OSError) as error:  # without PortAudio
+        found.append(str(error))
+    return found
+
+
 needs_a_sound_server = pytest.mark.skipif(
-    bool(missing),
-    reason=f"no {', '.join(missing)}: apt install pulseaudio pulseaudio-utils libasound2-plugins libportaudio2, and "
+    bool(missing()),
+    reason=f"no {', '.join(missing())}: apt install pulseaudio pulseaudio-utils libasound2-plugins libportaudio2, and "
     "pip install 'edgekws[microphone]'",
 )
 
@@ -44,12 +56,14 @@ def environment(tmp_path):
     tmp_path.chmod(0o700)
     loads = [f"--load=module-native-protocol-unix auth-anonymous=1 socket={socket}", f"--load={' '.join(SINK)}"]
     with subprocess.Popen(["pulseaudio", "-n", "--exit-idle-time=-1", *loads], env=found) as server:
-        for _ in range(100):
-            if not subprocess.run(["pactl", "info"], env=found, capture_output=True).returncode:
-                break
-            time.sleep(0.1)
-        yield found
-        server.terminate()
+        try:
+            for _ in range(100):
+                if not subprocess.run(["pactl", "info"], env=found, capture_output=True).returncode:
+                    break
+                time.sleep(0.1)
+            yield found
+        finally:
+            server.terminate()
 
 
 @pytest.mark.slow
@@ -72,18 +86,20 @@ def test_it_is_heard_unplugged_and_heard_again_at_the_right_times(environment, t
         open(tmp_path / "told", "wb") as told,
         subprocess.Popen([sys.executable, "-c", HEAR], env=environment, stdout=heard, stderr=told) as listener,
     ):
-        while (tmp_path / "heard").stat().st_size < 16_000:  # it listens
-            assert listener.poll() is None, (tmp_path / "told").read_text()
-            time.sleep(0.1)
-        play()
-        time.sleep(1)
-        run("pactl", "unload-module", "module-null-sink")
-        time.sleep(6)
-        run("pactl", "load-module", *SINK)
-        time.sleep(4)  # it is looked for every second
-        play()
-        time.sleep(1)
-        listener.terminate()
+        try:
+            while (tmp_path / "heard").stat().st_size < 16_000:  # it listens
+                assert listener.poll() is None, (tmp_path / "told").read_text()
+                time.sleep(0.1)
+            play()
+            time.sleep(1)
+            run("pactl", "unload-module", "module-null-sink")
+            time.sleep(6)
+            run("pactl", "load-module", *SINK)
+            time.sleep(4)  # it is looked for every second
+            play()
+            time.sleep(1)
+        finally:
+            listener.terminate()
     sound = np.frombuffer((tmp_path / "heard").read_bytes(), np.int16)
     loud = np.flatnonzero(np.abs(sound.astype(int)) > 8_000)
     starts = loud[np.diff(loud, prepend=-16_000) > 8_000] / 16_000

@@ -31,6 +31,11 @@ def test_a_folder_of_another_name_is_told(tmp_path, named, told):
         moved.found(run_of(tmp_path, unknown_from=named), None, ["new/songs"])
 
 
+def test_two_folders_of_one_name_are_told(tmp_path):
+    with pytest.raises(UserError, match="two folders of one name"):
+        moved.found(run_of(tmp_path, unknown_from=["talk"]), None, ["a/talk", "b/talk"])
+
+
 @pytest.mark.parametrize("command", ["check", "tune"])
 def test_a_run_is_taken_up_with_its_folders_where_they_are_now(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
@@ -39,7 +44,10 @@ def test_a_run_is_taken_up_with_its_folders_where_they_are_now(command, tmp_path
     (tmp_path / "talk").mkdir()
     for number in range(40):
         soundfile.write(tmp_path / "talk" / f"{number}.wav", np.full(20_000, number, np.int16), 16_000)
-    changes = {"name": "a", "data.source": "tones", "data.words": ["low", "high"], "data.unknown_from": ["talk"]}
+    changes = {
+        "name": "a", "data.source": "tones", "data.words": ["low", "high"], "data.unknown_from": ["talk"],
+        "data.unknown_spoken": 10,
+    }  # fmt: skip
     pipeline.load_corpus(workspace.open_run(tmp_path / "a", recipe.replace(Recipe(), changes)))
     for name in ("tones", "talk"):
         (tmp_path / "new").mkdir(exist_ok=True)

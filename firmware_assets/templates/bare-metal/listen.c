@@ -1,17 +1,17 @@
 /* Says which words a recording holds, taken from it as from a microphone: make listen.elf WAV=FILE puts it in the image.
- * The quiet before and after it is as long as 'edgekws listen FILE' has it, so that the words and times are the same. */
+ * The quiet before and after it is as long as 'edgekws listen FILE' has it, so that in sliding mode words and times are
+ * the same. For a microphone, give hear() its samples, and leave out the silence and one of the two delays in it. */
 #include <string.h>
 
 #include "edgekws.h"
 #include "edgekws_detector.h"
 #include "uart.h"
 
-__asm__(".section .rodata\n"
+__asm__(".pushsection .rodata\n"
         ".balign 4\n"
         "wav_begin: .incbin \"" WAV "\"\n"
         "wav_end:\n"
-        ".balign 4\n"
-        ".text\n");
+        ".popsection\n");
 extern const uint8_t wav_begin[], wav_end[];
 
 static edgekws spotter;

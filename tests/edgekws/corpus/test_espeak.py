@@ -2,6 +2,7 @@ import importlib.metadata
 import itertools
 import re
 import sys
+import time
 from pathlib import Path
 
 import espeakng_loader
@@ -45,6 +46,16 @@ def test_every_clip_is_a_word_somewhere_in_its_second(spoken):
     centres = (energy * np.arange(50)).sum(axis=1) / energy.sum(axis=1)
     assert centres.std() > 4, "words begin at different times"
     assert len({samples.tobytes() for samples in spoken.samples}) == 60
+
+
+def test_the_same_words_are_spoken_alike_another_time(spoken, tmp_path):
+    """Voices that breathe draw noise, which eSpeak seeds by the time in seconds."""
+    breathing = [espeak.Utterance(text, f"en-us+{voice}", 150, 50, 50) for text in WORDS for voice in ("f2", "victor")]
+    before = list(espeak.speak(breathing))
+    time.sleep(1.1)
+    assert all(map(np.array_equal, before, espeak.speak(breathing)))
+    again = corpus.load("espeak", WORDS, clips_per_word=15, cache=tmp_path, progress=False)
+    assert again.fingerprint == spoken.fingerprint
 
 
 def test_no_variant_is_in_two_splits():
