@@ -81,6 +81,8 @@ def _bundle(args: argparse.Namespace) -> int:
     for name, target in zip(names, chosen, strict=True):
         tuned = target.engine and (args.per_hour is not None or (target.listens and model.detector))
         request = targets.Request(model, args.kernels, args.mode or ("sliding" if tuned else "window"))
+        if model.detector and target.engine and request.mode == "window" and not args.mode:
+            print(f"{name}: a result a second, without the tuned thresholds; --mode sliding has them", file=sys.stderr)
         beside = args.run / "bundles" / name if args.run.is_dir() else Path(f"{args.run.stem}-{name}")
         place = (args.out / name if len(names) > 1 else args.out) if args.out else beside
         try:

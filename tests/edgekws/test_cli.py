@@ -207,6 +207,8 @@ def test_a_tuned_model_slides_where_there_is_an_example_that_listens(options, mo
     monkeypatch.setattr(bundle, "make", lambda request, name, place: made.update({name: request.mode}))
     assert cli.main(["bundle", *options, *(f"--target={name}" for name in modes)]) == 0
     assert made == modes
+    told = capsys.readouterr().err
+    assert ("c99: a result a second, without the tuned thresholds" in told) == (options == ["small-listen"])
 
 
 @pytest.mark.parametrize("files", [["a.wav"], ["a.wav", "b.wav"]])
