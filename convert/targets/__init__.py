@@ -35,8 +35,7 @@ class Target:
 
     ``write(request, folder)`` fills an empty folder and returns what the manifest should say beside the common facts.
     ``archive``: the bundle is a zip file whose only entry at the top is a folder of the model's identifier.
-    ``engine``: the model is run by the engine, so that a request may choose its kernels and mode. ``listens``: it has
-    an example that listens with the detector, to a microphone or to a recording in its place.
+    ``engine``: the model is run by the engine, so that a request may choose its kernels and mode.
     """
 
     name: str
@@ -44,7 +43,6 @@ class Target:
     write: Callable[[Request, Path], dict[str, Any]]
     archive: bool = False
     engine: bool = True
-    listens: bool = False
 
 
 @cache

@@ -100,7 +100,6 @@ TARGETS = tuple(
         board.name,
         f"images for {board.title}: the self-test, the words in a recording",
         functools.partial(_write, board),
-        listens=True,
     )
     for board in BOARDS
 )

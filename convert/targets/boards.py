@@ -61,21 +61,17 @@ TARGETS = (
         "C99 sources that compile anywhere with cc *.c",
         _library("c99", sources=".", example=".", selftest="selftest"),
     ),
-    Target(
-        "arduino", "a zip for the Arduino IDE: library and sketches", _library("arduino"), archive=True, listens=True
-    ),
-    Target("platformio", "a PlatformIO library", _library("arduino", "platformio"), listens=True),
+    Target("arduino", "a zip for the Arduino IDE: library and sketches", _library("arduino"), archive=True),
+    Target("platformio", "a PlatformIO library", _library("arduino", "platformio")),
     Target(
         "esp-idf",
         "an ESP-IDF component with an I2S example",
         _library("esp-idf", selftest="examples/selftest/main"),
-        listens=True,
     ),
     Target(
         "zephyr",
         "a Zephyr module with a sample for digital microphones",
         _library("zephyr", selftest="samples/selftest/src"),
-        listens=True,
     ),
     Target(
         "cmake",

@@ -28,7 +28,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     )  # fmt: skip
     bundle.add_argument(
         "--mode", help="window: a result a second; sliding: one every hop, as thresholds are tuned for (sliding for a "
-        "tuned model on a target with a Listen example, else window)",
+        "tuned model, else window)",
     )  # fmt: skip
     bundle.add_argument(
         "--out", type=Path, metavar="DIR", help="the folder (RUN/bundles/TARGET; for a .tflite file NAME-TARGET); "
@@ -79,10 +79,8 @@ def _bundle(args: argparse.Namespace) -> int:
     model = artifact.load(args.run, args.coding).at(args.per_hour)
     failed = 0
     for name, target in zip(names, chosen, strict=True):
-        tuned = target.engine and (args.per_hour is not None or (target.listens and model.detector))
+        tuned = target.engine and model.detector
         request = targets.Request(model, args.kernels, args.mode or ("sliding" if tuned else "window"))
-        if model.detector and target.engine and request.mode == "window" and not args.mode:
-            print(f"{name}: a result a second, without the tuned thresholds; --mode sliding has them", file=sys.stderr)
         beside = args.run / "bundles" / name if args.run.is_dir() else Path(f"{args.run.stem}-{name}")
         place = (args.out / name if len(names) > 1 else args.out) if args.out else beside
         try:
