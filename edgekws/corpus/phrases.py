@@ -85,11 +85,13 @@ def _listed(candidates: str, words: tuple[str, ...], training: bool) -> list[str
 @cache
 def _heard_as(words: tuple[str, ...]) -> frozenset[str]:
     """The candidates that sound like one of the words in an accent: sea, where see is a word."""
+    if not words:
+        return frozenset()
     candidates = " ".join((_ADJECTIVES, _NOUNS, _VERBS, _PLACES, _COMMON)).split()
     said = espeak.sounds([*words, *candidates])
-    of_words = [set(accent) for accent in zip(*said[: len(words)], strict=True)] if words else []
+    of_words = [set(accent) for accent in zip(*said[: len(words)], strict=True)]
     return frozenset(
         text
         for text, sounds in zip(candidates, said[len(words) :], strict=True)
-        if any(sound in taken for sound, taken in zip(sounds, of_words, strict=bool(words)))
+        if any(sound in taken for sound, taken in zip(sounds, of_words, strict=True))
     )

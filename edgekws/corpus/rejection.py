@@ -85,7 +85,7 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
         recordings=recordings,
         source=other_sound.source(plan.source, settings.unknown_from),
         licence=other_sound.licence(plan.licence, settings.unknown_from),
-        # of unknown_from the files: without any, corpora made before there was the key stay what they were
+        # of unknown_from the files, not where they lie: its folders may move
         settings=[plan.settings, astuple(settings)[:-1], seed, _FORMAT, *(file.identity for file in files)],
     )
 
