@@ -14,6 +14,7 @@ from edgekws.files import atomic_write, sha256
 from edgekws.workspace import Run
 
 DRAWS = 16  # more than the augmentation of one step takes, each of which moves its random state by one
+LEARNED = "the float model's scores"
 
 
 def quantize(run: Run, clips: Corpus) -> None:
@@ -35,7 +36,8 @@ def quantize(run: Run, clips: Corpus) -> None:
         atomic_write(run.folder / "qat_history.csv", training.history_csv(outcome.history))
         facts = {
             "epochs": len(outcome.history),
-            "learned": "the float model's scores",
+            "learned": LEARNED,
+            "chosen": "by agreement with the float model",
             "best_epoch": outcome.best_epoch,
             "clips_per_second": round(outcome.clips_per_second, 1),
         }
@@ -76,7 +78,8 @@ def _float_scores(run: Run) -> Callable[[np.ndarray], np.ndarray]:
 
 def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outcome:
     """Fine-tune at a low rate: what is learned are the float model's scores of the same augmented sound (distillation,
-    Hinton et al., arXiv:1503.02531, from the labels' part nothing), so that the int8 model stays near it."""
+    Hinton et al., arXiv:1503.02531, from the labels' part nothing), and the epoch kept is the one that most often gives
+    the float model's word on the validation split, so that the int8 model stays near it."""
     from edgekws.augment import Front
 
     recipe = run.recipe
@@ -95,22 +98,22 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outco
     learn, validate = clips.split("training"), clips.split("validation")
     size = recipe.training.batch_size
     classes, mixup = len(clips.words), recipe.augment.mixup
+    teach = _float_scores(run)
     batches = training.batches(
-        tf_keras, learn.samples, learn.labels, classes, size, recipe.seed + 1, augmented, mixup=mixup,
-        teach=_float_scores(run)
-    )  # fmt: skip
+        tf_keras, learn.samples, learn.labels, classes, size, recipe.seed + 1, augmented, mixup=mixup, teach=teach
+    )
     schedule = training.cosine_schedule(tf_keras, settings.learning_rate, settings.epochs, len(batches), 0.0)
     model.compile(tf_keras.optimizers.Adam(schedule), "categorical_crossentropy", metrics=["accuracy"])
     return training.fit(
         tf_keras,
         model,
         batches,
-        training.batches(tf_keras, validate.samples, validate.labels, classes, size, None, coded),
+        training.batches(tf_keras, validate.samples, validate.labels, classes, size, None, coded, teach=teach),
         epochs=settings.epochs,
         batch_size=size,
         patience=0,
         checkpoint=run.state("qat.npz"),
         title="quantization-aware",
-        identity=run.identity(clips, "the float model's scores", sha256(run.float_model)),
+        identity=run.identity(clips, f"{LEARNED}, in validation too", sha256(run.float_model)),
         prepare=lambda epoch: qat.seed_dropout(model, recipe.seed, epoch),
     )
