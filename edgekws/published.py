@@ -33,7 +33,8 @@ the report's; the good one shifts clips, changes their speed, level and colour, 
 at the end lists. The report's split is not known, and may share speakers.
 `results.csv` has every run with its counts, the paired difference of int8 and float, and the command that makes it
 again; FOLDER is Speech Commands v0.01. Runs that a command starts from or learns from come first, by the recipes
-of their names in `edgekws/recipes`.
+of their names in `edgekws/recipes`. `edgekws sweep edgekws/recipes/sweeps/report.toml --data FOLDER` is the whole
+report by the plain recipe.
 
 ![accuracy against multiply-accumulates]({macs})
 

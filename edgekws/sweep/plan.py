@@ -12,6 +12,8 @@ seed = [1, 2, 3]
 [[run]]                      # each combined with the grid; without any, the grid alone
 name = "plain"
 augment.gain_db = 0.0
+[run.grid]                   # lists for this run alone
+model.dropout = [0.25, 0.5]
 """
 
 from __future__ import annotations
@@ -58,18 +60,18 @@ def load(path: Path, source: str | None = None) -> Sweep:
     base = recipes.load(path.parent / str(tables["recipe"])) if "recipe" in tables else Recipe()
     base = recipes.replace(base, {"name": name} | ({"data.source": source} if source else {}), str(path))
     fixed = _flat(tables.get("set", {}), f"{path}: [set]")
-    grid = _flat(tables.get("grid", {}), f"{path}: [grid]")
-    for key, values in grid.items():
-        if not isinstance(values, list) or not values:
-            raise UserError(f"{path}: [grid] {key} must be a list of values to try, got {values!r}")
+    everywhere = _grid(tables.get("grid", {}), f"{path}: [grid]")
     singles = tables.get("run", [{}])
     if not isinstance(singles, list):
         raise UserError(f"{path}: runs are an array of tables: write [[run]], not [run]")
     made = []
     for single in singles:
         changes = _flat(single, f"{path}: [[run]]")
-        if twice := set(changes) & set(grid):
+        own = {key: changes.pop(key) for key in list(changes) if key.startswith("grid.")}
+        own = _grid({key.removeprefix("grid."): values for key, values in own.items()}, f"{path}: [run.grid]")
+        if twice := set(changes) & set(own) | (set(changes) | set(own)) & set(everywhere):
             raise UserError(f"{path}: {', '.join(sorted(twice))} stands in [grid] and in a [[run]]; keep one of them")
+        grid = everywhere | own
         called = changes.pop("name", None)
         for values in itertools.product(*grid.values()):
             drawn = dict(zip(grid, values, strict=True))
@@ -88,6 +90,14 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot read the sweep ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}") from None
+
+
+def _grid(tables: Any, where: str) -> dict[str, list[Any]]:
+    grid = _flat(tables, where)
+    for key, values in grid.items():
+        if not isinstance(values, list) or not values:
+            raise UserError(f"{where} {key} must be a list of values to try, got {values!r}")
+    return grid
 
 
 def _flat(tables: Any, where: str, prefix: str = "") -> dict[str, Any]:

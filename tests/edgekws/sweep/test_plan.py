@@ -1,9 +1,13 @@
 """Sweep files: what they say, and one clear line for what is wrong in them."""
 
+from importlib.resources import files
+from pathlib import Path
+
 import pytest
 
+from edgekws import catalogue
 from edgekws.errors import UserError
-from edgekws.sweep import plan
+from edgekws.sweep import plan, results
 
 
 def load(tmp_path, text, source=None):
@@ -43,6 +47,23 @@ def test_runs_are_combined_with_the_grid_and_begin_with_the_recipe_named(tmp_pat
     assert not sweep.testing
 
 
+def test_a_run_may_have_lists_of_its_own(tmp_path):
+    text = '[grid]\nseed = [1, 2]\n[[run]]\nname = "a"\n[run.grid]\nmodel.dropout = [0.0, 0.5]\n[[run]]\nname = "b"\n'
+    assert [recipe.name for recipe in load(tmp_path, text).recipes] == [
+        "a_seed-1_dropout-0.0", "a_seed-1_dropout-0.5", "a_seed-2_dropout-0.0", "a_seed-2_dropout-0.5",
+        "b_seed-1", "b_seed-2",
+    ]  # fmt: skip
+
+
+def test_the_sweep_that_ships_has_every_accuracy_of_the_report_once():
+    path = Path(str(files("edgekws"))) / "recipes" / "sweeps" / "report.toml"
+    recipes = plan.load(path, "recordings").recipes
+    reported = [(name, cell) for name, entry in catalogue.entries().items() for cell in entry.reported_accuracy]
+    assert len(reported) == 236
+    assert sorted((recipe.model.architecture, results.variant(recipe)) for recipe in recipes) == sorted(reported)
+    assert not any(results.augmented(recipe) for recipe in recipes)
+
+
 def test_lists_as_values_and_no_table_at_all(tmp_path):
     sweep = load(tmp_path, '[grid]\ndata.words = [["a", "b"], ["c", "d"]]\n')
     assert [recipe.data.words for recipe in sweep.recipes] == [("a", "b"), ("c", "d")]
@@ -60,6 +81,12 @@ def test_lists_as_values_and_no_table_at_all(tmp_path):
         ("[grid]\nseed.x = [1]", "'seed' is not a table"),
         ("[run]\nseed = 1", "write [[run]], not [run]"),
         ("[grid]\nseed = [1]\n[[run]]\nseed = 2", "seed stands in [grid] and in a [[run]]"),
+        ("[grid]\nseed = [1]\n[[run]]\ngrid.seed = [2]", "seed stands in [grid] and in a [[run]]"),
+        ("[[run]]\nseed = 3\ngrid.seed = [2]", "seed stands in [grid] and in a [[run]]"),
+        ("[[run]]\ngrid.seed = 2", "[run.grid] seed must be a list of values to try, got 2"),
+        ("[[run]]\ngrid.sed = [2]", "did you mean 'seed'"),
+        ("[[run]]\ngrid = 2", "unknown key 'grid'"),
+        ("run = [3]", "[[run]] must be a table of recipe keys"),
         ("[[run]]\nname = 'a'\n[[run]]\nname = 'a'", "two runs are called 'a'"),
         ("[[run]]\nname = 'results.csv'", "cannot be called 'results.csv'"),
         ("[[run]]\nname = '../x'", "not usable as a folder name"),
