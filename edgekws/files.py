@@ -77,6 +77,28 @@ def atomic_write(path: str | os.PathLike[str], data: bytes | str, *, shared: boo
 
 
 @contextlib.contextmanager
+def only_one(lock: Path, doing: str) -> Iterator[None]:
+    """Hold this file's lock; a UserError where another process has it. Windows and some network disks lock nothing."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    with writing(lock):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = open(lock, "ab")  # noqa: SIM115
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{doing} is going on already, in another process; wait for it or stop it") from None
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+                raise
+        yield
+
+
+@contextlib.contextmanager
 def atomic_folder(dest: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary folder beside `dest` that becomes `dest` when the block ends well, and is removed when it does not.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from edgekws.cli import moved
 from edgekws.errors import UserError
+from edgekws.files import only_one
 
 if TYPE_CHECKING:
     from edgekws.workspace import Run
@@ -105,16 +106,19 @@ def _run(args: argparse.Namespace) -> int:
     run = _open(args)
     clips = pipeline.load_corpus(run)
     print(f"{run.folder}: {len(clips.clips)} clips of {len(clips.words)} words from {clips.source}", flush=True)
-    for step in STEPS:
-        getattr(pipeline, step)(run, clips)
-    return _proved(run, clips)
+    with only_one(run.state("lock"), str(run.folder)):
+        for step in STEPS:
+            getattr(pipeline, step)(run, clips)
+        return _proved(run, clips)
 
 
 def _step(args: argparse.Namespace) -> int:
     from convert import pipeline
 
     run = _open(args)
-    getattr(pipeline, args.step)(run, pipeline.load_corpus(run))
+    clips = pipeline.load_corpus(run)
+    with only_one(run.state("lock"), str(run.folder)):
+        getattr(pipeline, args.step)(run, clips)
     print(f"{run.folder}: {args.step} is done")
     return 0
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekws.errors import UserError
+from edgekws.files import only_one
 
 if TYPE_CHECKING:
     from edgekws.sweep.work import Ending
@@ -29,7 +30,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     sweep.add_argument(
         "--jobs",
-        type=int,
+        type=_positive,
         metavar="N",
         help="runs at once; they share the cores (one run a core: on a CPU that trains most)",
     )
@@ -69,19 +70,29 @@ def _sweep(args: argparse.Namespace) -> int:
     def ended(endings: dict[str, Ending]) -> None:
         results.write(folder, sweep.name, runs, endings)
 
-    if args.ray:
-        from edgekws.sweep import cluster
-
-        endings = cluster.work_off(runs, sweep.testing, args.ray, cores=args.jobs or 1, ended=ended)
-    else:
+    failed: dict[str, Ending] = {}
+    if not args.ray:  # whose machines each have their own
         done = queue.already_ended(runs, sweep.testing)
-        queue.prepare_recordings([run for run in runs if run.recipe.name not in done])
-        endings = queue.work_off(runs, sweep.testing, jobs=args.jobs or queue.cores(), ended=ended)
+        failed = queue.prepare_recordings([run for run in runs if run.recipe.name not in done])
+    with only_one(folder / ".lock", str(folder)):
+        if args.ray:
+            from edgekws.sweep import cluster
+
+            endings = cluster.work_off(runs, sweep.testing, args.ray, cores=args.jobs or 1, ended=ended)
+        else:
+            jobs = args.jobs or queue.cores()
+            endings = queue.work_off(runs, sweep.testing, jobs=jobs, ended=ended, failed=failed)
     bad = [ending for ending in endings.values() if ending.status != "done"]
     print(f"{len(endings) - len(bad)} of {len(runs)} runs done; {folder / 'results.html'}")
     for ending in bad:
         print(f"{ending.name} is {ending.status}: {ending.reason or 'see its report'}", file=sys.stderr)
     return 1 if bad else 0
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text}")
+    return int(text)
 
 
 def _tables(args: argparse.Namespace) -> int:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from edgekws import corpus, workspace
 from edgekws.errors import UserError
@@ -28,29 +29,45 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def prepare_recordings(runs: Sequence[Run]) -> None:
-    """Prepare every corpus the runs need once, before several processes would; a UserError if one cannot be."""
-    prepared = set()
+def prepare_recordings(runs: Sequence[Run]) -> dict[str, Ending]:
+    """Prepare every corpus the runs need once, before several processes would.
+
+    Returns how runs ended whose recordings cannot be prepared; a UserError where that is all of them for one reason.
+    """
+    told: dict[Any, str] = {}
     for run in runs:
-        if (key := (run.recipe.data, run.recipe.seed)) not in prepared:
-            prepared.add(key)
-            corpus.of_recipe(run.recipe)
+        if (key := (run.recipe.data, run.recipe.seed)) not in told:
+            try:
+                corpus.of_recipe(run.recipe)
+                told[key] = ""
+            except UserError as error:
+                told[key] = str(error)
+    reasons = {run.recipe.name: told[run.recipe.data, run.recipe.seed] for run in runs}
+    if len(set(reasons.values()) - {""}) == 1 and all(reasons.values()):
+        raise UserError(next(iter(reasons.values())))
+    return {name: Ending(name, "failed", reason) for name, reason in reasons.items() if reason}
 
 
 def work_off(
-    runs: Sequence[Run], testing: bool, *, jobs: int, ended: Callable[[dict[str, Ending]], None]
+    runs: Sequence[Run],
+    testing: bool,
+    *,
+    jobs: int,
+    ended: Callable[[dict[str, Ending]], None],
+    failed: Mapping[str, Ending],
 ) -> dict[str, Ending]:
     """Do all runs that are not done, ``jobs`` at a time; ``ended`` is called at the start and as each run ends.
 
-    Returns how every run ended, by name. On an interrupt the children are stopped before it is passed on.
+    ``failed`` are runs that cannot be begun. Returns how every run ended, by name. On an interrupt the children are
+    stopped before it is passed on.
     """
-    if jobs < 1:
-        raise UserError(f"--jobs must be at least 1, got {jobs}")
-    endings = already_ended(runs, testing)
+    endings = already_ended(runs, testing) | dict(failed)
     waiting = [run for run in runs if run.recipe.name not in endings]
     ended(endings)
     threads = max(cores() // max(min(jobs, len(waiting)), 1), 1)
     progress = Progress(runs, endings)
+    for known in failed.values():
+        progress.tell(known)
     running: dict[str, work.Process] = {}
     try:
         while waiting or running:
@@ -119,7 +136,8 @@ class Progress:
         parts += [f"{name} epoch {done}/{whole}" for name in running for done, whole in [work.epochs(self.runs[name])]]
         done = self._work(endings)
         if done > self.before:
-            left = seconds * (sum(_whole(run) for run in self.runs.values()) - done) / (done - self.before)
+            wanted = (run for name, run in self.runs.items() if not _failed(endings, name))
+            left = seconds * (sum(_whole(run) for run in wanted) - done) / (done - self.before)
             parts.append(f"about {_duration(left)} left")
         return "; ".join(parts)
 
@@ -131,11 +149,16 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     def _work(self, endings: dict[str, Ending]) -> float:
-        """Work done so far in units of ``work.epoch_cost``; a run that ended has none left, however it ended."""
+        """Work done so far in units of ``work.epoch_cost``; what a failed run has done is no measure for the rest."""
         return sum(
             _whole(run) if name in endings else work.epochs(run)[0] * work.epoch_cost(run)
             for name, run in self.runs.items()
+            if not _failed(endings, name)
         )
+
+
+def _failed(endings: dict[str, Ending], name: str) -> bool:
+    return name in endings and endings[name].status == "failed"
 
 
 def _whole(run: Run) -> float:

@@ -16,7 +16,8 @@ import page_reader
 import pytest
 import tone_corpus
 
-from edgekws import cli, corpus, recipe, workspace
+from edgekws import cli, corpus, files, recipe, workspace
+from edgekws.errors import UserError
 from edgekws.sweep import cluster, plan, queue, results, work
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_edgekws.py"))
@@ -65,6 +66,46 @@ def test_what_fails_is_told_and_the_rest_goes_on(capsys):
     assert (first["parameters"], first["macs"], first["seed"]) == ("94768", "132748288", "1")
     assert found["fails"]["int8"] == ""
     assert Path("runs/my sweep/first.log").read_text() == "run with 2 threads\n"
+
+
+def test_recordings_that_cannot_be_had_fail_their_runs_alone(monkeypatch, capsys):
+    def of_recipe(recipe):
+        if recipe.data.words == ("a", "b"):
+            raise UserError("there is no word a")
+
+    monkeypatch.setattr(corpus, "of_recipe", of_recipe)
+    write(["first", "last"], more="[[run]]\nname = 'other'\ndata.words = ['a', 'b']\n")
+    assert sweep() == 1
+    assert {name: row["status"] for name, row in rows().items()} == {"other": "failed", "first": "done", "last": "done"}
+    assert "other: failed: there is no word a" in capsys.readouterr().err
+
+
+def test_recordings_that_no_run_can_have_are_one_mistake(monkeypatch, capsys):
+    def of_recipe(recipe):
+        raise UserError("there is no folder x")
+
+    monkeypatch.setattr(corpus, "of_recipe", of_recipe)
+    write(["first", "last"])
+    assert sweep() == 2
+    assert capsys.readouterr().err == "edgekws: error: there is no folder x\n"
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two"])
+def test_jobs_are_a_number_from_one_on(jobs, capsys):
+    write(["first"])
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["sweep", "my sweep.toml", "--jobs", jobs])
+    assert stop.value.code == 2
+    assert f"expected a whole number from 1 on, got {jobs}" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
+def test_a_sweep_that_is_going_on_is_not_begun_again(capsys):
+    write(["first"])
+    with files.only_one(Path("runs/my sweep/.lock").absolute(), "the first"):
+        assert sweep() == 2
+    assert "my sweep is going on already, in another process" in capsys.readouterr().err
+    assert sweep() == 0
 
 
 def test_the_page_stands_alone():
@@ -116,7 +157,7 @@ def started(tmp_path):
     """The sweep as a process of its own, once its slow run has an epoch behind it."""
     code = (
         "import sys; from edgekws import cli; from edgekws.sweep import queue, work\n"
-        f"work.COMMAND = {FAKE!r}; queue.prepare_recordings = lambda runs: None\n"
+        f"work.COMMAND = {FAKE!r}; queue.prepare_recordings = lambda runs: {{}}\n"
         "sys.exit(cli.main(['sweep', 'my sweep.toml', '--jobs', '2']))"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -168,7 +209,9 @@ def test_progress_tells_runs_epochs_and_the_time_left(tmp_path):
     assert work.epochs(runs[1]) == (16, 19)
     endings = {"a": work.Ending("a", "failed", "why")}
     line = progress.line(endings, ["b"], 3600)
-    assert line == "1 of 3 runs ended (1 not well); b epoch 16/19; about 38 min left"
+    assert line == "1 of 3 runs ended (1 not well); b epoch 16/19; about 1 h 22 min left"
+    nothing = queue.Progress(runs[:1] + runs[2:], {})
+    assert nothing.line(endings, [], 5) == "1 of 2 runs ended (1 not well)"
 
 
 def test_a_run_from_another_machine_is_unpacked_with_its_end_last(tmp_path, monkeypatch):
