@@ -90,11 +90,15 @@ def publish(run: Run, destination: Path, *, source: str) -> Path:
 
 def public(private: Recipe) -> Recipe:
     """The recipe without paths of this machine: of recordings and of other runs the name stays, or runs/NAME."""
-    others = {key: Path(getattr(private.training, key)) for key in ("start_from", "teacher")}
-    changes = {
-        f"training.{key}": f"runs/{path.name}" if path.parent.name == "runs" else path.name
-        for key, path in others.items()
-    }
+    others = {key: _public_name(getattr(private.training, key)) for key in ("start_from", "teacher")}
+    changes = {f"training.{key}": name for key, name in others.items()}
     folders = [folder_name(folder) for folder in private.data.unknown_from]
     named = {"data.source": folder_name(private.data.source), "data.unknown_from": folders}
     return recipe.replace(private, named | changes)
+
+
+def _public_name(model: str) -> str:
+    """Another run as runs/NAME, wherever it is; a model that ships, and a mere name that none has, as they are."""
+    name = Path(model).name
+    shipped = folders().get(name)
+    return name if resolve(model) == shipped or (name == model and not shipped) else f"runs/{name}"

@@ -22,8 +22,11 @@ from edgekws.sweep.results import Row
 
 BEGIN, END = "<!-- results: made by 'edgekws tables' from results.csv -->", "<!-- results: end -->"
 CHARTS = {"macs": "accuracy_macs.svg", "parameters": "accuracy_parameters.svg"}
+WHOLE = ("seed", "parameters", "macs", "testing_clips")
+FRACTIONS = ("float", "float_low", "float_high", "int8", "int8_low", "int8_high")
 KEY = ("architecture", "variant", "augmented", "coding", "seed")
 HEAD = "| model | variant | parameters | M MAC | the report | plain: float | plain: int8 | good: float | good: int8 |"
+INPUTS = {"raw": "raw waveform", "features": "spectral features"}
 OPENING = "# Models that ship\n\n"
 NOTES = """\
 Accuracy on the testing split ({clips} clips) with its 95 % Wilson interval: of several seeds the one in the middle by
@@ -40,34 +43,54 @@ report by the plain recipe.
 
 ![accuracy against parameters]({parameters})
 
+A point of the report is the best of its network's variants; ours are single runs, seed 1 where no other is named.
+
 What others have published, on other words and splits, for orientation:
 """
 
 
-def make(folder: Path, added: Sequence[Path] = ()) -> None:
+def make(folder: Path, added: Sequence[Path] = ()) -> list[str]:
     """Write README.md and both charts of ``folder``; ``added`` runs, published models or results.csv files go in first.
 
-    A row takes the place of an older one of the same architecture, variant, augmentation, coding and seed.
+    A row takes the place of an older one of the same architecture, variant, augmentation, coding and seed; returned is
+    a line for each such place. A UserError where rows are of different testing clips, and nothing is written then.
     """
     rows = {tuple(row[k] for k in KEY): row for row in read(folder / "results.csv")}
+    if unfinished := [row["run"] for row in rows.values() if not row["int8"]]:
+        raise UserError(
+            f"{folder / 'results.csv'} has runs without a result ({', '.join(unfinished)}), as a sweep's table may; "
+            "give a folder of published results, and the sweep's table with --add"
+        )
+    replaced = []
     for path in added:
-        for row in _rows_of(path):
-            if row["int8"]:
-                rows[tuple(row[k] for k in KEY)] = row
+        for row in filter(lambda row: row["int8"], _rows_of(path)):
+            if old := rows.get(key := tuple(row[k] for k in KEY)):
+                replaced.append(f"{row['run']} ({row['int8']}) takes the place of {old['run']} ({old['int8']})")
+            rows[key] = row
     if not rows:
         raise UserError(f"{folder} has no results; add a run: edgekws tables {folder} --add runs/NAME")
     ordered = sorted(rows.values(), key=_order)
+    first = ordered[0]
+    for row in ordered:
+        if row["testing_clips"] != first["testing_clips"]:
+            raise UserError(
+                f"{row['run']} was measured on {row['testing_clips']} testing clips, {first['run']} on "
+                f"{first['testing_clips']}: accuracies on different clips cannot be compared in one table"
+            )
     readme = folder / "README.md"
     text = readme.read_text(encoding="utf-8") if readme.exists() else OPENING
     before, begun, rest = text.partition(BEGIN)
     _, ended, after = rest.partition(END) if begun else ("", END, "\n")
     if not ended:
         raise UserError(f"{readme}: the line '{END}' is missing after the table; put it back where the table ends")
-    atomic_write(folder / "results.csv", results.to_csv(ordered))
+    made = {"results.csv": results.to_csv(ordered)}
     for cost, name in CHARTS.items():
         title = scatter.MACS_TITLE if cost == "macs" else scatter.PARAMETERS_TITLE
-        atomic_write(folder / name, scatter.svg(chart_points(ordered, cost), title))
-    atomic_write(readme, f"{before}{BEGIN}\n\n{markdown(ordered)}\n{END}{after}")
+        made[name] = scatter.svg(chart_points(ordered, cost), title)
+    made[readme.name] = f"{before}{BEGIN}\n\n{markdown(ordered)}\n{END}{after}"
+    for name, content in made.items():
+        atomic_write(folder / name, content)
+    return replaced
 
 
 def markdown(rows: Sequence[Row]) -> str:
@@ -78,8 +101,7 @@ def markdown(rows: Sequence[Row]) -> str:
     for name in {architecture for architecture, _ in cells}:
         for variant in catalogue.find(name).reported_accuracy:
             cells[name, variant]  # a cell of the report that was not run: a line with nothing of ours
-    order = list(catalogue.entries())
-    columns = list(VARIANTS)
+    order, columns = list(catalogue.entries()), list(VARIANTS)
     listed = sorted(cells, key=lambda cell: (order.index(cell[0]), (*columns, cell[1]).index(cell[1]), cell[1]))
     lines = [HEAD, "|---|---|---:|---:|---:|---|---|---|---|"]
     for name, variant in listed:
@@ -93,12 +115,14 @@ def markdown(rows: Sequence[Row]) -> str:
             f"| {name} | {variant_words(variant)} | {parameters:,} | {macs / 1e6:.1f} "
             f"| {f'{reported:.4f}' if reported is not None else ''} | {' | '.join(texts)} |"
         )
-    run = sum(any(cells[cell].values()) and cell[1] in catalogue.find(cell[0]).reported_accuracy for cell in listed)
-    whole = sum(len(entry.reported_accuracy) for entry in catalogue.entries().values())
-    clips = sorted({row["testing_clips"] for row in rows}, key=int)
-    peers = [f"- {peer['name']}: {peer['accuracy']}, {peer['test']} ({peer['source']})" for peer in _peers()]
-    notes = NOTES.format(clips=" or ".join(clips), run=run, whole=whole, **CHARTS)
     ran = {cell for cell, found in cells.items() if any(found.values())}
+    run = sum(variant in catalogue.find(name).reported_accuracy for name, variant in ran)
+    whole = sum(len(entry.reported_accuracy) for entry in catalogue.entries().values())
+    peers = [
+        f"- {peer['name']}, {INPUTS[peer['input']]}: {peer['accuracy']}, {peer['test']} ({peer['source']})"
+        for peer in _peers()
+    ]
+    notes = NOTES.format(clips=rows[0]["testing_clips"], run=run, whole=whole, **CHARTS)
     return "\n".join([*lines, "", notes, *peers, "", *_whole_report(ran), ""])
 
 
@@ -112,7 +136,11 @@ def chart_points(rows: Iterable[Row], cost: str) -> list[scatter.Point]:
             points.append(scatter.Point(entry.name, count, max(entry.reported_accuracy.values()), "report"))
     for row in rows:
         interval = (float(row["int8_low"]), float(row["int8_high"]))
-        name = " ".join([row["architecture"], *([f"seed {row['seed']}"] if row["seed"] != "1" else [])])
+        parts = [row["architecture"]]
+        parts += [variant_words(row["variant"])] if catalogue.find(row["architecture"]).reported_accuracy else []
+        parts += [f"seed {row['seed']}"] if row["seed"] != "1" else []
+        parts += ["(bound broken)"] if row["status"] == "broken" else []
+        name = " ".join(parts)
         points.append(scatter.Point(name, int(row[cost]), float(row["int8"]), results.kind(row), interval))
     for peer in _peers():
         if peer[cost]:
@@ -166,17 +194,26 @@ def _rows_of(path: Path) -> list[Row]:
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of a results.csv; none where there is no file."""
+    """The rows of a results.csv; none where there is no file. A UserError names what is wrong in it, and where."""
     if not path.exists():
         return []
-    rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read as a table of results: {error}") from None
     if rows and tuple(rows[0]) != results.COLUMNS:
         raise UserError(f"{path} is not a table of results: expected the columns {', '.join(results.COLUMNS)}")
-    for row in rows:
+    for line, row in enumerate(rows, 2):
         try:
             catalogue.find(row["architecture"])
+            for column in WHOLE if row["int8"] else ():
+                int(row[column])
+            for column in FRACTIONS if row["int8"] else ():
+                float(row[column])
         except UserError as error:
             raise UserError(f"{path}: {error}") from None
+        except (TypeError, ValueError):
+            raise UserError(f"{path}, line {line}: expected a number as {column}, got {row[column]!r}") from None
     return rows
 
 

@@ -100,6 +100,7 @@ def _tables(args: argparse.Namespace) -> int:
 
     if not args.folder.is_dir():
         raise UserError(f"{args.folder} is not a folder")
-    published.make(args.folder, args.add)
+    for line in published.make(args.folder, args.add):
+        print(line)
     print(args.folder / "README.md")
     return 0

@@ -24,6 +24,8 @@ COLUMNS = (
     *("int8_minus_float", "int8_minus_float_low", "int8_minus_float_high", "report", "command"),
 )
 
+REPORT_CLASSES = 16  # with fewer words or more, the report's accuracy says nothing
+
 Row = dict[str, str]
 
 
@@ -45,6 +47,7 @@ def row(run: Run, ending: Ending | None) -> Row:
     entry = catalogue.find(recipe.model.architecture)
     classes = len(corpus.labels_of(recipe))
     column = variant(recipe)
+    reported = entry.reported_accuracy.get(column)
     found: dict[str, object] = {
         "run": recipe.name,
         "architecture": recipe.model.architecture,
@@ -55,7 +58,7 @@ def row(run: Run, ending: Ending | None) -> Row:
         "parameters": entry.architecture.parameters(classes),
         "macs": entry.architecture.macs(classes),
         "status": ending.status if ending else "unfinished",
-        "report": entry.reported_accuracy.get(column, ""),
+        "report": f"{reported:.4f}" if reported is not None and classes == REPORT_CLASSES else "",
         "command": recipe_command.command(recipe),
     }
     if run.record("train").exists():

@@ -73,7 +73,9 @@ def test_a_published_run_names_folders_of_other_sound_without_their_place(run, t
     [
         ("/home/me/models/runs/first", "runs/first"),
         ("~/models/runs/first", "runs/first"),
-        ("/home/me/first", "first"),
+        ("/home/me/first", "runs/first"),
+        ("/home/me/runs/sweep/nano", "runs/nano"),
+        (str(pretrained.folders()["nano"]), "nano"),
         ("runs/first", "runs/first"),
         ("nano", "nano"),
         ("", ""),

@@ -122,6 +122,49 @@ def test_mistakes_are_named(tmp_path):
     assert cli.main(["tables", str(tmp_path / "none")]) == 2
 
 
+def test_what_cannot_stand_in_one_table_is_told_and_nothing_is_written(tmp_path, capsys):
+    folder = tmp_path / "p"
+    tables(folder, row())
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    more = folder / "more.csv"
+
+    def refused(content, told):
+        more.write_bytes(content if isinstance(content, bytes) else results.to_csv([content]).encode())
+        assert cli.main(["tables", str(folder), "--add", str(more)]) == 2
+        assert told in capsys.readouterr().err
+        more.write_bytes(before["more.csv"])
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+    refused(row(seed=2) | {"int8_low": "abc"}, "more.csv, line 2: expected a number as int8_low, got 'abc'")
+    refused(row(seed=2) | {"testing_clips": ""}, "more.csv, line 2: expected a number as testing_clips, got ''")
+    refused(row(seed=2) | {"testing_clips": "16", "run": "b"}, "b was measured on 16 testing clips, r on 1000")
+    refused(b"\xff\xfe\x00", "more.csv cannot be read as a table of results")
+    (folder / "d.csv").mkdir()
+    with pytest.raises(UserError, match=r"d.csv cannot be read"):
+        published.make(folder, [folder / "d.csv"])
+
+
+def test_a_sweeps_own_table_is_no_folder_of_published_results(tmp_path):
+    unfinished = row() | dict.fromkeys(("testing_clips", *published.FRACTIONS), "") | {"run": "bad"}
+    text = results.to_csv([row(seed=2), unfinished])
+    (tmp_path / "results.csv").write_text(text)
+    with pytest.raises(UserError, match=r"runs without a result \(bad\)"):
+        published.make(tmp_path)
+    assert (tmp_path / "results.csv").read_text() == text
+    (tmp_path / "p").mkdir()
+    assert published.make(tmp_path / "p", [tmp_path / "results.csv"]) == []
+    newer = row(seed=2, right=950) | {"run": "new"}
+    (tmp_path / "new.csv").write_text(results.to_csv([newer]))
+    told = published.make(tmp_path / "p", [tmp_path / "new.csv"])
+    assert told == ["new (0.9500) takes the place of r (0.9400)"]
+
+
+def test_points_of_one_network_are_told_apart_and_a_broken_bound_is_marked():
+    rows = [row(), row(variant="do50_bn", seed=2), row(variant="bn") | {"status": "broken"}, row("nano", "bn")]
+    ours = [p.label for p in published.chart_points(rows, "macs") if p.kind == "good"]
+    assert ours == ["custom-32/8 DO .5", "custom-32/8 DO .5+BN seed 2", "custom-32/8 BN (bound broken)", "nano"]
+
+
 def test_a_table_without_its_end_is_told_and_the_text_after_it_stays(tmp_path):
     text = f"# Mine\n{published.BEGIN}\nold\n\nafter\n"
     (tmp_path / "README.md").write_text(text)
