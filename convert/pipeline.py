@@ -100,7 +100,7 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     architecture = catalogue.find(recipe.model.architecture).architecture
     split = clips.split("testing")
     codes = coding.encode(split.samples, recipe.model.coding)
-    inputs = (codes.astype(np.float32) / 128).reshape(len(codes), 1, -1, 1)
+    inputs = coding.network_input(codes)
 
     def float_scores() -> np.ndarray:
         return float_training.load(run.float_model).predict(inputs, batch_size=64, verbose=0)
@@ -152,7 +152,7 @@ def measure_robustness(run: Run, clips: Corpus) -> dict[str, Any]:
     return robustness.measure(
         np.asarray(split.samples),
         split.labels,
-        [clip.speaker for clip in split.clips],
+        [clip.speaker if clip.word != corpus.SILENCE else "" for clip in split.clips],
         augment.noise_windows(held_out),
         run.recipe.model.coding,
         int8_scores,

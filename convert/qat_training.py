@@ -63,7 +63,7 @@ def _calibration_inputs(run: Run, clips: Corpus) -> np.ndarray:
     count = min(run.recipe.quantization.calibration_clips, len(samples))
     chosen = np.sort(np.random.default_rng(run.recipe.seed).permutation(len(samples))[:count])
     codes = coding.encode(np.asarray(samples[chosen]), run.recipe.model.coding)
-    return (codes.astype(np.float32) / 128).reshape(count, 1, -1, 1)
+    return coding.network_input(codes)
 
 
 def front_state(seed: int, epoch: int, step: int, steps: int) -> list[int]:
@@ -93,7 +93,7 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> training.Outco
         return np.asarray(front(samples, training=True))
 
     def coded(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
-        return (coding.encode(samples, recipe.model.coding).astype(np.float32) / 128).reshape(len(samples), 1, -1, 1)
+        return coding.network_input(coding.encode(samples, recipe.model.coding))
 
     learn, validate = clips.split("training"), clips.split("validation")
     size = recipe.training.batch_size

@@ -109,7 +109,7 @@ def measure(
     Args:
         samples: the testing split, int16 (n, 16000).
         labels: int64 (n,); its largest is the last class.
-        speakers: who speaks each clip.
+        speakers: who speaks each clip, "" for nobody.
         noises: one-second windows that training never met, int16 (windows, 16000); none: no noise conditions.
         input_coding: one of ``edgekws.coding.CODINGS``.
         int8_scores: int8 codes (n, 16000) → scores (n, classes).
@@ -159,7 +159,8 @@ def worst_speakers(right: np.ndarray, speakers: Sequence[str]) -> dict[str, Any]
     """
     clips: dict[str, list[bool]] = defaultdict(list)
     for speaker, hit in zip(speakers, right.tolist(), strict=True):
-        clips[speaker].append(hit)
+        if speaker:
+            clips[speaker].append(hit)
     ranked = sorted(clips, key=lambda name: (sum(clips[name]) / len(clips[name]), -len(clips[name]), name))
     worst = [hit for name in ranked[: math.ceil(len(ranked) / 10)] for hit in clips[name]]
     facts = metrics.counted(metrics.Proportion(sum(worst), len(worst)))

@@ -41,3 +41,8 @@ def encode(samples: np.ndarray, coding: str) -> np.ndarray:
     if samples.dtype != np.int16:
         raise TypeError(f"samples must be int16, got {samples.dtype}")
     return table(coding)[samples.astype(np.int32) + 32_768]
+
+
+def network_input(codes: np.ndarray) -> np.ndarray:
+    """int8 codes (n, samples) → float32 (n, 1, samples, 1), what the float and the fake-quantized network read."""
+    return (codes.astype(np.float32) / 128)[:, None, :, None]

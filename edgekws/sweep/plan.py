@@ -62,16 +62,22 @@ def load(path: Path, source: str | None = None) -> Sweep:
     fixed = _flat(tables.get("set", {}), f"{path}: [set]")
     everywhere = _grid(tables.get("grid", {}), f"{path}: [grid]")
     singles = tables.get("run", [{}])
-    if not isinstance(singles, list):
-        raise UserError(f"{path}: runs are an array of tables: write [[run]], not [run]")
+    if not isinstance(singles, list) or not singles:
+        raise UserError(
+            f"{path}: runs are an array of tables: write [[run]], not [run], and at least one or none at all"
+        )
     made = []
     for single in singles:
         changes = _flat(single, f"{path}: [[run]]")
         own = {key: changes.pop(key) for key in list(changes) if key.startswith("grid.")}
         own = _grid({key.removeprefix("grid."): values for key, values in own.items()}, f"{path}: [run.grid]")
         if twice := set(changes) & set(own) | (set(changes) | set(own)) & set(everywhere):
-            raise UserError(f"{path}: {', '.join(sorted(twice))} stands in [grid] and in a [[run]]; keep one of them")
+            raise UserError(
+                f"{path}: {', '.join(sorted(twice))} stands in two of [grid], [[run]] and [run.grid]; keep one of them"
+            )
         grid = everywhere | own
+        if "name" in grid:
+            raise UserError(f"{path}: name is no value to try; a grid gives each of its runs a name by itself")
         called = changes.pop("name", None)
         for values in itertools.product(*grid.values()):
             drawn = dict(zip(grid, values, strict=True))
@@ -120,8 +126,11 @@ def _part(key: str, value: Any) -> str:
 
 
 def _check_names(path: Path, names: list[str]) -> None:
+    folded = [name.casefold() for name in names]  # folders of some systems know no case
     for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{path}: two runs are called '{name}'; give each [[run]] a name of its own")
-        if name in RESERVED:
+        if folded.count(name.casefold()) > 1:
+            raise UserError(
+                f"{path}: two runs are called '{name}'; give each [[run]] a name of its own, and each value once"
+            )
+        if name in RESERVED or name.endswith(".log"):
             raise UserError(f"{path}: a run cannot be called '{name}'; choose another name")

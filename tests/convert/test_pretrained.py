@@ -59,8 +59,9 @@ def published_figures(report: dict, labels: tuple[str, ...]) -> tuple[int, int, 
 @pytest.mark.slow
 @pytest.mark.skipif(not RECORDINGS, reason="set EDGEKWS_SPEECH_COMMANDS to an unpacked Speech Commands folder")
 @pytest.mark.parametrize("name", NAMES)
-def test_accuracy_on_recordings(name):
-    """The published figure where the whole testing split is here, its interval where only a part is."""
+def test_every_rung_on_recordings(name, tmp_path):
+    """The published figure where the whole testing split is here, its interval where only a part is; every form of
+    the model, from float to the C engine, near to int8. The engine is equal to the bit to TFLM's arithmetic, above."""
     from edgekws import float_training
 
     folder, shipped = pretrained.find(name), artifact.load(pretrained.find(name))
@@ -69,13 +70,19 @@ def test_accuracy_on_recordings(name):
     split = corpus.load(RECORDINGS, words, progress=False).split("testing")
     codes = coding.encode(split.samples, shipped.coding)
     int8 = parity.probabilities(tflite.predict(shipped.content, codes, kernels="reference", title=name))
-    inputs = (codes.astype(np.float32) / 128).reshape(len(codes), 1, -1, 1)
-    floats = float_training.load(folder / "float.keras").predict(inputs, verbose=0)
+    floats = float_training.load(folder / "float.keras").predict(coding.network_input(codes), verbose=0)
     measured = metrics.accuracy(int8, split.labels)
     if measured.total == total:
         assert measured.correct == correct
-        assert metrics.paired_difference(int8, floats, split.labels).value >= -0.003
+        assert abs(metrics.paired_difference(int8, floats, split.labels).value) <= 0.003
     else:
         low, high = measured.interval
         assert low <= accuracy <= high
         assert metrics.paired_difference(int8, floats, split.labels).value >= -0.005
+    xnnpack = parity.probabilities(tflite.predict(shipped.content, codes, kernels="xnnpack", title=name))
+    assert np.array_equal(phone.scores(folder / "model_phone.tflite", np.asarray(split.samples)), xnnpack)
+    engine = host.build(shipped.graph, tmp_path, coding=shipped.coding)
+    on_device = parity.probabilities(np.array([engine.scores(clip) for clip in np.asarray(split.samples)]))
+    for rung in (xnnpack, on_device):
+        assert (rung.argmax(1) == int8.argmax(1)).mean() >= 0.99
+        assert abs(metrics.accuracy(rung, split.labels).value - measured.value) <= 0.003

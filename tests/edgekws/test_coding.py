@@ -47,3 +47,9 @@ def test_wrong_dtype_and_name():
         coding.encode(ALL.astype(np.float32), "linear")
     with pytest.raises(ValueError, match="coding must be one of"):
         coding.table("a_law")
+
+
+def test_what_the_network_reads_is_the_code_over_128():
+    read = coding.network_input(np.array([[-128, 0, 127]], np.int8))
+    assert (read.dtype, read.shape) == (np.float32, (1, 1, 3, 1))
+    assert read.ravel().tolist() == [-1.0, 0.0, 127 / 128]
