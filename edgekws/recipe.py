@@ -124,7 +124,7 @@ class Training:
 class Quantization:
     """Quantization-aware training, which learns the trained float model's scores."""
 
-    epochs: int = _key(3, "epochs of quantization-aware training; 0: post-training quantization only", low=0)
+    epochs: int = _key(6, "epochs of quantization-aware training; 0: post-training quantization only", low=0)
     learning_rate: float = _key(0.0002, "peak of its cosine schedule", low=1e-9, high=1)
     calibration_clips: int = _key(1024, "training clips that set the first activation ranges", low=16)
 

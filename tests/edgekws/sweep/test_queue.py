@@ -203,13 +203,13 @@ def test_progress_tells_runs_epochs_and_the_time_left(tmp_path):
     progress = queue.Progress(runs, {})
     work.prepare(runs[1])
     runs[1].state("x").parent.mkdir()
-    assert work.epochs(runs[1]) == (0, 19)
+    assert work.epochs(runs[1]) == (0, 22)
     runs[1].record("x").parent.mkdir()
     runs[1].write_record("train", {})
-    assert work.epochs(runs[1]) == (16, 19)
+    assert work.epochs(runs[1]) == (16, 22)
     endings = {"a": work.Ending("a", "failed", "why")}
     line = progress.line(endings, ["b"], 3600)
-    assert line == "1 of 3 runs ended (1 not well); b epoch 16/19; about 1 h 22 min left"
+    assert line == "1 of 3 runs ended (1 not well); b epoch 16/22; about 1 h 45 min left"
     nothing = queue.Progress(runs[:1] + runs[2:], {})
     assert nothing.line(endings, [], 5) == "1 of 2 runs ended (1 not well)"
 
