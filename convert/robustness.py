@@ -85,16 +85,6 @@ def with_noise(samples: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndar
     return to_int16(samples + noise * factor, 1)
 
 
-def uncoded(samples: np.ndarray, input_coding: str) -> np.ndarray:
-    """What the coding rounds: float32 network inputs of int16 samples, the mean of what codes to the same value."""
-    if input_coding == "linear":
-        return samples.astype(np.float32) / 32_768
-    biased = np.minimum(np.abs(samples.astype(np.float32)), coding.LARGEST_MAGNITUDE) + coding.BIAS
-    segment = np.floor(np.log2(biased)) - 7
-    magnitude = 16 * (segment - 1) + biased * 2.0 ** -(segment + 3) - 0.5
-    return (np.sign(samples) * magnitude / 128).astype(np.float32)
-
-
 def measure(
     samples: np.ndarray,
     labels: np.ndarray,
@@ -135,7 +125,7 @@ def measure(
                 "correct_by_word": np.bincount(labels[right], minlength=int8.shape[1]).tolist(),
             }
             if condition.kind == "level":
-                plain = float_scores(uncoded(changed, input_coding))
+                plain = float_scores(coding.uncoded(changed, input_coding))
                 row["uncoded_float"] = metrics.counted(metrics.accuracy(plain, labels))
                 row["int8_minus_uncoded_float"] = metrics.compared(metrics.paired_difference(int8, plain, labels))
             if not rows:

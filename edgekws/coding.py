@@ -43,6 +43,16 @@ def encode(samples: np.ndarray, coding: str) -> np.ndarray:
     return table(coding)[samples.astype(np.int32) + 32_768]
 
 
+def uncoded(samples: np.ndarray, coding: str) -> np.ndarray:
+    """What the coding rounds: float32 network inputs of int16 samples, the mean of what codes to the same value."""
+    if coding == "linear":
+        return samples.astype(np.float32) / 32_768
+    biased = np.minimum(np.abs(samples.astype(np.float32)), LARGEST_MAGNITUDE) + BIAS
+    segment = np.floor(np.log2(biased)) - 7
+    magnitude = 16 * (segment - 1) + biased * 2.0 ** -(segment + 3) - 0.5
+    return (np.sign(samples) * magnitude / 128).astype(np.float32)
+
+
 def network_input(codes: np.ndarray) -> np.ndarray:
     """int8 codes (n, samples) → float32 (n, 1, samples, 1), what the float and the fake-quantized network read."""
     return (codes.astype(np.float32) / 128)[:, None, :, None]

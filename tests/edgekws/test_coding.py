@@ -49,6 +49,15 @@ def test_wrong_dtype_and_name():
         coding.table("a_law")
 
 
+@pytest.mark.parametrize("name", coding.CODINGS)
+def test_uncoded_inputs_are_those_that_round_to_the_code(name):
+    difference = 128 * coding.uncoded(ALL, name) - coding.encode(ALL, name)
+    assert np.abs(difference).max() <= (0.5 if name == "mu_law" else 1.0)
+    assert np.abs(difference.mean()) < 0.01
+    assert coding.uncoded(np.zeros(1, np.int16), name) == 0
+    assert np.all(np.diff(coding.uncoded(ALL, name)) >= 0)
+
+
 def test_what_the_network_reads_is_the_code_over_128():
     read = coding.network_input(np.array([[-128, 0, 127]], np.int8))
     assert (read.dtype, read.shape) == (np.float32, (1, 1, 3, 1))
