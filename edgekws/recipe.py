@@ -12,6 +12,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -150,6 +151,12 @@ class Recipe:
     training: Training = field(default_factory=Training)
     quantization: Quantization = field(default_factory=Quantization)
     parity: Parity = field(default_factory=Parity)
+
+
+def find(path: Path) -> Path:
+    """A path as it is where it exists; else the same one of edgekws's own recipes and sweeps (edgekws/recipes/...)."""
+    own = Path(str(files("edgekws"))).parent / path
+    return own if path.parts[:2] == ("edgekws", "recipes") and not path.exists() and own.exists() else path
 
 
 def load(path: Path) -> Recipe:

@@ -81,7 +81,7 @@ def _open(args: argparse.Namespace) -> Run:
     if args.recipe and args.recipe.is_dir():
         run = workspace.load_run(args.recipe)
         return workspace.open_run(run.folder, recipe.replace(run.recipe, changes))
-    chosen = recipe.replace(recipe.load(args.recipe) if args.recipe else recipe.Recipe(), changes)
+    chosen = recipe.replace(recipe.load(recipe.find(args.recipe)) if args.recipe else recipe.Recipe(), changes)
     return workspace.open_run(args.runs / chosen.name, chosen)
 
 

@@ -59,11 +59,12 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _sweep(args: argparse.Namespace) -> int:
+    from edgekws import recipe
     from edgekws.sweep import plan, queue, results
 
     # absolute, so that it is found from every folder and process
     source = str(Path(args.data).absolute()) if args.data and Path(args.data).is_dir() else args.data
-    sweep = plan.load(args.sweep, source)
+    sweep = plan.load(recipe.find(args.sweep), source)
     folder = (args.runs / sweep.name).absolute()
     runs = queue.runs_of(sweep, folder)
 

@@ -87,3 +87,14 @@ def test_the_recipes_that_ship_load():
     assert shipped
     for path in shipped:
         assert recipe.load(Path(str(path))).name == path.name.removesuffix(".toml")
+
+
+@pytest.mark.parametrize("name", ["gsc16-nano.toml", "sweeps/report.toml"])
+def test_recipes_that_ship_are_found_from_any_folder_and_one_that_lies_there_goes_first(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = Path("edgekws/recipes") / name
+    assert recipe.find(path).read_text() == (Path(str(files("edgekws"))) / "recipes" / name).read_text()
+    path.parent.mkdir(parents=True)
+    path.write_text("mine")
+    assert recipe.find(path) == path
+    assert recipe.find(Path("edgekws/recipes/none.toml")) == Path("edgekws/recipes/none.toml")
