@@ -90,12 +90,16 @@ def only_one(lock: Path, doing: str) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            os.stat(lock)  # gone where the other process ended since it was opened here
+        except (BlockingIOError, FileNotFoundError):
             raise UserError(f"{doing} is going on already, in another process; wait for it or stop it") from None
         except OSError as error:
             if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
                 raise
-        yield
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -132,7 +132,7 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Parity:
-    """Bounds of the parity ladder, on the whole testing split."""
+    """Bounds of the parity ladder, on the whole testing split; one clip may differ unless a bound is 0, or 1."""
 
     accuracy_drop_points: float = _key(0.5, "int8 accuracy at most this many points under float", low=0, high=100)
     fake_quant_agreement: float = _key(0.99, "same top word in int8 and fake-quant", low=0, high=1)

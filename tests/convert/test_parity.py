@@ -71,6 +71,22 @@ def test_each_broken_rung_is_named_in_the_lines():
     ]
 
 
+def test_of_few_clips_one_may_differ_and_none_where_the_recipe_says_so():
+    def few(limits=DEFAULTS, **wrong):
+        rungs = {name: scores(*wrong.get(name, ()))[:47] for name in parity.RUNGS}
+        return broken(parity.climb(rungs, LABELS[:47], limits))
+
+    one = {"int8": [0], "xnnpack": [1]}
+    assert few(int8=[0]) == []
+    assert few(xnnpack=[0]) == []
+    assert few(int8=[0, 1], xnnpack=[0, 1], fake_quant=[0, 1]) == [("int8", "points of accuracy int8 is under float")]
+    assert few(**one) == [("xnnpack", "top words equal")]  # which differ on two
+    assert few(Parity(accuracy_drop_points=0.0), int8=[0], xnnpack=[0])[0][1].startswith("points of accuracy")
+    assert few(Parity(xnnpack_agreement=1.0), xnnpack=[0]) == [("xnnpack", "top words equal")]
+    shares = ((0.01, 99), (0.01, 100), (0.01, 1000), (1 - 0.99, 200), (0.0, 9))
+    assert [parity.clips_let_pass(*given) for given in shares] == [1, 1, 10, 2, 0]
+
+
 def test_limits_are_the_recipes():
     worse = {name: scores(*range(20)) for name in ("fake_quant", "int8", "xnnpack")}
     assert not climb(**worse).holds

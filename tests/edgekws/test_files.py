@@ -157,3 +157,14 @@ def test_a_shared_path_that_many_write_at_once_holds_what_one_of_them_wrote(tmp_
         list(pool.map(lambda content: files.atomic_write(tmp_path / "file", content, shared=True), contents * 4))
     assert (tmp_path / "file").read_bytes() in contents
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")
+def test_only_one_process_at_a_time_and_nothing_is_left(tmp_path):
+    lock = tmp_path / "state" / "lock"
+    second = files.only_one(lock, "the training")
+    with files.only_one(lock, "the training"), pytest.raises(UserError, match="the training is going on already"):
+        second.__enter__()
+    assert not lock.exists()
+    with files.only_one(lock, "again"):
+        assert lock.exists()
