@@ -105,7 +105,7 @@ def climb(
 
 
 def clips_let_pass(share: float, clips: int) -> int:
-    """Clips that may differ: this share of them, but one in any case unless the share is 0: few clips know no less."""
+    """Clips that may differ: this share of them, at least one, since few clips have no smaller share; none for 0."""
     return max(math.floor(share * clips + 1e-6), 1 if share > 0 else 0)
 
 
