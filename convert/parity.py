@@ -93,7 +93,7 @@ def climb(
     drop, most = -100 * paired.value, limits.accuracy_drop_points
     bounds: tuple[Bound, ...] = (
         Bound("int8", "points of accuracy int8 is under float", drop, most,
-              round(-paired.value * len(labels)) <= clips_let_pass(most / 100, len(labels))),
+              paired.only_b - paired.only_a <= clips_let_pass(most / 100, paired.total)),
         _agreement("int8", "top words equal, int8 and fake-quant", with_fake_quant, limits.fake_quant_agreement),
         _agreement("xnnpack", "top words equal, reference kernels and XNNPACK", with_xnnpack, limits.xnnpack_agreement),
     )  # fmt: skip
