@@ -9,11 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from convert import graph, parity
-from edgekws import catalogue, coding, corpus, detector, metrics, training, workspace
+from convert.prove import parity
+from convert.tflite import graph
+from edgekws import corpus, workspace
 from edgekws.corpus import Corpus
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
+from edgekws.listen import detector
+from edgekws.model import catalogue, coding
+from edgekws.report import metrics
+from edgekws.train import loop
 from edgekws.workspace import Run
 
 
@@ -28,10 +33,10 @@ def train(run: Run, clips: Corpus) -> None:
     """Float training: ``float.keras`` and ``history.csv``."""
     if run.float_model.exists() and run.record("train").exists():
         return
-    training.keep_freed_memory()
-    from edgekws import float_training
+    loop.keep_freed_memory()
+    from edgekws.train import float_model
 
-    float_training.train(run, clips)
+    float_model.train(run, clips)
 
 
 def quantize(run: Run, clips: Corpus) -> None:
@@ -39,20 +44,20 @@ def quantize(run: Run, clips: Corpus) -> None:
     if run.quantized.exists() and run.record("quantize").exists():
         return
     _needs(run, run.float_model, "train")
-    training.keep_freed_memory()
-    from convert import qat_training
+    loop.keep_freed_memory()
+    from convert.quantize import fine_tuning
 
-    qat_training.quantize(run, clips)
+    fine_tuning.quantize(run, clips)
 
 
 def convert(run: Run, clips: Corpus) -> None:
     """``model_int8.tflite``, ``labels.txt``, and from these ``model_phone.tflite``."""
-    from convert import phone
+    from convert.tflite import mediapipe
 
     if not (run.int8_model.exists() and run.record("convert").exists()):
         _choose_int8(run, clips)
     if not run.phone_model.exists():
-        made = phone.build(run.int8_model.read_bytes(), clips.words, run.recipe.model.coding)
+        made = mediapipe.build(run.int8_model.read_bytes(), clips.words, run.recipe.model.coding)
         atomic_write(run.phone_model, made)
 
 
@@ -61,18 +66,19 @@ def _choose_int8(run: Run, clips: Corpus) -> None:
     _needs(run, run.quantized, "quantize")
     for stale in (run.phone_model, run.detector):  # made from another int8 model
         stale.unlink(missing_ok=True)
-    from convert import qat, qat_training, tflite
+    from convert.quantize import fake_quant, fine_tuning
+    from convert.tflite import conversion
 
     architecture = catalogue.find(run.recipe.model.architecture).architecture
     split = clips.split("validation")
     codes = coding.encode(split.samples, run.recipe.model.coding)
     content: dict[str, bytes] = {}
     accuracy: dict[str, metrics.Proportion] = {}
-    for kind, weights in qat_training.read_weights(run).items():
-        model = qat.fake_quant_model(architecture, classes=len(clips.words), dropout=run.recipe.model.dropout)
+    for kind, weights in fine_tuning.read_weights(run).items():
+        model = fake_quant.fake_quant_model(architecture, classes=len(clips.words), dropout=run.recipe.model.dropout)
         model.set_weights(weights)
-        content[kind] = tflite.convert(model, architecture.window)
-        scores = tflite.predict(content[kind], codes, kernels="xnnpack", title=f"validation of {kind}")
+        content[kind] = conversion.convert(model, architecture.window)
+        scores = conversion.predict(content[kind], codes, kernels="xnnpack", title=f"validation of {kind}")
         accuracy[kind] = metrics.accuracy(scores, split.labels)
     kept = max(content, key=lambda kind: (accuracy[kind].value, kind == "qat"))
     atomic_write(run.labels, "".join(f"{word}\n" for word in clips.words))
@@ -89,12 +95,14 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     """
     for path in (run.int8_model, run.phone_model):
         _needs(run, path, "convert")
-    from convert import figures, phone, qat, qat_training, tflite
-    from edgekws import float_training
+    from convert.prove import figures
+    from convert.quantize import fake_quant, fine_tuning
+    from convert.tflite import conversion, mediapipe
+    from edgekws.train import float_model
 
     try:
-        tflite.check(graph.read(run.int8_model))
-    except (UserError, tflite.ConversionError) as error:
+        conversion.check(graph.read(run.int8_model))
+    except (UserError, conversion.ConversionError) as error:
         raise parity.BrokenRungError("int8", error) from None
     recipe = run.recipe
     architecture = catalogue.find(recipe.model.architecture).architecture
@@ -103,25 +111,25 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     inputs = coding.network_input(codes)
 
     def float_scores() -> np.ndarray:
-        return float_training.load(run.float_model).predict(inputs, batch_size=64, verbose=0)
+        return float_model.load(run.float_model).predict(inputs, batch_size=64, verbose=0)
 
     def fake_quant_scores() -> np.ndarray:
         kept = run.read_record("convert")["kept"]
-        model = qat.fake_quant_model(architecture, classes=len(clips.words), dropout=recipe.model.dropout)
-        model.set_weights(qat_training.read_weights(run)[kept])
+        model = fake_quant.fake_quant_model(architecture, classes=len(clips.words), dropout=recipe.model.dropout)
+        model.set_weights(fine_tuning.read_weights(run)[kept])
         return model.predict(inputs, batch_size=64, verbose=0)
 
     def int8_scores() -> np.ndarray:
         title = f"testing, {parity.TITLES['int8']}"
-        return parity.probabilities(tflite.predict(run.int8_model, codes, kernels="reference", title=title))
+        return parity.probabilities(conversion.predict(run.int8_model, codes, kernels="reference", title=title))
 
     def xnnpack_scores() -> np.ndarray:
         title = f"testing, {parity.TITLES['xnnpack']}"
-        return parity.probabilities(tflite.predict(run.int8_model, codes, kernels="xnnpack", title=title))
+        return parity.probabilities(conversion.predict(run.int8_model, codes, kernels="xnnpack", title=title))
 
     scorers = (float_scores, fake_quant_scores, int8_scores, xnnpack_scores)
     scores = {rung: _scored(rung, scorer) for rung, scorer in zip(parity.RUNGS, scorers, strict=True)}
-    on_phones = _scored("phone", lambda: phone.scores(run.phone_model, split.samples))
+    on_phones = _scored("phone", lambda: mediapipe.scores(run.phone_model, split.samples))
     ladder = parity.climb(scores, split.labels, recipe.parity, phone=on_phones)
     if write:
         workspace.save_arrays(run.predictions, {"labels": split.labels} | scores)
@@ -136,15 +144,16 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
 
 
 def measure_robustness(run: Run, clips: Corpus) -> dict[str, Any]:
-    """The figures of ``convert.robustness`` for the int8 and the float model of a folder; nothing is written."""
-    from convert import robustness, tflite
-    from edgekws import augment, float_training
+    """The figures of ``convert.prove.robustness`` for the int8 and the float model of a folder; nothing is written."""
+    from convert.prove import robustness
+    from convert.tflite import conversion
+    from edgekws.train import augment, float_model
 
-    model, split = float_training.load(run.float_model), clips.split("testing")
+    model, split = float_model.load(run.float_model), clips.split("testing")
     held_out = (noise.samples for noise in clips.noise if noise.name in run.recipe.data.held_out_noise)
 
     def int8_scores(codes: np.ndarray) -> np.ndarray:
-        return tflite.predict(run.int8_model, codes, kernels="xnnpack", progress=False)
+        return conversion.predict(run.int8_model, codes, kernels="xnnpack", progress=False)
 
     def float_scores(inputs: np.ndarray) -> np.ndarray:
         return model.predict(inputs.reshape(len(inputs), 1, -1, 1), batch_size=64, verbose=0)
@@ -168,11 +177,11 @@ def add_robustness(run: Run, clips: Corpus, found: dict[str, Any]) -> None:
 
 def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> dict[str, Any]:
     """Tune the detector of a checked run: detector.json, listening.json, the report and the manifest."""
-    from convert import listening
+    from convert.prove import tuning
 
     for path, step in ((run.int8_model, "convert"), (run.report, "check"), (run.predictions, "check")):
         _needs(run, path, step)
-    tuned, found = listening.tune(run, clips, per_hour, hours)
+    tuned, found = tuning.tune(run, clips, per_hour, hours)
     workspace.write_json(run.detector, detector.tuned_to_json(tuned, clips.words))
     workspace.write_json(run.listening, {"model": sha256(run.int8_model), "found": found})
     _write_report(run, clips, json.loads(run.report.read_text()) | {"listening": found})
@@ -203,9 +212,9 @@ def add_profile(run: Run, clips: Corpus, profile: dict[str, Any]) -> None:
 
 
 def _write_report(run: Run, clips: Corpus, facts: dict[str, Any]) -> None:
-    from edgekws import report
+    from edgekws.report import run_report
 
-    report.write(run, clips, facts)
+    run_report.write(run, clips, facts)
     workspace.write_manifest(run, {"versions": facts["versions"], "seed": run.recipe.seed, "data": facts["data"]})
 
 

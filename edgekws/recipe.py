@@ -181,7 +181,7 @@ def from_tables(tables: Mapping[str, Any], origin: str = "recipe") -> Recipe:
         raise UserError(f"{origin}: data.unknown and data.words both hold {', '.join(both)}; leave it in one of them")
     if not recipe.name or recipe.name.startswith(".") or any(c in recipe.name for c in '/\\:*?"<>|\0'):
         raise UserError(f"{origin}: name '{recipe.name}' is not usable as a folder name; use letters, digits, - and _")
-    from edgekws import catalogue
+    from edgekws.model import catalogue
 
     catalogue.find(recipe.model.architecture)
     return recipe

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import synthetic_tflite
 
-from convert import parity
-from edgekws import catalogue, recipe, training, workspace
+from convert.prove import parity
+from edgekws import recipe, workspace
 from edgekws.corpus import SPLITS, Clip, Corpus, Preparation
+from edgekws.model import catalogue
+from edgekws.train import loop
 from edgekws.workspace import Run
 
 EPOCH = {"loss": 1.0, "accuracy": 0.5, "val_loss": 1.2, "val_accuracy": 0.4, "learning_rate": 0.001}
@@ -38,7 +40,7 @@ def near_labels(labels: np.ndarray, classes: int, wrong: int) -> np.ndarray:
 
 def history(epochs: int) -> str:
     """A history.csv of epochs that are all alike."""
-    return training.history_csv([{"epoch": n + 1} | EPOCH for n in range(epochs)])
+    return loop.history_csv([{"epoch": n + 1} | EPOCH for n in range(epochs)])
 
 
 def build(folder: Path, clips: Corpus, *, wrong: int = 2, float_wrong: int = 2, qat_epochs: int = 2) -> Run:

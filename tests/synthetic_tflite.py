@@ -13,7 +13,7 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
-from edgekws.architecture import Architecture, output_length
+from edgekws.model.architecture import Architecture, output_length
 
 VERSIONS = {  # of the operators that take int8
     schema.BuiltinOperator.CONV_2D: 3,
@@ -174,7 +174,7 @@ class _Writer:
 
 def main() -> None:
     """``python tests/synthetic_tflite.py ARCHITECTURE FILE``: a catalogue model with random weights, to be profiled."""
-    from edgekws import catalogue
+    from edgekws.model import catalogue
 
     name, path = sys.argv[1:]
     Path(path).write_bytes(build(catalogue.find(name).architecture))

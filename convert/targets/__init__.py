@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from convert.artifact import Artifact
+from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
 
 MODULES = ("boards", "bare_metal", "tflm", "phones", "ethos_u")

@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from convert import emulation
-from convert.targets import Request, Target, engine
+from convert.engine import emulation
+from convert.targets import Request, Target, engine_sources
 from convert.targets.templates import render
 from edgekws.errors import UserError
 
@@ -44,7 +44,7 @@ MICROBIT_TX_PIN = 24
 
 
 def _write(board: Board, request: Request, folder: Path) -> dict[str, Any]:
-    facts = engine.write(request, folder / "src", kernels=board.kernels)
+    facts = engine_sources.write(request, folder / "src", kernels=board.kernels)
     core = emulation.TARGETS[board.core]
     sources = ["startup.c", "uart.c", *sorted(f"src/{path.name}" for path in (folder / "src").glob("*.c"))]
     flags = [*core.flags, *OPTIONS]

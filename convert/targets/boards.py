@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from convert.targets import Request, Target, engine
+from convert.targets import Request, Target, engine_sources
 from convert.targets.templates import identifier, render
 from edgekws import __version__
 
@@ -24,7 +24,7 @@ def _library(
 
     def write(request: Request, folder: Path) -> dict[str, Any]:
         source_folder = folder / sources
-        facts = engine.write(request, source_folder, example=bool(example))
+        facts = engine_sources.write(request, source_folder, example=bool(example))
         if example and example != sources:
             (folder / example).mkdir(parents=True, exist_ok=True)
             shutil.move(source_folder / "main.c", folder / example / "main.c")

@@ -13,9 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from convert import selftest, time_on_h
+from convert.engine import selftest
 from convert.targets import Request, Target
 from convert.targets.templates import render
+from convert.tflite import time_on_h
 from edgekws.errors import UserError
 
 CONFIGURATION = "ethos-u55-128"

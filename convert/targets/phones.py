@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from convert import phone, selftest
+from convert.engine import selftest
 from convert.targets import Request, Target
 from convert.targets.templates import render
+from convert.tflite import mediapipe
 from edgekws.audio import SAMPLE_RATE
 
 
@@ -21,7 +22,7 @@ def _write_ios(request: Request, folder: Path) -> dict[str, Any]:
 
 def _write(template: str, request: Request, folder: Path, place: str) -> dict[str, Any]:
     artifact = request.artifact
-    made = phone.build(artifact.content, artifact.labels, artifact.coding)
+    made = mediapipe.build(artifact.content, artifact.labels, artifact.coding)
     window = artifact.graph.input.size
     render(template, folder, name=artifact.name, words=artifact.labels, window=window, sample_rate=SAMPLE_RATE)
     (folder / place).mkdir(parents=True, exist_ok=True)

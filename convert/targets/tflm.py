@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from convert import c_source, detector_source, selftest, tflm_reference
-from convert.artifact import Artifact
-from convert.graph import Convolution
+from convert.engine import codegen, detector_source, selftest
 from convert.targets import Request, Target
 from convert.targets.templates import render
-from edgekws import coding, detector
+from convert.tflite import tflm_reference
+from convert.tflite.artifact import Artifact
+from convert.tflite.graph import Convolution
 from edgekws.audio import SAMPLE_RATE
+from edgekws.listen import detector
+from edgekws.model import coding
 
 RESOLVER_METHODS = {
     "CONV_2D": "AddConv2D",
@@ -56,7 +58,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
     values = {
         "name": artifact.name,
         "words": artifact.labels,
-        "labels": [c_source.c_escaped(label) for label in artifact.labels],
+        "labels": [codegen.c_escaped(label) for label in artifact.labels],
         "sample_rate": SAMPLE_RATE,
         "window": graph.input.size,
         "classes": graph.output.size,

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgekws import __version__
-from edgekws.cli import devices, listening, models, runs, sweeps
+from edgekws.cli import devices, models, runs, streaming, sweeps
 from edgekws.errors import UserError
 
 EXAMPLES = """examples:
@@ -70,6 +70,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=function)
         return sub
 
-    for family in (runs, sweeps, devices, models, listening):
+    for family in (runs, sweeps, devices, models, streaming):
         family.add(command)
     return parser

@@ -65,7 +65,9 @@ def artifact_arguments(parser: argparse.ArgumentParser, **options: Any) -> None:
 
 
 def _bundle(args: argparse.Namespace) -> int:
-    from convert import artifact, bundle, targets
+    from convert import targets
+    from convert.targets import bundle
+    from convert.tflite import artifact
 
     if args.list:
         print("\n".join(f"{target.name:16}{target.help}" for target in targets.targets().values()))
@@ -94,7 +96,7 @@ def _bundle(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from convert import bundle
+    from convert.targets import bundle
 
     problems = bundle.verify(args.bundle)
     print("\n".join(problems) or f"{args.bundle}: every file is as it was made")
@@ -104,7 +106,7 @@ def _verify(args: argparse.Namespace) -> int:
 def _flash(args: argparse.Namespace) -> int:
     import shlex
 
-    from convert import flash
+    from convert.targets import flash
 
     parts = flash.command(args.bundle, board=args.board, image=args.image)
     print(shlex.join(parts), flush=True)
@@ -117,7 +119,9 @@ def _flash(args: argparse.Namespace) -> int:
 def _profile(args: argparse.Namespace) -> int:
     import json
 
-    from convert import artifact, pipeline, profile
+    from convert import pipeline
+    from convert.engine import profile
+    from convert.tflite import artifact
     from edgekws import workspace
 
     figures = profile.profile(artifact.load(args.run, args.coding), targets=tuple(args.target))

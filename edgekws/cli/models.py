@@ -36,9 +36,10 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _classify(args: argparse.Namespace) -> int:
-    from edgekws import audio, pretrained
-    from edgekws.classify import Classifier
+    from edgekws import audio
     from edgekws.corpus import UNKNOWN
+    from edgekws.listen.classify import Classifier
+    from edgekws.publish import pretrained
 
     if not 0 <= args.reject <= 1:
         raise UserError(f"--reject takes a probability from 0 to 1, got {args.reject:g}")
@@ -72,7 +73,8 @@ def _classify(args: argparse.Namespace) -> int:
 
 
 def _publish(args: argparse.Namespace) -> int:
-    from edgekws import pretrained, workspace
+    from edgekws import workspace
+    from edgekws.publish import pretrained
 
     print(pretrained.publish(workspace.load_run(args.run), args.folder, source=args.source))
     return 0

@@ -124,8 +124,10 @@ def _step(args: argparse.Namespace) -> int:
 
 
 def _check(args: argparse.Namespace) -> int:
-    from convert import pipeline, robustness
-    from edgekws import pretrained, workspace
+    from convert import pipeline
+    from convert.prove import robustness
+    from edgekws import workspace
+    from edgekws.publish import pretrained
 
     places = (args.run, Path("runs") / args.run, pretrained.resolve(args.run))
     run = workspace.load_run(next((place for place in places if place.exists()), args.run))
@@ -146,7 +148,8 @@ def _check(args: argparse.Namespace) -> int:
 
 def _check_shipped(run: Run, damaged: list[str], robustness_too: bool) -> int:
     """A published model: its files, and its robustness where asked; the ladder was climbed before it was published."""
-    from convert import pipeline, robustness
+    from convert import pipeline
+    from convert.prove import robustness
     from edgekws import corpus
 
     if damaged:
@@ -163,7 +166,8 @@ def _check_shipped(run: Run, damaged: list[str], robustness_too: bool) -> int:
 
 def _proved(run: Run, clips: Any, *, keep: bool = False) -> int:
     """Climb the ladder, print it, and write the report, unless ``keep`` says to leave the folder as it is."""
-    from convert import parity, pipeline
+    from convert import pipeline
+    from convert.prove import parity
 
     try:
         ladder = pipeline.check(run, clips, write=not keep)
@@ -189,12 +193,12 @@ def _new(args: argparse.Namespace) -> int:
 
 
 def _models(args: argparse.Namespace) -> int:
-    from edgekws import catalogue, model_tables
+    from edgekws.model import catalogue, tables
 
     if args.name:
         entry = catalogue.find(args.name)
-        print(model_tables.layers_json(entry) if args.json else model_tables.layers_text(entry))
+        print(tables.layers_json(entry) if args.json else tables.layers_text(entry))
     else:
         entries = list(catalogue.entries().values())
-        print(model_tables.catalogue_json(entries) if args.json else model_tables.catalogue_text(entries))
+        print(tables.catalogue_json(entries) if args.json else tables.catalogue_text(entries))
     return 0

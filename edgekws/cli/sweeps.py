@@ -60,11 +60,11 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 def _sweep(args: argparse.Namespace) -> int:
     from edgekws import recipe
-    from edgekws.sweep import plan, queue, results
+    from edgekws.sweep import grid, queue, results
 
     # absolute, so that it is found from every folder and process
     source = str(Path(args.data).absolute()) if args.data and Path(args.data).is_dir() else args.data
-    sweep = plan.load(recipe.find(args.sweep), source)
+    sweep = grid.load(recipe.find(args.sweep), source)
     folder = (args.runs / sweep.name).absolute()
     runs = queue.runs_of(sweep, folder)
 
@@ -97,11 +97,11 @@ def _positive(text: str) -> int:
 
 
 def _tables(args: argparse.Namespace) -> int:
-    from edgekws import published
+    from edgekws.publish import comparison
 
     if not args.folder.is_dir():
         raise UserError(f"{args.folder} is not a folder")
-    for line in published.make(args.folder, args.add):
+    for line in comparison.make(args.folder, args.add):
         print(line)
     print(args.folder / "README.md")
     return 0

@@ -12,7 +12,7 @@ from typing import Any
 from edgekws import corpus, workspace
 from edgekws.errors import UserError
 from edgekws.sweep import work
-from edgekws.sweep.plan import Sweep
+from edgekws.sweep.grid import Sweep
 from edgekws.sweep.work import Ending
 from edgekws.workspace import Run
 

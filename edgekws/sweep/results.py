@@ -11,9 +11,11 @@ from pathlib import Path
 
 import jinja2
 
-from edgekws import catalogue, corpus, metrics, recipe_command, report, scatter
+from edgekws import corpus
 from edgekws.files import atomic_write
+from edgekws.model import catalogue
 from edgekws.recipe import Recipe
+from edgekws.report import metrics, reproduce, run_report, scatter
 from edgekws.sweep.work import Ending
 from edgekws.workspace import Run
 
@@ -59,7 +61,7 @@ def row(run: Run, ending: Ending | None) -> Row:
         "macs": entry.architecture.macs(classes),
         "status": ending.status if ending else "unfinished",
         "report": f"{reported:.4f}" if reported is not None and classes == REPORT_CLASSES else "",
-        "command": recipe_command.command(recipe),
+        "command": reproduce.command(recipe),
     }
     if run.record("train").exists():
         found["validation_float"] = _fraction(run.read_record("train")["validation_accuracy"])
@@ -102,14 +104,14 @@ def to_csv(rows: Sequence[Row]) -> str:
 def html(name: str, rows: Sequence[Row], endings: Mapping[str, Ending]) -> str:
     """The table and the chart as one page that needs nothing from outside."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edgekws", "templates"),
+        loader=jinja2.PackageLoader("edgekws.report", "templates"),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": report.percent, "points": report.points, "count": report.count}
+    environment.filters |= {"percent": run_report.percent, "points": run_report.points, "count": run_report.count}
     points = chart_points(rows)
     chart = scatter.svg(points, scatter.MACS_TITLE) if points else ""
     reasons = [ending for ending in endings.values() if ending.reason]

@@ -14,8 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekws import catalogue, recipe, training, workspace
+from edgekws import recipe, workspace
 from edgekws.files import atomic_write
+from edgekws.model import catalogue
+from edgekws.train import loop
 from edgekws.workspace import Run
 
 COMMAND = (sys.executable, "-m", "edgekws.cli")
@@ -129,8 +131,8 @@ def epochs(run: Run) -> tuple[int, int]:
     if run.record("quantize").exists():
         return whole, whole
     if run.record("train").exists():
-        return settings.training.epochs + training.epochs_in(run.state("qat.npz")), whole
-    return training.epochs_in(run.state("float.npz")), whole
+        return settings.training.epochs + loop.epochs_in(run.state("qat.npz")), whole
+    return loop.epochs_in(run.state("float.npz")), whole
 
 
 def epoch_cost(run: Run) -> float:

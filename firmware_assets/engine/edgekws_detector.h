@@ -1,4 +1,4 @@
-/* From scores to detections, in integers; edgekws/detector.py does the same on the PC, event for event.
+/* From scores to detections, in integers; edgekws/listen/detector.py does the same on the PC, event for event.
  *
  *     static edgekws_detector detector;
  *     edgekws_detector_reset(&detector);

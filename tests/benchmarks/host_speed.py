@@ -19,8 +19,8 @@ import synthetic_tflite
 from ai_edge_litert.interpreter import Interpreter
 from engine import host
 
-from convert import graph
-from edgekws import catalogue, coding
+from convert.tflite import graph
+from edgekws.model import catalogue, coding
 
 FLAGS = ("-O3", "-march=native")
 

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from convert import artifact, host_engine
-from edgekws import detector
-from edgekws.listen import Event, listen
+from convert.engine import host_library
+from convert.tflite import artifact
+from edgekws.listen import detector
+from edgekws.listen.events import Event, listen
 from edgekws.streams import Converter, Faults
 
 RATE, SECONDS = 44_100, 10
@@ -40,7 +41,7 @@ def main() -> int:
     parser.add_argument("--model", type=Path, default=Path("nano"))
     args = parser.parse_args()
     model = artifact.load(args.model)
-    scorer, faults = host_engine.scorer(model), Faults()
+    scorer, faults = host_library.scorer(model), Faults()
     settings = detector.fitting(model.detector, model.labels, scorer.hop)
     count = round(args.hours * 3600 / SECONDS)
     hour, events, first, memory, seconds = itertools.count(1), 0, 0, 0, 0.0

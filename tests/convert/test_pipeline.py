@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import tone_corpus
 
-from convert import phone
-from edgekws import cli, coding, workspace
+from convert.tflite import mediapipe
+from edgekws import cli, workspace
 from edgekws.corpus import load
+from edgekws.model import coding
 
 pytestmark = pytest.mark.slow
 ARTIFACTS = (
@@ -176,7 +177,7 @@ def test_a_damaged_rung_is_named(copy, capsys, name, rung):
 
 def test_a_phone_file_of_another_model_breaks_the_ladder(copy, capsys):
     other = damaged(copy.int8_model.read_bytes(), "weights")
-    copy.phone_model.write_bytes(phone.build(other, tone_corpus.WORDS, "linear"))
+    copy.phone_model.write_bytes(mediapipe.build(other, tone_corpus.WORDS, "linear"))
     workspace.write_manifest(copy, {})
     assert cli.main(["check", str(copy.folder)]) == 1
     assert "BROKEN at rung 'phone'" in capsys.readouterr().out

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from edgekws import pretrained, recipe
+from edgekws import recipe
 from edgekws.errors import UserError
+from edgekws.publish import pretrained
 from edgekws.recipe import Recipe
 
 

@@ -102,7 +102,7 @@ def test_a_missing_step_says_which_command_to_run(tmp_path):
 
 def test_saved_keras_models_are_the_same_bytes(tmp_path):
     keras = pytest.importorskip("keras")
-    from edgekws import catalogue, network
+    from edgekws.model import catalogue, network
 
     for name in ("a", "b"):
         keras.utils.set_random_seed(1)

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from convert import c_source
-from convert.c_plan import Plan
-from convert.graph import Graph
+from convert.engine import codegen
+from convert.engine.plan import Plan
+from convert.tflite.graph import Graph
 
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic")
 DRIVER = r"""
@@ -114,7 +114,7 @@ class Spotter:
 def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str = "cc", **options: object) -> Engine:
     """Generate, compile with warnings as errors, load. Not the example, `main.c`."""
     labels = [f"word{i}" for i in range(graph.output.size)]
-    plan = c_source.generate(graph, labels, folder, **options)
+    plan = codegen.generate(graph, labels, folder, **options)
     (folder / "driver.c").write_text(DRIVER)
     library = folder / "engine.so"
     command = (compiler, "-std=c99", "-O1", *WARNINGS, "-DEDGEKWS_TRACE", "-fPIC", *flags)

@@ -12,11 +12,13 @@ from engine import host
 from engine.test_engine import OPTIONS, SHAPES, assert_equal_to_tflm, clips, synthetic
 from engine.test_mve import TILED
 
-from convert import c_kernels, c_plan, graph
-from convert.graph import Convolution
-from edgekws.architecture import Architecture, Block
-from edgekws.architecture import Convolution as Conv
-from edgekws.architecture import MaxPool as Pool
+from convert.engine import kernels as kernel_sets
+from convert.engine import plan
+from convert.tflite import graph
+from convert.tflite.graph import Convolution
+from edgekws.model.architecture import Architecture, Block
+from edgekws.model.architecture import Convolution as Conv
+from edgekws.model.architecture import MaxPool as Pool
 
 CPU = Path("/proc/cpuinfo")
 pytestmark = pytest.mark.skipif(
@@ -76,7 +78,7 @@ def test_toom_cook_at_its_largest_sums(sign, tmp_path):
 def test_no_toom_cook_where_sums_might_overflow():
     architecture = Architecture("", (Block((Conv(96, 5),)), Block((Conv(16, 5),), Pool(3))), (), 100)
     read = with_weights(graph.read(synthetic_tflite.build(architecture)), lambda w: np.full_like(w, 127))
-    chosen = c_plan.plan(read, c_kernels.find("avx2")).stages[1].kernel
+    chosen = plan.plan(read, kernel_sets.find("avx2")).stages[1].kernel
     assert chosen.function == "edgekws_convolve_avx2"
     assert chosen.reason.startswith("not Toom-Cook: 360 times a sum may reach")
 

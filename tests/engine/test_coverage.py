@@ -19,7 +19,8 @@ import synthetic_tflite
 from engine.test_engine import OPTIONS, SHAPES
 from engine.test_sliding import DEEPER
 
-from convert import c_source, graph
+from convert.engine import codegen
+from convert.tflite import graph
 
 pytestmark = pytest.mark.skipif(not (shutil.which("gcc") and shutil.which("gcov")), reason="needs gcc and gcov")
 
@@ -58,7 +59,7 @@ def test_every_branch_is_taken(tmp_path):
     for name, (architecture, options, generation) in BUILDS.items():
         folder = tmp_path / name
         read = graph.read(synthetic_tflite.build(architecture, 5, OPTIONS[options]))
-        c_source.generate(read, list("abcde"), folder, **generation)
+        codegen.generate(read, list("abcde"), folder, **generation)
         (folder / "main.c").write_text(DRIVER)
         subprocess.run("gcc -O0 --coverage *.c -o program", shell=True, cwd=folder, check=True)
         subprocess.run(["./program"], cwd=folder, input=samples(read.input.length), check=True, capture_output=True)

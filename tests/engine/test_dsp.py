@@ -11,13 +11,15 @@ from engine import host
 from engine.test_engine import OPTIONS, SHAPES, assert_equal_to_tflm, clips
 from synthetic_tflite import Options
 
-from convert import c_dsp, c_dsp_fast, c_plan, c_source, emulation, graph, tflm_reference, toom_cook
-from edgekws import catalogue, coding
-from edgekws.architecture import Architecture, Block
-from edgekws.architecture import Convolution as Conv
-from edgekws.architecture import MaxPool as Pool
+from convert.engine import codegen, emulation, plan
+from convert.engine.kernels import dsp, dsp_fast, toom_cook
+from convert.tflite import graph, tflm_reference
+from edgekws.model import catalogue, coding
+from edgekws.model.architecture import Architecture, Block
+from edgekws.model.architecture import Convolution as Conv
+from edgekws.model.architecture import MaxPool as Pool
 
-SETS = {"dsp": c_dsp.KERNELS, "dsp_fast": c_dsp_fast.KERNELS}
+SETS = {"dsp": dsp.KERNELS, "dsp_fast": dsp_fast.KERNELS}
 CORES = ("cortex-m4", "cortex-m7", "cortex-m33")
 # Those that these kernels treat in ways of their own; lengths around WIDE_FROM give both widths of weights.
 OWN_SHAPES = {
@@ -37,7 +39,7 @@ needs_emulator = pytest.mark.skipif(bool(emulation.missing_tools()), reason=emul
 
 
 def generate(read, folder, kernels):
-    return c_source.generate(read, [str(i) for i in range(read.output.size)], folder, kernels=kernels)
+    return codegen.generate(read, [str(i) for i in range(read.output.size)], folder, kernels=kernels)
 
 
 def golden(read, samples):
@@ -69,7 +71,7 @@ def with_constant_channels(read):
 def test_channels_that_never_change_do_not_slow_the_others(kernels, tmp_path):
     read = with_constant_channels(graph.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=5)))
     if kernels in SETS:
-        stage = c_plan.plan(read, SETS[kernels]).stages[1]
+        stage = plan.plan(read, SETS[kernels]).stages[1]
         assert "portable" not in stage.kernel.function
         assert not stage.stage.weights[[1, 5, 7]].any()
         assert stage.stage.weights[[0, 2, 3, 4, 6]].any(axis=(1, 2)).all()
@@ -80,7 +82,7 @@ def test_channels_that_never_change_do_not_slow_the_others(kernels, tmp_path):
 def with_smallest_scales(read):
     """The second convolution with four channels that hardly change, of the smallest scales that the kernels take: in
     the middle, near the bottom, above the top, and at the largest sum that may be doubled."""
-    layer, size = read.layers[1], 2.0 ** -(c_dsp.MAX_SHIFT + 1)
+    layer, size = read.layers[1], 2.0 ** -(dsp.MAX_SHIFT + 1)
     scales, bias = layer.weight_scales.copy(), layer.bias.copy()
     real = layer.input.scale * scales.astype(np.float64) / layer.output.scale
     for channel, factor, wanted in ((1, 2.02, 40.5), (5, 1.01, 0.5), (7, 1.98, 255.5), (3, 1.01, 120.5)):
@@ -95,9 +97,9 @@ def with_smallest_scales(read):
 @pytest.mark.parametrize("core", [None, pytest.param("cortex-m4", marks=needs_emulator)])
 def test_the_smallest_scales(core, kernels, tmp_path):
     read = with_smallest_scales(graph.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=5)))
-    stage = c_plan.plan(read, SETS[kernels]).stages[1]
+    stage = plan.plan(read, SETS[kernels]).stages[1]
     assert "portable" not in stage.kernel.function
-    assert stage.stage.scaling.shift.min() == -c_dsp.MAX_SHIFT
+    assert stage.stage.scaling.shift.min() == -dsp.MAX_SHIFT
     assert stage.stage.weights[[1, 3, 5]].any(axis=(1, 2)).all()  # none is constant
     if core is None:
         assert_equal_to_tflm(read, host.build(read, tmp_path, kernels=kernels), clips(read.input.length))
@@ -143,18 +145,18 @@ def test_cores(core, kernels, options, tmp_path):
 def test_reference_model(kernels, memory, instructions, tmp_path):
     """132.7 million multiply-accumulates."""
     read = graph.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
-    plan = generate(read, tmp_path, kernels)
+    planned = generate(read, tmp_path, kernels)
     samples = np.random.default_rng(1).integers(-32768, 32768, (1, 16_000)).astype(np.int16)
     measured = emulation.measure(tmp_path, "cortex-m4", samples)
     np.testing.assert_array_equal(measured.scores, golden(read, samples))
-    assert plan.state_bytes + measured.stack_bytes <= memory
+    assert planned.state_bytes + measured.stack_bytes <= memory
     assert measured.instructions[0] <= instructions
 
 
 def stage_with(weights, **changes):
     """A stage that `dsp_fast` takes, but for the weights and what else is changed."""
     read = graph.read(synthetic_tflite.build(OWN_SHAPES["32 channels"]))
-    stage = c_plan.plan(read, c_dsp.KERNELS).stages[1].stage
+    stage = plan.plan(read, dsp.KERNELS).stages[1].stage
     return replace(stage, weights=weights, **changes)
 
 
@@ -196,8 +198,8 @@ def test_what_cannot_be_proved_falls_back():
     fits.reshape(32, -1)[:, : 2**31 // (360 * 128) // 127] = 127
     over = fits.copy()
     over.reshape(32, -1)[7, -1] = -128
-    assert c_dsp_fast.stage(stage_with(fits), None).function == "edgekws_convolve_dsp_fast"
-    kernel = c_dsp_fast.stage(stage_with(over), None)
+    assert dsp_fast.stage(stage_with(fits), None).function == "edgekws_convolve_dsp_fast"
+    kernel = dsp_fast.stage(stage_with(over), None)
     assert kernel.function == "edgekws_convolve_dsp_5"
     assert "more than 32 bits" in kernel.reason
 

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import synthetic_tflite
 
-from convert import c_kernels, c_source, emulation, graph, tflm_reference
-from edgekws import catalogue, coding
-from edgekws.architecture import Architecture, Block
-from edgekws.architecture import Convolution as Conv
-from edgekws.architecture import MaxPool as Pool
+from convert.engine import codegen, emulation
+from convert.engine import kernels as kernel_sets
+from convert.tflite import graph, tflm_reference
 from edgekws.errors import UserError
+from edgekws.model import catalogue, coding
+from edgekws.model.architecture import Architecture, Block
+from edgekws.model.architecture import Convolution as Conv
+from edgekws.model.architecture import MaxPool as Pool
 
 pytestmark = pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulation.missing_tools())
 
@@ -20,7 +22,7 @@ SMALL = Architecture("", (Block((Conv(6, 5),)), Block((Conv(5, 3),), Pool(3, "sa
 
 def generate(architecture, folder, classes=4, **options):
     read = graph.read(synthetic_tflite.build(architecture, classes))
-    return read, c_source.generate(read, [f"word{i}" for i in range(classes)], folder, **options)
+    return read, codegen.generate(read, [f"word{i}" for i in range(classes)], folder, **options)
 
 
 def golden(read, clips):
@@ -63,7 +65,7 @@ SLIDING = [("portable", "cortex-m0"), ("portable", "cortex-m4"), ("dsp", "cortex
            ("mve", "cortex-m55")]  # fmt: skip
 
 
-@pytest.mark.parametrize(("kernels", "target"), [pair for pair in SLIDING if pair[0] in c_kernels.MODULES])
+@pytest.mark.parametrize(("kernels", "target"), [pair for pair in SLIDING if pair[0] in kernel_sets.MODULES])
 def test_reference_model_sliding(kernels, target, tmp_path):
     """A hop of 2187 samples needs 18.94 of a window's 132.75 million multiply-accumulates, 0.143 of them."""
     architecture = catalogue.find("custom-32/8").architecture

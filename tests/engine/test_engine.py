@@ -14,12 +14,13 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from engine import host
 from synthetic_tflite import Options
 
-from convert import c_source, graph, tflm_reference
-from convert.graph import Convolution, Graph, MaxPool
-from edgekws import catalogue, coding
-from edgekws.architecture import Architecture, Block
-from edgekws.architecture import Convolution as Conv
-from edgekws.architecture import MaxPool as Pool
+from convert.engine import codegen
+from convert.tflite import graph, tflm_reference
+from convert.tflite.graph import Convolution, Graph, MaxPool
+from edgekws.model import catalogue, coding
+from edgekws.model.architecture import Architecture, Block
+from edgekws.model.architecture import Convolution as Conv
+from edgekws.model.architecture import MaxPool as Pool
 
 FAST = ("-O3", "-march=native")
 # Every parameter that changes the engine's course: paddings, ceil and floor pools whose first or last group is clipped,
@@ -313,7 +314,7 @@ def test_compilers(compiler, tmp_path):
 def test_generated_folder_compiles_alone(tmp_path):
     """`cc *.c`, as the README says, of what a user gets: no other file, no flag, and as C++."""
     read = graph.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=2))
-    c_source.generate(read, ["yes", "no"], tmp_path)
+    codegen.generate(read, ["yes", "no"], tmp_path)
     main = '#include "edgekws.h"\nstatic edgekws s;\nint main(void) { edgekws_reset(&s); return edgekws_ready(&s); }\n'
     (tmp_path / "main.c").write_text(main)
     subprocess.run("cc *.c -o program && ./program", shell=True, cwd=tmp_path, check=True, timeout=60)

@@ -13,7 +13,7 @@ import synthetic_tflite
 from engine import host
 from engine.test_engine import SHAPES
 
-from convert import graph
+from convert.tflite import graph
 from edgekws import audio
 
 MODES = {"window": {}, "sliding": {"mode": "sliding", "hop": 81}}

@@ -7,11 +7,13 @@ import pytest
 import synthetic_tflite
 from engine.test_engine import OPTIONS, SHAPES, clips
 
-from convert import c_mve, c_source, emulation, graph, tflm_reference
-from edgekws import catalogue, coding
-from edgekws.architecture import Architecture, Block
-from edgekws.architecture import Convolution as Conv
-from edgekws.architecture import MaxPool as Pool
+from convert.engine import codegen, emulation
+from convert.engine.kernels import mve
+from convert.tflite import graph, tflm_reference
+from edgekws.model import catalogue, coding
+from edgekws.model.architecture import Architecture, Block
+from edgekws.model.architecture import Convolution as Conv
+from edgekws.model.architecture import MaxPool as Pool
 
 pytestmark = pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulation.missing_tools())
 
@@ -40,7 +42,7 @@ def check(architecture, folder, options="no softmax", **generating):
     """A hundred dense sums of everything before them show any difference. Returns the functions of the stages."""
     data = synthetic_tflite.build(architecture, classes=100, options=OPTIONS[options])
     read = graph.read(data)
-    plan = c_source.generate(read, [str(i) for i in range(100)], folder, kernels="mve", **generating)
+    plan = codegen.generate(read, [str(i) for i in range(100)], folder, kernels="mve", **generating)
     windows = np.stack(list(clips(read.input.length).values()))
     golden = [tflm_reference.run(read, coding.encode(window, "linear"))[-1][0] for window in windows]
     measured = emulation.measure(folder, "cortex-m55", windows)
@@ -48,7 +50,7 @@ def check(architecture, folder, options="no softmax", **generating):
     return [planned.kernel.function.removeprefix("edgekws_convolve_") for planned in plan.stages]
 
 
-@pytest.mark.parametrize(("channels", "taps"), sorted(c_mve.SHAPES))
+@pytest.mark.parametrize(("channels", "taps"), sorted(mve.SHAPES))
 def test_every_tile(channels, taps, tmp_path):
     architecture = Architecture("", (Block((Conv(channels, taps),)), Block((Conv(16, taps),), Pool(3))), (), 130)
     assert check(architecture, tmp_path) == ["mve_samples", f"mve_{channels}x{taps}"]
@@ -84,7 +86,7 @@ def test_shapes(shape, tmp_path):
 
 def test_reference_model(tmp_path):
     read = graph.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
-    plan = c_source.generate(read, [str(i) for i in range(16)], tmp_path, kernels="mve")
+    plan = codegen.generate(read, [str(i) for i in range(16)], tmp_path, kernels="mve")
     clip = np.random.default_rng(0).integers(-32768, 32768, (1, 16_000)).astype(np.int16)
     measured = emulation.measure(tmp_path, "cortex-m55", clip)
     golden = tflm_reference.run(read, coding.encode(clip[0], "linear"))[-1][0]

@@ -12,11 +12,11 @@ from engine import host
 from engine.test_engine import FAST, SHAPES, synthetic
 from synthetic_tflite import Options
 
-from convert import graph
-from edgekws.architecture import Architecture, Block
-from edgekws.architecture import Convolution as Conv
-from edgekws.architecture import MaxPool as Pool
+from convert.tflite import graph
 from edgekws.errors import UserError
+from edgekws.model.architecture import Architecture, Block
+from edgekws.model.architecture import Convolution as Conv
+from edgekws.model.architecture import MaxPool as Pool
 
 # Beside those of window mode: deep ones, whose last maps are nothing but edges, and ones with hops of a frame.
 DEEPER = {

@@ -7,8 +7,10 @@ import pytest
 from engine import host
 from engine.test_engine import FAST, assert_equal_to_tflm, clips
 
-from convert import artifact, c_source, emulation, selftest, tflm_reference
-from edgekws import coding, pretrained
+from convert.engine import codegen, emulation, selftest
+from convert.tflite import artifact, tflm_reference
+from edgekws.model import coding
+from edgekws.publish import pretrained
 
 NAMES = list(pretrained.folders())
 EMULATED = {"portable": "cortex-m0", "dsp": "cortex-m4", "dsp_fast": "cortex-m4", "mve": "cortex-m55"}
@@ -29,7 +31,7 @@ def test_on_this_machine(name, kernels, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_on_emulated_cores(name, kernels, tmp_path):
     shipped = artifact.load(pretrained.find(name))
-    c_source.generate(shipped.graph, shipped.labels, tmp_path, kernels=kernels, coding=shipped.coding)
+    codegen.generate(shipped.graph, shipped.labels, tmp_path, kernels=kernels, coding=shipped.coding)
     windows = selftest.make_clips(16_000)[3::2]
     codes = coding.encode(windows, shipped.coding)
     golden = [tflm_reference.run(shipped.graph, code)[-1][0] for code in codes]

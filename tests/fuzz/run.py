@@ -18,8 +18,9 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 import synthetic_tflite  # noqa: E402
 
-from convert import c_source, graph  # noqa: E402
-from edgekws.architecture import Architecture, Block, Convolution, MaxPool  # noqa: E402
+from convert.engine import codegen  # noqa: E402
+from convert.tflite import graph  # noqa: E402
+from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool  # noqa: E402
 
 COMPILE = ("clang", "-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 POOLED = Block((Convolution(3, 5),), MaxPool(3))
@@ -57,8 +58,8 @@ def build(architecture: Architecture, hop: int, kernels: str, folder: Path) -> P
     """The harness with two engines of one model: sliding, and window with its symbols renamed."""
     read = graph.read(synthetic_tflite.build(architecture, classes=5))
     window, sliding = folder / "window", folder / "sliding"
-    plan = c_source.generate(read, list("abcde"), window, kernels=kernels)
-    c_source.generate(read, list("abcde"), sliding, kernels=kernels, mode="sliding", hop=hop)
+    plan = codegen.generate(read, list("abcde"), window, kernels=kernels)
+    codegen.generate(read, list("abcde"), sliding, kernels=kernels, mode="sliding", hop=hop)
     symbols = run(["nm", "-g", "--defined-only", "--format=just-symbols", *compiled(window, [])]).split()
     renamed = [f"-D{name}=window_{name}" for name in symbols if name.startswith("edgekws_")]
     objects = [

@@ -9,13 +9,13 @@ import pytest
 import synthetic_tflite
 from serial_port import serial_lines
 
-from convert import bundle, emulation
-from convert.artifact import Artifact
-from convert.targets import Request, bare_metal
-from edgekws import catalogue
-from edgekws.architecture import Architecture, Block, MaxPool
-from edgekws.architecture import Convolution as Conv
+from convert.engine import emulation
+from convert.targets import Request, bare_metal, bundle
+from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
+from edgekws.model import catalogue
+from edgekws.model.architecture import Architecture, Block, MaxPool
+from edgekws.model.architecture import Convolution as Conv
 
 BLOCKS = (Block((Conv(16, 40, 10),), MaxPool(3)), Block((Conv(32, 5),), MaxPool(3)), Block((Conv(32, 5),), MaxPool(3)))
 SMALL = Architecture("small", BLOCKS)

@@ -14,11 +14,12 @@ import soundfile
 import synthetic_tflite
 import yaml
 
-from convert import bundle, c_source, detector_source, selftest
-from convert.artifact import Artifact
-from convert.targets import Request
-from edgekws import catalogue, detector
+from convert.engine import codegen, detector_source, selftest
+from convert.targets import Request, bundle
+from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
+from edgekws.listen import detector
+from edgekws.model import catalogue
 
 STAND_INS = Path(__file__).parents[2] / "stand_ins"
 BOARDS = ("arduino", "platformio", "esp-idf", "zephyr", "cmake")
@@ -64,7 +65,7 @@ def needs(program, how):
 def test_the_engine_is_the_same_everywhere_and_brings_no_main(made, tmp_path):
     request = synthetic_tflite.build(catalogue.find("nano").architecture, 3)
     artifact = Artifact.of(request, NAME, ("yes", 'no "way"', "ünö"), "mu_law")
-    plan = c_source.generate(artifact.graph, artifact.labels, tmp_path, coding="mu_law")
+    plan = codegen.generate(artifact.graph, artifact.labels, tmp_path, coding="mu_law")
     selftest.write(artifact, plan, tmp_path)
     detector_source.write(detector.default(artifact.labels, plan.hop), tmp_path)
     expected = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "main.c"}

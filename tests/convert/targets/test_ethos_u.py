@@ -7,10 +7,10 @@ from importlib.util import find_spec
 import pytest
 import synthetic_tflite
 
-from convert import artifact, bundle
-from convert.targets import Request, ethos_u
-from edgekws import catalogue
+from convert.targets import Request, bundle, ethos_u
+from convert.tflite import artifact
 from edgekws.errors import UserError
+from edgekws.model import catalogue
 
 HAS_VELA = bool(find_spec("ethosu") or shutil.which("vela"))
 

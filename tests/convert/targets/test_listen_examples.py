@@ -11,12 +11,13 @@ import soundfile
 import synthetic_tflite
 from serial_port import serial_lines
 
-from convert import bundle, emulation, host_engine
-from convert.artifact import Artifact
-from convert.targets import Request, bare_metal
-from edgekws import catalogue, streams
-from edgekws.detector import Settings, Tuned
-from edgekws.listen import Event, listen, within_quiet
+from convert.engine import emulation, host_library
+from convert.targets import Request, bare_metal, bundle
+from convert.tflite.artifact import Artifact
+from edgekws import streams
+from edgekws.listen.detector import Settings, Tuned
+from edgekws.listen.events import Event, listen, within_quiet
+from edgekws.model import catalogue
 
 STAND_INS = Path(__file__).parents[2] / "stand_ins"
 LABELS = ("yes", "no", "maybe")
@@ -154,7 +155,7 @@ def heard(tmp_path_factory):
     patch.setenv("EDGEKWS_CACHE", str(folder / "cache"))
     content = synthetic_tflite.build(catalogue.find("nano").architecture, len(LABELS))
     artifact = Artifact.of(content, "test", LABELS, "mu_law")
-    hop = host_engine.scorer(artifact).hop
+    hop = host_library.scorer(artifact).hop
     # random weights are seldom sure: thresholds near a third give events
     settings = Settings((70, 80, 90), (68, 78, 88), results=2, minimum=1, refractory=1, hop=hop)
     artifact = dataclasses.replace(artifact, detector=Tuned(settings))
@@ -163,7 +164,7 @@ def heard(tmp_path_factory):
     sound = np.clip(np.concatenate(parts), -32_768, 32_767).astype(np.int16)
     soundfile.write(folder / "a recording.wav", sound, 16_000)
     blocks = streams.recording(folder / "a recording.wav", streams.Faults())
-    items = listen(blocks, host_engine.scorer(artifact).push, settings, LABELS)
+    items = listen(blocks, host_library.scorer(artifact).push, settings, LABELS)
     expected = [item.word for item in items if isinstance(item, Event)]
     assert len(expected) > 5
     assert len(set(expected)) > 1
@@ -240,7 +241,7 @@ def test_a_board_gives_the_words_and_times_of_the_pc(board, heard, tmp_path):
     artifact = heard.request.artifact
     settings = artifact.detector.settings
     blocks = within_quiet(streams.recording(heard.path, streams.Faults()), settings)
-    items = listen(blocks, host_engine.scorer(artifact).push, settings, LABELS, settings.delay)
+    items = listen(blocks, host_library.scorer(artifact).push, settings, LABELS, settings.delay)
     events = [item for item in items if isinstance(item, Event)]
     assert [event.word for event in events] != heard.expected, "the quiet changes something"
     expected = [f"{round(event.time * 16_000) // 16} ms  {event.word}" for event in events]

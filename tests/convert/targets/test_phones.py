@@ -11,9 +11,9 @@ import pytest
 import soundfile
 import synthetic_tflite
 
-from convert import artifact, bundle, phone
-from convert.targets import Request
-from edgekws import catalogue
+from convert.targets import Request, bundle
+from convert.tflite import artifact, mediapipe
+from edgekws.model import catalogue
 
 LABELS = ("yes", '"ü', "a b")
 STAND_INS = {
@@ -75,7 +75,7 @@ def source() -> artifact.Artifact:
 )
 def test_model_class_and_readme_stand_in_their_places(source, tmp_path, target, model, class_file):
     folder = bundle.make(Request(source), target, tmp_path / "phone bundle")
-    assert (folder / model).read_bytes() == phone.build(source.content, LABELS, "mu_law")
+    assert (folder / model).read_bytes() == mediapipe.build(source.content, LABELS, "mu_law")
     text = (folder / class_file).read_text()
     assert text.count("\n") < 100
     assert re.search(r"WINDOW = 16000|window = 16000", text)
@@ -92,7 +92,7 @@ def test_the_self_tests_clips_give_what_the_phone_file_gives(source, tmp_path, t
     expected = json.loads((folder / "selftest" / "expected.json").read_text())
     clips = np.stack([soundfile.read(folder / "selftest" / name, dtype="int16")[0] for name in expected])
     (phone_file,) = folder.rglob("edgekws.tflite")
-    scores = phone.scores(phone_file, clips)
+    scores = mediapipe.scores(phone_file, clips)
     assert np.abs(scores - [list(words.values()) for words in expected.values()]).mean() < 0.02
 
 

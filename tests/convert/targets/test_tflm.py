@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import synthetic_tflite
 
-from convert import artifact, bundle, selftest, tflm_reference
-from convert.targets import Request, tflm
-from edgekws import catalogue, coding, detector
-from edgekws.detector import Settings, Tuned
+from convert.engine import selftest
+from convert.targets import Request, bundle, tflm
+from convert.tflite import artifact, tflm_reference
+from edgekws.listen import detector
+from edgekws.listen.detector import Settings, Tuned
+from edgekws.model import catalogue, coding
 
 LABELS = ("yes", '"ü', "a??/b")
 

@@ -18,7 +18,7 @@ import tone_corpus
 
 from edgekws import cli, corpus, files, recipe, workspace
 from edgekws.errors import UserError
-from edgekws.sweep import cluster, plan, queue, results, work
+from edgekws.sweep import cluster, grid, queue, results, work
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_edgekws.py"))
 OF_RECIPE = corpus.of_recipe
@@ -199,7 +199,7 @@ def test_stopped_or_killed_it_leaves_no_process_and_goes_on(tmp_path, how):
 
 def test_progress_tells_runs_epochs_and_the_time_left(tmp_path):
     write(["a", "b", "c"])
-    runs = queue.runs_of(plan.load(Path("my sweep.toml")), tmp_path / "runs" / "my sweep")
+    runs = queue.runs_of(grid.load(Path("my sweep.toml")), tmp_path / "runs" / "my sweep")
     progress = queue.Progress(runs, {})
     work.prepare(runs[1])
     runs[1].state("x").parent.mkdir()
@@ -217,7 +217,7 @@ def test_progress_tells_runs_epochs_and_the_time_left(tmp_path):
 def test_a_run_from_another_machine_is_unpacked_with_its_end_last(tmp_path, monkeypatch):
     monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "elsewhere"))
     write(["first", "fails"])
-    here = queue.runs_of(plan.load(Path("my sweep.toml")), tmp_path / "runs" / "my sweep")
+    here = queue.runs_of(grid.load(Path("my sweep.toml")), tmp_path / "runs" / "my sweep")
     for run in here:
         work.prepare(run)
     ending, content = cluster.do(here[0].recipe_file.read_text(), str(here[0].folder), "token", True, 1, FAKE)
@@ -251,7 +251,7 @@ def test_a_changed_recipe_of_the_same_name_is_not_done_yet_on_another_machine(tm
 
 def test_an_error_of_an_earlier_attempt_is_not_the_reason_of_a_later_failure(tmp_path):
     write(["fails"])
-    (fails,) = queue.runs_of(plan.load(Path("my sweep.toml")), tmp_path / "runs" / "my sweep")
+    (fails,) = queue.runs_of(grid.load(Path("my sweep.toml")), tmp_path / "runs" / "my sweep")
     work.prepare(fails)
     log = queue.log_of(fails)
     told = work.execute(fails.folder, True, log, 1, FAKE)

@@ -1,0 +1,177 @@
+"""A generated engine on an emulated Cortex-M: its scores, and what they cost in instructions, stack and flash.
+
+Needs `arm-none-eabi-gcc`, `qemu-system-arm` and a host `cc`. Instructions are counted exactly, by a QEMU plugin.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+
+from edgekws.errors import UserError
+
+TOOLS = {"arm-none-eabi-gcc": "gcc-arm-none-eabi", "qemu-system-arm": "qemu-system-arm", "cc": "gcc"}
+MARKS = 65  # of count_instructions.c; the last one ends a window
+TIMEOUT_SECONDS = 1800
+
+
+@dataclass(frozen=True)
+class Target:
+    """An emulated board: compiler flags and where its code and data lie."""
+
+    machine: str
+    flags: tuple[str, ...]
+    code: tuple[int, int] = (0x0000_0000, 4 << 20)  # start, bytes
+    data: tuple[int, int] = (0x2000_0000, 4 << 20)
+
+
+TARGETS = {
+    "cortex-m0": Target("microbit", ("-mcpu=cortex-m0",), (0, 256 << 10), (0x2000_0000, 16 << 10)),
+    "cortex-m3": Target("mps2-an385", ("-mcpu=cortex-m3",)),
+    "cortex-m4": Target("mps2-an386", ("-mcpu=cortex-m4",)),
+    "cortex-m7": Target("mps2-an500", ("-mcpu=cortex-m7",)),
+    "cortex-m33": Target("mps2-an505", ("-mcpu=cortex-m33",), (0x1000_0000, 4 << 20), (0x3800_0000, 2 << 20)),
+    "cortex-m55": Target(
+        "mps3-an547", ("-mcpu=cortex-m55", "-mfloat-abi=hard"), (0x0000_0000, 512 << 10), (0x2000_0000, 512 << 10)
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Measurement:
+    """What one build of an engine did and cost on one target."""
+
+    scores: np.ndarray  # int8 (results, classes)
+    instructions: tuple[int, ...]  # for every result, in the engine and the library functions that it calls
+    stage_instructions: tuple[int, ...] | None  # for the last result, stage by stage, then the rest; where asked for
+    stack_bytes: int  # below the caller of the engine
+    flash_bytes: int  # engine, model and the library functions that they call
+
+
+def missing_tools() -> str:
+    """One line that says what is missing and how to get it; empty when all is there."""
+    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+    packages = " ".join(TOOLS[tool] for tool in missing)
+    return f"not found: {', '.join(missing)}; on Debian and Ubuntu: apt install {packages}" if missing else ""
+
+
+def measure(
+    folder: str | Path,
+    target: str,
+    clips: np.ndarray,
+    *,
+    optimization: str = "-O2",
+    by_stage: bool = False,
+) -> Measurement:
+    """Compile the C files of a generated folder for a target and run them on clips.
+
+    Args:
+        folder: as `codegen.generate` wrote it.
+        target: one of `TARGETS`.
+        clips: int16 samples of any shape, pushed one after the other. In window mode a result comes at the end of every
+            window; in sliding mode the first does, the next after one hop each: its instructions are those of a hop.
+        optimization: of the compiler; `-Os` for the smallest code.
+        by_stage: count stage by stage too; the calls that this takes add a few instructions.
+
+    Raises:
+        UserError: a tool is missing, the engine does not compile for the target or does not run there.
+    """
+    if problem := missing_tools():
+        raise UserError(problem)
+    if target not in TARGETS:
+        raise UserError(f"no target is called {target!r}; choose one of {', '.join(TARGETS)}")
+    if clips.dtype != np.int16:
+        raise ValueError(f"clips must be int16, got {clips.dtype}")
+    with tempfile.TemporaryDirectory() as scratch:
+        program = _compile(Path(folder).resolve(), TARGETS[target], Path(scratch), optimization, by_stage)
+        symbols = _symbols(program)
+        raw, counts = _run(program, TARGETS[target], symbols, clips)
+    window, hop, classes = (_header_value(Path(folder), name) for name in ("WINDOW", "HOP", "CLASSES"))
+    results = (clips.size - window) // hop + 1
+    if len(counts) != results or len(raw) != results * classes + 4:
+        raise UserError(f"{target}: the engine ended after {len(counts)} of {results} results; is there memory enough?")
+    return Measurement(
+        scores=np.frombuffer(raw[:-4], np.int8).reshape(results, classes),
+        instructions=tuple(sum(row) for row in counts),
+        stage_instructions=_by_stage(counts[-1]) if by_stage else None,
+        stack_bytes=int.from_bytes(raw[-4:], "little"),
+        flash_bytes=sum(symbols[f"{part}_end"] - symbols[f"{part}_begin"] for part in ("engine", "data")),
+    )
+
+
+def _header_value(folder: Path, name: str) -> int:
+    lines = (folder / "edgekws_model.h").read_text().splitlines()
+    return next(int(line.split()[2]) for line in lines if line.startswith(f"#define EDGEKWS_{name} "))
+
+
+def _by_stage(counts: Sequence[int]) -> tuple[int, ...]:
+    stages = max((i + 1 for i, count in enumerate(counts[:-1]) if count), default=0)
+    return (*counts[:stages], counts[-1])
+
+
+def _compile(folder: Path, target: Target, scratch: Path, optimization: str, by_stage: bool) -> Path:
+    trace = ["-DEDGEKWS_TRACE"] if by_stage else []
+    flags = [*target.flags, "-mthumb", optimization, "-std=gnu99", "-ffunction-sections", "-fdata-sections", *trace]
+    sources = sorted(path for path in folder.glob("*.c") if path.name != "main.c")
+    with as_file(files("firmware_assets")) as assets:
+        own = (assets / "engine" / "emulation" / "runner.c", assets / "startup" / "startup.c")
+        for source in (*sources, *own):
+            tool(["arm-none-eabi-gcc", *flags, f"-I{folder}", "-c", source, "-o", scratch / f"{source.stem}.o"])
+        counter = assets / "engine" / "emulation" / "count_instructions.c"
+        tool(["cc", "-shared", "-fPIC", "-O2", "-o", scratch / "count.so", counter])
+    (scratch / "link.ld").write_text(linker_script(target.code, target.data))
+    program = scratch / "program.elf"
+    linking = ["-nostartfiles", "-Wl,--gc-sections", f"-Wl,-T,{scratch / 'link.ld'}"]
+    tool(["arm-none-eabi-gcc", *flags, *linking, *sorted(scratch.glob("*.o")), "-o", program])
+    return program
+
+
+def linker_script(code: tuple[int, int], data: tuple[int, int]) -> str:
+    """firmware_assets/startup/link.ld for memory that is given as (start, bytes)."""
+    script = (files("firmware_assets") / "startup" / "link.ld").read_text(encoding="utf-8")
+    names = ("CODE_START", "CODE_SIZE", "DATA_START", "DATA_SIZE")
+    for name, value in zip(names, (*code, *data), strict=True):
+        script = script.replace(name, f"{value:#x}")
+    return script
+
+
+def _symbols(program: Path) -> dict[str, int]:
+    lines = tool(["arm-none-eabi-nm", program]).splitlines()
+    return {fields[2]: int(fields[0], 16) for line in lines if len(fields := line.split()) == 3}
+
+
+def _run(program: Path, target: Target, symbols: dict[str, int], clips: np.ndarray) -> tuple[bytes, list[list[int]]]:
+    """The file of scores, and a row of counts for every window."""
+    folder = program.parent
+    (folder / "samples").write_bytes(clips.astype("<i2").tobytes())
+    (folder / "scores").write_bytes(b"")
+    addresses = f"begin={symbols['engine_begin']},end={symbols['engine_end']},marks={symbols['marks'] & ~1}"
+    plugin = f"./count.so,{addresses},out=counts"
+    machine = ["-M", target.machine, "-nographic", "-monitor", "none", "-serial", "none"]
+    semihosting = ["-semihosting-config", "enable=on,target=native"]
+    tool(["qemu-system-arm", *machine, *semihosting, "-plugin", plugin, "-kernel", program], folder)
+    counts = [[int(count) for count in line.split()] for line in (folder / "counts").read_text().splitlines()]
+    return (folder / "scores").read_bytes(), counts
+
+
+def tool(command: Sequence[str | Path], folder: Path | None = None) -> str:
+    """Run a program and return what it printed; its first error becomes the user's."""
+    name = str(command[0])
+    try:
+        done = subprocess.run(
+            [str(part) for part in command], cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{name} did not end within {TIMEOUT_SECONDS} s") from None
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if not line.startswith("collect2")]
+        telling = [line for line in lines if any(word in line for word in ("error", "overflow", "undefined"))]
+        raise UserError(f"{name} failed: {(telling or lines or [f'exit status {done.returncode}'])[0]}")
+    return done.stdout

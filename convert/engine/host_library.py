@@ -1,0 +1,153 @@
+"""Scores of a stream of samples here: the C engine in sliding mode, compiled once; LiteRT where there is no compiler.
+
+Both give the scores of every window that ends a hop after the one before, however the samples are cut into blocks.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from importlib.resources import files
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from convert.engine import codegen, plan
+from convert.engine import kernels as kernel_sets
+from convert.tflite.artifact import Artifact
+from edgekws.errors import UserError
+from edgekws.files import atomic_write, cache_folder, writing
+from edgekws.model import coding
+
+OPTIONS = ("-O3", "-std=c99", "-shared", "-fPIC")
+
+
+class Scorer(Protocol):
+    """Takes samples as they come and gives the scores of every window that they complete."""
+
+    words: str  # what computes, for people
+    hop: int  # samples from one result to the next
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """int16 (n,) → int8 (results, classes)."""
+        ...
+
+    def reset(self) -> None:
+        """Start another stream."""
+        ...
+
+
+def scorer(artifact: Artifact) -> Scorer:
+    """The engine by the first C compiler that can make it, else LiteRT; ``words`` says which, and why LiteRT."""
+    why = "no C compiler was found"
+    for compiler in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        if compiler and shutil.which(compiler):
+            try:
+                return Engine(artifact, compiler)
+            except (UserError, OSError) as error:  # OSError: a library for another processor, or from a broken disk
+                why = str(error)
+    return Windows(artifact, why)
+
+
+class Engine:
+    """The C engine in sliding mode, as a shared library in the cache."""
+
+    def __init__(self, artifact: Artifact, compiler: str) -> None:
+        kernels = _native_kernels()
+        self.hop = _hop(artifact)
+        self.words = f"the C engine ({kernels} kernels)"
+        self._classes = artifact.graph.output.size
+        self._library = ctypes.CDLL(str(_compiled(artifact, compiler, kernels)))
+        self._library.edgekws_host_size.restype = ctypes.c_size_t
+        self._library.edgekws_host_hear.restype = ctypes.c_size_t
+        pointer = ctypes.c_void_p
+        self._library.edgekws_host_hear.argtypes = [pointer, pointer, ctypes.c_size_t, pointer]
+        self._library.edgekws_reset.argtypes = [pointer]
+        self._state = np.zeros(self._library.edgekws_host_size() // 8 + 2, np.int64)
+        self.reset()
+
+    def reset(self) -> None:
+        self._library.edgekws_reset(self._state.ctypes.data)
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        samples = np.ascontiguousarray(samples, np.int16)
+        scores = np.empty((len(samples) // self.hop + 2, self._classes), np.int8)
+        found = self._library.edgekws_host_hear(
+            self._state.ctypes.data, samples.ctypes.data, len(samples), scores.ctypes.data
+        )
+        return scores[:found]
+
+
+class Windows:
+    """LiteRT, a whole window for every hop: the same results, for far more work (XNNPACK differs by a few units)."""
+
+    def __init__(self, artifact: Artifact, why: str) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        self.words = f"LiteRT, window by window: {why}"
+        self.hop = _hop(artifact)
+        self._coding, self._window = artifact.coding, artifact.graph.input.length
+        self._interpreter = Interpreter(model_content=artifact.content, num_threads=1)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+        self._classes = artifact.graph.output.size
+        self.reset()
+
+    def reset(self) -> None:
+        self._waiting = np.zeros(0, np.int16)
+
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        waiting, results = np.concatenate([self._waiting, samples]), []
+        while len(waiting) >= self._window:
+            codes = coding.encode(waiting[: self._window], self._coding)
+            self._interpreter.set_tensor(self._input["index"], codes.reshape(self._input["shape"]))
+            self._interpreter.invoke()
+            results.append(self._interpreter.get_tensor(self._output["index"])[0].copy())
+            waiting = waiting[self.hop :]
+        self._waiting = waiting
+        return np.array(results, np.int8).reshape(len(results), self._classes)
+
+
+def _hop(artifact: Artifact) -> int:
+    return plan.plan(artifact.graph, kernel_sets.KERNELS, sliding=True).hop
+
+
+def _native_kernels() -> str:
+    """AVX2 where this processor has it."""
+    cpu = Path("/proc/cpuinfo")
+    return "avx2" if platform.machine() == "x86_64" and cpu.exists() and " avx2 " in cpu.read_text() else "portable"
+
+
+def _compiled(artifact: Artifact, compiler: str, kernels: str) -> Path:
+    """The shared library, from the cache where this compiler made it before of the same sources."""
+    command = [compiler, *OPTIONS, *(["-mavx2"] if kernels == "avx2" else [])]
+    version = subprocess.run([compiler, "--version"], capture_output=True).stdout
+    with tempfile.TemporaryDirectory(prefix="edgekws-") as temporary:
+        made = Path(temporary)
+        codegen.generate(artifact.graph, artifact.labels, made, kernels=kernels, coding=artifact.coding, mode="sliding")
+        shutil.copyfile(str(files("firmware_assets") / "engine" / "host.c"), made / "host.c")
+        (made / "main.c").unlink()
+        sources = [path.read_bytes() for path in sorted(made.iterdir())]
+        key = hashlib.sha256(repr((command, version, sources)).encode()).hexdigest()[:32]
+        library = cache_folder() / "engines" / f"{key}.so"
+        if not library.exists():
+            _compile([*command, *sorted(path.name for path in made.glob("*.c"))], made, library)
+    return library
+
+
+def _compile(command: list[str], folder: Path, library: Path) -> None:
+    """Compile in the folder; the library is then put in place whole, however many do so at once."""
+    done = subprocess.run([*command, "-o", "engine.so"], cwd=folder, capture_output=True, text=True, errors="replace")
+    if done.returncode or not (folder / "engine.so").exists():
+        told = done.stderr.strip().splitlines() or [f"exit status {done.returncode}, no message"]
+        raise UserError(f"{command[0]} could not compile the engine: {told[-1]}")
+    with writing(library):
+        library.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(library, (folder / "engine.so").read_bytes(), shared=True)

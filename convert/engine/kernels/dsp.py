@@ -1,0 +1,112 @@
+"""The kernel set `dsp`: direct convolution with the DSP extension of Cortex-M4, M7 and M33 (kernels_dsp.c)."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from convert.engine.kernels import Kernel, KernelSet, Stage, portable_stage
+
+POSITIONS = 12  # that the kernels take at a time, in blocks
+BLOCK = 3
+MAX_SHIFT = 22  # then upper word (2^30) and zero point shifted left by as much (2^29) together fit int32
+WIDE_FROM = 500  # positions a window from which weights are stored as int16: faster, but twice the flash
+UNROLLED = {1: 16, 3: 4, 5: 4}  # rows that the loop does at a time, by taps
+ROWS_BYTES = 1024  # of scratch that less work is worth
+
+
+def stage(stage: Stage, positions: int | None) -> Kernel:
+    """Direct convolution where the pool and the scaling allow it, else the reference."""
+    problem = problem_of(stage)
+    if problem:
+        reference = portable_stage(stage, positions)
+        return Kernel(reference.function, reference.weights, reference.positions, problem)
+    if stage.in_channels == 1 and stage.taps in (5, 6) and stage.stride == stage.pool == 1 and is_relu(stage):
+        return _samples(stage, positions)
+    shared = stage.stride == 1 and stage.taps in (3, 5) and stage.in_channels % 2 == 0
+    taps = stage.taps if shared else 1
+    wide = stage.conv_length >= WIDE_FROM
+    rows = _rows(stage.weights, taps)
+    block_bytes = rows.shape[1] * (taps + BLOCK - 1) * 4
+    likes = max(min(POSITIONS, ROWS_BYTES // block_bytes * BLOCK), BLOCK)
+    wanted = max(min(positions or likes, POSITIONS), stage.pool)
+    blocks = -(-(wanted // stage.pool * stage.pool) // BLOCK)
+    why = f"each weight serves {BLOCK} positions; "
+    why += "frames stay in registers from tap to tap; " if shared else "any shape; "
+    why += f"weights are used {stage.conv_length} times a window and stored as int{16 if wide else 8}"
+    return Kernel(
+        f"edgekws_convolve_dsp_{taps}{'' if wide else '_narrow'}",
+        with_channels(stage, _packed(rows, wide)),
+        wanted,
+        why,
+        scratch_bytes=2 * POSITIONS * 4 + blocks * block_bytes,
+        scaling=stage.scaling.folded() if is_relu(stage) else None,
+    )
+
+
+def _samples(stage: Stage, positions: int | None) -> Kernel:
+    pairs = np.zeros((stage.out_channels, 6), "<i2")
+    pairs[:, : stage.taps] = 2 * stage.weights[:, :, 0].astype(np.int16)
+    weights = np.concatenate([_constants(stage), pairs.view("<i4")], axis=1)
+    wanted = max(min(positions or POSITIONS, POSITIONS), 1)
+    return Kernel(
+        "edgekws_convolve_dsp_samples",
+        weights,
+        wanted,
+        "one channel of samples: pairs of them serve all positions that see them",
+        scratch_bytes=4 * (wanted + 4),
+        scaling=stage.scaling.folded(),
+    )
+
+
+def is_relu(stage: Stage) -> bool:
+    """Whether the kernels need no more of the scaling than what lies among their weights."""
+    return stage.scaling.zero_point == stage.scaling.minimum == -128
+
+
+def problem_of(stage: Stage) -> str:
+    """Why these kernels can't compute a stage; empty if they can."""
+    scaling = stage.scaling
+    largest = np.abs(stage.weights.astype(np.int64)).sum(axis=(1, 2)) * 128 + np.abs(scaling.bias.astype(np.int64))
+    if stage.pool > POSITIONS:
+        return f"a pool of {stage.pool} is more than the {POSITIONS} positions of the fast kernels"
+    if scaling.shift.max() > 0 or scaling.shift.min() < -MAX_SHIFT:
+        return f"a scale is not within 2^-{MAX_SHIFT + 1} and 1, as the fast kernels' requantizing needs"
+    if 2 * largest.max() >= 2**31:
+        return "twice a sum could exceed 32 bits, which the fast kernels' requantizing needs"
+    return ""
+
+
+def with_channels(stage: Stage, words: np.ndarray) -> np.ndarray:
+    """int32 (pairs of channels out, words): the constants of both channels before the weights' words."""
+    constants = np.zeros((len(words) * 2, 4), np.int32)
+    constants[: stage.out_channels] = _constants(stage)
+    return np.concatenate([constants.reshape(len(words), 8), words.reshape(len(words), -1)], axis=1)
+
+
+def _constants(stage: Stage) -> np.ndarray:
+    """int32 (channels, 4): the edgekws_dsp_channel of each."""
+    scaling, channels = stage.scaling, stage.out_channels
+    right = -np.broadcast_to(scaling.shift.astype(np.int64), channels)
+    offset = np.where(right > 0, 1 << np.maximum(right - 1, 0), 0) + (scaling.zero_point << right)
+    columns = [2 * scaling.bias, np.broadcast_to(scaling.multiplier, channels), offset, right]
+    return np.stack(columns, axis=1).astype(np.int32)
+
+
+def _rows(weights: np.ndarray, taps: int) -> np.ndarray:
+    """int8 (out, K, in) → (pairs of channels out, rows, taps, 2 channels out, 2 values), padded with zeros."""
+    out = len(weights)
+    flat = weights.reshape(out, taps, -1)
+    values = -(-flat.shape[2] // (2 * UNROLLED[taps])) * 2 * UNROLLED[taps]
+    padded = np.zeros((out + out % 2, taps, values), np.int8)
+    padded[:out, :, : flat.shape[2]] = flat
+    split = padded.reshape(len(padded) // 2, 2, taps, values // 2, 2)
+    return split.transpose(0, 3, 2, 1, 4)
+
+
+def _packed(rows: np.ndarray, wide: bool) -> np.ndarray:
+    """The words of the weights, little endian: two int16, or four int8 of which two channels take turns."""
+    values = np.ascontiguousarray(rows.astype("<i2")) if wide else np.ascontiguousarray(rows.swapaxes(-1, -2))
+    return values.reshape(len(rows), -1).view("<i4")
+
+
+KERNELS = KernelSet("dsp", 16, ("kernels_portable.c", "edgekws_dsp.h", "kernels_dsp.c"), stage)

@@ -1,0 +1,250 @@
+"""A graph and a set of kernels → what the engine will run: stages, dense layers, and the memory of each buffer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from convert.engine.fixed_point import Scaling, exponentials, scaling, without_constant_channels
+from convert.engine.kernels import Kernel, KernelSet, Stage
+from convert.engine.schedule import Map, edge_frames, sliding_capacities, sliding_maps, window_capacities
+from convert.tflite.graph import Convolution, Dense, Graph, Layer, MaxPool, Softmax
+from edgekws.errors import UserError
+
+MAX_SOFTMAX_CLASSES = 511  # more could overflow TensorFlow Lite's fixed-point sum of exponentials
+MAX_SIZE = 65_535  # channels, taps, strides, pools: uint16 in C
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedStage:
+    """A stage with its kernel, its outputs a call, and where the frames of its input wait."""
+
+    stage: Stage
+    kernel: Kernel
+    group: int
+    capacity: int  # frames
+    buffer: int  # index of the first value
+
+    @property
+    def scaling(self) -> Scaling:
+        return self.kernel.scaling or self.stage.scaling
+
+    @property
+    def buffer_values(self) -> int:
+        return self.capacity * self.stage.in_channels
+
+
+@dataclass(frozen=True, eq=False)
+class PlannedMap:
+    """In sliding mode, the input of a stage or of the first dense layer, and where its parts lie."""
+
+    map: Map
+    channels: int
+    slots: int  # windows whose left edges are kept at the same time
+    buffer: int  # index of the first value; so are the next two
+    left: int
+    right: int
+
+
+@dataclass(frozen=True, eq=False)
+class Sliding:
+    """What sliding mode adds."""
+
+    trunk: int  # stages
+    maps: tuple[PlannedMap, ...]
+    edge_buffer: int
+
+
+@dataclass(frozen=True, eq=False)
+class DenseLayer:
+    """A dense layer that takes its input frame by frame (one frame, where it follows another dense layer)."""
+
+    name: str
+    weights: np.ndarray  # int8 (frames, units, values)
+    scaling: Scaling
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """Everything that the generated files say."""
+
+    kernels: KernelSet
+    stages: tuple[PlannedStage, ...]
+    dense: tuple[DenseLayer, ...]
+    exponentials: np.ndarray  # empty: no softmax
+    window: int
+    hop: int  # samples from one result to the next
+    classes: int
+    last_buffer: int  # window mode
+    buffer_values: int
+    scratch_words: int
+    sliding: Sliding | None  # None: window mode
+
+    @property
+    def sums(self) -> int:
+        return max(layer.weights.shape[1] for layer in self.dense)
+
+    @property
+    def state_bytes(self) -> int:
+        """sizeof(edgekws): the generated C checks it."""
+        counters = 8 + (12 * len(self.sliding.maps) if self.sliding else 8 * len(self.stages))
+        padded_scores = -(-self.classes // 4) * 4
+        buffers = -(-self.buffer_values * self.kernels.value_bits // 32) * 4
+        return counters + 4 * self.sums + padded_scores + 4 * self.scratch_words + buffers
+
+
+def plan(
+    graph: Graph, kernels: KernelSet, positions: int | None = None, *, sliding: bool = False, hop: int | None = None
+) -> Plan:
+    """Decide kernels, groups and memory.
+
+    Args:
+        positions: convolution positions a call, in place of what each kernel likes best; fewer need less memory.
+        sliding: a result every `hop` samples in place of one a window.
+        hop: samples; None: the shortest at which all work is shared, but at least a sixteenth of a window.
+
+    Raises:
+        UserError: the engine cannot run this graph, with the reason.
+    """
+    stages, rest = _stages(graph)
+    dense, softmax = _dense(rest, stages[-1])
+    chosen = [kernels.stage(stage, positions) for stage in stages]
+    groups = [
+        max(1, min(kernel.positions // stage.pool, stage.out_length))
+        for stage, kernel in zip(stages, chosen, strict=True)
+    ]
+    memory = _Memory(kernels)
+    window = hop_samples = stages[0].in_length
+    slide, last_buffer = None, 0
+    if sliding:
+        hop_samples, capacities, slide = _sliding(stages, chosen, groups, hop, memory)
+        buffers = [m.buffer for m in slide.maps]
+    else:
+        capacities = window_capacities(stages, groups)
+        buffers = [
+            memory.take(n * stage.in_channels, kernel.read_past)
+            for n, stage, kernel in zip(capacities, stages, chosen, strict=True)
+        ]
+        last_buffer = memory.take(groups[-1] * stages[-1].out_channels)
+    planned = (
+        PlannedStage(*parts) for parts in zip(stages, chosen, groups, capacities, buffers[: len(stages)], strict=True)
+    )
+    hidden_bytes = max([layer.weights.shape[1] * kernels.value_bits // 8 for layer in dense[:-1]], default=0)
+    scratch = max(hidden_bytes, *(kernel.scratch_bytes for kernel in chosen), 4)
+    return Plan(
+        kernels,
+        tuple(planned),
+        dense,
+        exponentials(softmax) if softmax else np.zeros(0, np.int32),
+        window,
+        hop_samples,
+        dense[-1].weights.shape[1],
+        last_buffer,
+        memory.end,
+        -(-scratch // 4),
+        slide,
+    )
+
+
+class _Memory:
+    """Hands out parts of edgekws.buffers, aligned as the kernels want."""
+
+    def __init__(self, kernels: KernelSet) -> None:
+        self.unit = kernels.buffer_alignment * 8 // kernels.value_bits
+        self.used = 0
+        self.end = 0
+
+    def take(self, values: int, read_past: int = 0) -> int:
+        """Where a part begins, behind which kernels may read some values of other parts."""
+        start = -(-self.used // self.unit) * self.unit
+        self.used = start + values
+        self.end = max(self.end, self.used + read_past)
+        return start
+
+
+def _sliding(
+    stages: list[Stage], kernels: list[Kernel], groups: list[int], hop: int | None, memory: _Memory
+) -> tuple[int, list[int], Sliding]:
+    """The hop, the capacities of the stages' buffers, and the maps."""
+    hop, trunk, maps = sliding_maps(stages, hop)
+    held, slots = sliding_capacities(stages, groups, maps, trunk)
+    capacities = held + [0] * (len(maps) - len(held))
+    channels = [*(stage.in_channels for stage in stages), stages[-1].out_channels]
+    past = [kernel.read_past for kernel in kernels]
+    buffers = [memory.take(n * c, p) for n, c, p in zip(capacities, channels, [*past, 0], strict=True)]
+    edges = [n * stage.in_channels for n, stage in zip(edge_frames(stages, groups, maps), stages, strict=True)]
+    edge = memory.take(max(edges), max(past))
+    lefts = [memory.take(m.first * c * n) for m, c, n in zip(maps, channels, slots, strict=True)]
+    rights = [memory.take(max(m.right * c for m, c in list(zip(maps, channels, strict=True))[i::2])) for i in (0, 1)]
+    planned = tuple(
+        PlannedMap(m, channels[i], slots[i], buffers[i], lefts[i], rights[i % 2]) for i, m in enumerate(maps)
+    )
+    return hop, capacities[: len(stages)], Sliding(trunk, planned, edge)
+
+
+def _stages(graph: Graph) -> tuple[list[Stage], list[Layer]]:
+    """The convolutional part as stages, and the layers after it."""
+    layers = list(graph.layers)
+    if not isinstance(layers[0], Convolution):
+        raise UserError("the engine expects a convolution as the first layer")
+    if layers[0].input.channels != 1:
+        raise UserError(f"the engine expects one channel of samples, got {layers[0].input.channels}")
+    stages: list[Stage] = []
+    lowest = -128
+    while layers and isinstance(conv := layers[0], Convolution):
+        pool = layers[1] if len(layers) > 1 and isinstance(layers[1], MaxPool) else None
+        layers = layers[2 if pool else 1 :]
+        stages.append(_stage(f"convolution {len(stages) + 1}", conv, pool, lowest))
+        lowest = stages[-1].scaling.minimum
+    if layers and isinstance(layers[0], MaxPool):
+        raise UserError("the engine runs a max pool only right after a convolution")
+    return stages, layers
+
+
+def _stage(name: str, conv: Convolution, pool: MaxPool | None, lowest: int) -> Stage:
+    size, before = (pool.window, pool.pad_before) if pool else (1, 0)
+    if pool and pool.stride != pool.window:
+        raise UserError(
+            f"{name}: its pool has window {pool.window}, stride {pool.stride}; the engine expects equal ones"
+        )
+    if max(*conv.weights.shape, conv.stride, size) > MAX_SIZE:
+        raise UserError(f"{name}: channels, taps, stride and pool must be at most {MAX_SIZE}")
+    positions, outputs = conv.output.length, pool.output.length if pool else conv.output.length
+    ends = [min((j + 1) * size - before, positions) for j in (0, outputs - 2, outputs - 1)]
+    weights, scaled = without_constant_channels(conv.weights, scaling(conv, name))
+    return Stage(
+        name,
+        weights,
+        scaled,
+        conv.input.zero_point,
+        (lowest, 127),
+        conv.stride,
+        conv.pad_before,
+        size,
+        first_pool=ends[0],
+        last_pool=ends[2] - max(ends[1], 0),
+        in_length=conv.input.length,
+        conv_length=positions,
+        out_length=outputs,
+    )
+
+
+def _dense(layers: list[Layer], last: Stage) -> tuple[tuple[DenseLayer, ...], Softmax | None]:
+    """The dense layers, the first one's weights regrouped by frames, and the softmax if there is one."""
+    softmax = layers[-1] if layers and isinstance(layers[-1], Softmax) else None
+    dense: list[DenseLayer] = []
+    for layer in layers[: -1 if softmax else None]:
+        if not isinstance(layer, Dense):
+            raise UserError(
+                "after the convolutions, the engine expects dense layers and at most one softmax, at the end"
+            )
+        name, units = f"dense {len(dense) + 1}", len(layer.weights)
+        shape = (units, 1, -1) if dense else (units, last.out_length, last.out_channels)
+        weights = layer.weights.reshape(shape).swapaxes(0, 1)
+        dense.append(DenseLayer(name, np.ascontiguousarray(weights), scaling(layer, name)))
+    if not dense:
+        raise UserError("the engine expects a dense layer after the convolutions")
+    if softmax and softmax.input.size > MAX_SOFTMAX_CLASSES:
+        raise UserError(f"softmax: at most {MAX_SOFTMAX_CLASSES} classes, got {softmax.input.size}")
+    return tuple(dense), softmax

@@ -1,0 +1,227 @@
+"""What a model costs in every build of the engine: state, stack, flash, and instructions counted under emulation."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from convert.engine import codegen, emulation
+from convert.engine.plan import Plan
+from convert.tflite.artifact import Artifact
+from convert.tflite.graph import Convolution, Dense, MaxPool
+from edgekws.errors import UserError
+from edgekws.train.loop import progress_bar
+
+# every kernel set with the targets it is for, the optimization it is built with, and the mode
+BUILDS = (
+    ("portable", "cortex-m0", "-O2", "window"),
+    ("portable", "cortex-m0", "-Os", "window"),
+    ("portable", "cortex-m4", "-Os", "window"),
+    ("dsp", "cortex-m4", "-O2", "window"),
+    ("dsp_fast", "cortex-m4", "-O2", "window"),
+    ("dsp_fast", "cortex-m4", "-O2", "sliding"),
+    ("dsp", "cortex-m7", "-O2", "window"),
+    ("dsp_fast", "cortex-m7", "-O2", "window"),
+    ("dsp", "cortex-m33", "-O2", "window"),
+    ("dsp_fast", "cortex-m33", "-O2", "window"),
+    ("mve", "cortex-m55", "-O2", "window"),
+    ("mve", "cortex-m55", "-O2", "sliding"),
+)
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer in one build: a convolution with the pool behind it, or the dense layers and softmax together."""
+
+    name: str
+    kernel: str
+    state_bytes: int  # where its input frames wait
+    flash_bytes: int  # weights, bias and multipliers
+    instructions: int | None
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build on one target. None where nothing could measure; ``note`` says why."""
+
+    kernels: str
+    target: str
+    optimization: str
+    mode: str  # window, or sliding: a result every hop
+    state_bytes: int | None
+    stack_bytes: int | None
+    flash_bytes: int | None
+    instructions: int | None  # of one window; in sliding mode of one hop, once the first window is full
+    layers: tuple[LayerCost, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class LayerProfile:
+    """One layer: what it computes and holds. Bytes of its parameters as they stand in the .tflite."""
+
+    kind: str
+    input: tuple[int, int]
+    output: tuple[int, int]
+    multiply_accumulates: int
+    parameter_bytes: int
+    whole_activation_bytes: int  # input and output, as a whole-activation runtime holds them
+
+
+def profile(artifact: Artifact, *, targets: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Costs layer by layer, and of every build (of ``targets`` alone where given), JSON-able."""
+    if unknown := set(targets) - {target for _, target, *_ in BUILDS}:
+        raise UserError(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(emulation.TARGETS)}")
+    graph = artifact.graph
+    wanted = [build for build in BUILDS if not targets or build[1] in targets]
+    with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar("builds", len(wanted), unit="build") as bar:
+
+        def measured(build: tuple[str, str, str, str]) -> Build:
+            done = measure(artifact, *build)
+            bar.update()
+            return done
+
+        builds = list(pool.map(measured, wanted))
+    return {
+        "model": artifact.name,
+        "multiply_accumulates": graph.multiply_accumulates,
+        "parameters": graph.parameters,
+        "tflite_bytes": graph.file_bytes,
+        "arena_bytes": graph.arena_bytes,
+        "layers": [asdict(layer) for layer in layers(artifact)],
+        "builds": [asdict(build) for build in builds],
+        "tools": emulation.missing_tools(),
+    }
+
+
+def layers(artifact: Artifact) -> list[LayerProfile]:
+    """Every convolution, pool and dense layer of the model."""
+    found = []
+    for layer in artifact.graph.layers:
+        if not isinstance(layer, Convolution | MaxPool | Dense):
+            continue
+        size = 0 if isinstance(layer, MaxPool) else layer.weights.nbytes + layer.bias.nbytes
+        kind = {Convolution: "convolution", MaxPool: "pool", Dense: "dense"}[type(layer)]
+        found.append(
+            LayerProfile(
+                kind,
+                (layer.input.length, layer.input.channels),
+                (layer.output.length, layer.output.channels),
+                layer.multiply_accumulates,
+                size,
+                layer.input.size + layer.output.size,
+            )
+        )
+    return found
+
+
+def measure(artifact: Artifact, kernels: str, target: str, optimization: str, mode: str) -> Build:
+    """Generate one build, and run it on noise (a window; four hops more in sliding mode) where tools are installed."""
+
+    def unmeasured(reason: str, state: int | None = None, rows: tuple[LayerCost, ...] = ()) -> Build:
+        return Build(kernels, target, optimization, mode, state, None, None, None, rows, reason)
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            plan = codegen.generate(
+                artifact.graph, artifact.labels, folder, kernels=kernels, coding=artifact.coding, mode=mode
+            )
+        except UserError as error:
+            return unmeasured(str(error))
+        if problem := emulation.missing_tools():
+            return unmeasured(problem, plan.state_bytes, _layer_costs(plan, None))
+        samples = plan.window + (4 * plan.hop if mode == "sliding" else 0)
+        clip = np.random.default_rng(0).integers(-32_768, 32_768, samples).astype(np.int16)
+        try:
+            whole = emulation.measure(folder, target, clip, optimization=optimization)
+            staged = emulation.measure(folder, target, clip, optimization=optimization, by_stage=True)
+        except UserError as error:
+            return unmeasured(str(error), plan.state_bytes, _layer_costs(plan, None))
+    return Build(
+        kernels,
+        target,
+        optimization,
+        mode,
+        plan.state_bytes,
+        whole.stack_bytes,
+        whole.flash_bytes,
+        whole.instructions[-1],
+        _layer_costs(plan, staged.stage_instructions),
+    )
+
+
+def _layer_costs(plan: Plan, instructions: tuple[int, ...] | None) -> tuple[LayerCost, ...]:
+    """A row a stage, and one for the dense layers with softmax, to which the last count belongs."""
+    rows = []
+    for i, planned in enumerate(plan.stages):
+        scaling = planned.scaling
+        tables = sum(np.asarray(table).nbytes for table in (scaling.bias, scaling.multiplier, scaling.shift))
+        rows.append(
+            LayerCost(
+                planned.stage.name,
+                planned.kernel.function.removeprefix("edgekws_"),
+                planned.buffer_values * plan.kernels.value_bits // 8,
+                planned.kernel.weights.nbytes + tables,
+                instructions[i] if instructions else None,
+            )
+        )
+    dense = sum(layer.weights.nbytes + np.asarray(layer.scaling.bias).nbytes for layer in plan.dense)
+    rows.append(
+        LayerCost(
+            "dense",
+            "dense",
+            4 * plan.sums,
+            dense + plan.exponentials.nbytes,
+            instructions[-1] if instructions else None,
+        )
+    )
+    return tuple(rows)
+
+
+def text(figures: dict[str, Any]) -> str:
+    """The profile as tables for a terminal."""
+    lines = [
+        f"{figures['model']}: {figures['multiply_accumulates']:,} multiply-accumulates, "
+        f"{figures['parameters']:,} parameters, {figures['tflite_bytes']:,} bytes of .tflite",
+        f"a whole-activation runtime needs an arena of at least {figures['arena_bytes']:,} bytes",
+        "",
+        f"{'layer':14}{'input':>12}{'output':>12}{'multiply-acc.':>15}{'parameters B':>14}{'activations B':>15}",
+    ]
+    for layer in figures["layers"]:
+        shapes = ["x".join(map(str, layer[key])) for key in ("input", "output")]
+        lines.append(
+            f"{layer['kind']:14}{shapes[0]:>12}{shapes[1]:>12}{layer['multiply_accumulates']:>15,}"
+            f"{layer['parameter_bytes']:>14,}{layer['whole_activation_bytes']:>15,}"
+        )
+    lines += [
+        "",
+        f"{'kernels':10}{'target':12}{'':5}{'mode':9}{'state B':>9}{'stack B':>9}{'flash B':>10}{'instructions':>15}",
+    ]
+    for build in figures["builds"]:
+        cells = [build[key] for key in ("state_bytes", "stack_bytes", "flash_bytes", "instructions")]
+        shown = ["-" if cell is None else f"{cell:,}" for cell in cells]
+        lines.append(
+            f"{build['kernels']:10}{build['target']:12}{build['optimization']:5}{build['mode']:9}{shown[0]:>9}{shown[1]:>9}{shown[2]:>10}"
+            f"{shown[3]:>15}  {build['note']}".rstrip()
+        )
+    lines.append(
+        "instructions: of one window, or of one hop, counted exactly under QEMU; not cycles, and no board was timed"
+    )
+    for build in figures["builds"]:
+        if build["instructions"] is not None:
+            lines += [
+                "",
+                f"{build['kernels']} on {build['target']} ({build['optimization']}, {build['mode']}), layer by layer",
+            ]
+            lines.append(f"{'layer':16}{'kernel':30}{'state B':>9}{'flash B':>10}{'instructions':>15}{'share':>8}")
+            lines += [
+                f"{row['name']:16}{row['kernel']:30}{row['state_bytes']:>9,}{row['flash_bytes']:>10,}"
+                f"{row['instructions']:>15,}{row['instructions'] / build['instructions']:>8.1%}"
+                for row in build["layers"]
+            ]
+    return "\n".join(lines)

@@ -1,0 +1,200 @@
+"""When which frames are where: the schedulers of edgekws_window.c and edgekws_sliding.c, run with counters alone.
+
+From these come the sizes of every buffer, and in sliding mode the edges of a window in every map (a map is the input of
+a stage or, the last one, of the first dense layer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from convert.engine.kernels import Stage
+from edgekws.errors import UserError
+
+MOST_RESULTS = 16  # in the time of a window, where no hop is asked for
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a stage's kernel, as `edgekws_next_call` gives it."""
+
+    outputs: int
+    pool: int
+    frames: int  # that must wait in the buffer
+    passed: int  # of these, no longer needed afterwards
+
+
+def next_call(stage: Stage, group: int, done: int) -> Call:
+    """The call after `done` outputs of a window; no outputs when all are done."""
+    left, pool = stage.out_length - done, stage.pool
+    if left == 0:
+        return Call(0, pool, 0, 0)
+    if done == 0 and stage.first_pool != pool:
+        pool, left = stage.first_pool, 1
+    elif stage.last_pool != pool:
+        left -= 1
+        if left == 0:
+            pool, left = stage.last_pool, 1
+    outputs = min(left, group)
+    return Call(outputs, pool, _frames_needed(stage, outputs * pool), outputs * pool * stage.stride)
+
+
+def _frames_needed(stage: Stage, positions: int) -> int:
+    return (positions - 1) * stage.stride + max(stage.taps, stage.stride)
+
+
+def window_capacities(stages: list[Stage], groups: list[int]) -> list[int]:
+    """Frames that each stage's buffer ever holds in window mode."""
+    frames = [stage.pad_before for stage in stages]
+    done = [0] * len(stages)
+    most = list(frames)
+
+    def call(i: int) -> Call:
+        return next_call(stages[i], groups[i], done[i])
+
+    def append(i: int, count: int) -> None:
+        frames[i] += count
+        most[i] = max(most[i], frames[i])
+
+    def run_all(first: int) -> None:
+        i = first
+        while i >= first:
+            todo = call(i)
+            if todo.outputs and frames[i] >= todo.frames:
+                frames[i] -= todo.passed
+                done[i] += todo.outputs
+                if i + 1 < len(stages):
+                    i += 1
+                    append(i, todo.outputs)
+            else:
+                i -= 1
+
+    samples = stages[0].in_length
+    while samples and call(0).outputs:
+        taken = min(samples, call(0).frames - frames[0])
+        append(0, taken)
+        samples -= taken
+        run_all(0)
+    for i in range(len(stages)):
+        while call(i).outputs:
+            append(i, max(call(i).frames - frames[i], 0))
+            run_all(i)
+    return most
+
+
+@dataclass(frozen=True)
+class Map:
+    """A window's frames in one map: first <= f < last are the trunk's, computed once for all windows."""
+
+    frames: int
+    first: int
+    last: int
+    hop: int  # frames from one window to the next; 0 behind the trunk
+
+    @property
+    def right(self) -> int:
+        """Frames of the right edge."""
+        return self.frames - self.last
+
+
+def frames_before(stage: Stage) -> int:
+    """Frames before a window that its first output sees, were it not clipped."""
+    return (stage.pool - stage.first_pool) * stage.stride + stage.pad_before
+
+
+def sliding_maps(stages: list[Stage], hop: int | None) -> tuple[int, int, list[Map]]:
+    """The hop in samples, the number of stages in the trunk, and all maps.
+
+    Args:
+        hop: None: the smallest multiple of the trunk's strides and pools that is at least 1/`MOST_RESULTS` of a window.
+
+    Raises:
+        UserError: no window can be computed from the one before at such a hop.
+    """
+    window = stages[0].in_length
+    if hop is not None and not 0 < hop < window:
+        raise UserError(f"expected a hop of 1 to {window - 1} samples, less than a window, got {hop}")
+    bounds, product = [(0, window, 1)], 1  # first, last, samples a frame
+    for stage in stages:
+        step, before = stage.pool * stage.stride, frames_before(stage)
+        first = -(-(bounds[-1][0] + before) // step)
+        last = (bounds[-1][1] + before - _frames_needed(stage, stage.pool)) // step + 1
+        product *= step
+        if first >= last or product >= window or (hop and (hop % product or hop > last * product)):
+            break
+        bounds.append((first, last, product))
+    trunk, frame = len(bounds) - 1, bounds[-1][2]
+    if trunk == 0:
+        raise UserError(
+            f"no work can be shared between windows of {window} samples{f' {hop} apart' if hop else ''}: the first "
+            f"convolution advances by {stages[0].pool * stages[0].stride} samples, which must divide the hop, and its "
+            "outputs that see no edge of the window must span a hop; choose another hop or window mode"
+        )
+    if hop is None:
+        return sliding_maps(stages, -(-window // (MOST_RESULTS * frame)) * frame)
+    lengths = [window, *(stage.out_length for stage in stages)]
+    maps = [Map(length, a, b, hop // size) for length, (a, b, size) in zip(lengths, bounds, strict=False)]
+    return hop, trunk, maps + [Map(length, 0, 0, 0) for length in lengths[trunk + 1 :]]
+
+
+def sliding_capacities(
+    stages: list[Stage], groups: list[int], maps: list[Map], trunk: int
+) -> tuple[list[int], list[int]]:
+    """Frames that the trunk's part of each map holds at most, and windows whose left edges are kept at the same time.
+
+    After a window's end all counters are those of the end before, so the second end has seen all.
+    """
+    frames = [*(frames_before(stage) for stage in stages[:trunk]), 0]
+    most, kept, slots = list(frames), [0] * len(maps), [1] * len(maps)
+    due = [m.first - 1 for m in maps[1 : trunk + 1]]
+
+    def run(i: int, flush: bool) -> bool:
+        outputs, stage = groups[i], stages[i]
+        while frames[i] < _frames_needed(stage, outputs * stage.pool):
+            outputs -= 1
+            if not flush or outputs == 0:
+                return False
+        while maps[i + 1].first and due[i] < outputs:
+            due[i] += maps[i + 1].hop
+            kept[i] -= 1
+            kept[i + 1] += 1
+            slots[i + 1] = max(slots[i + 1], kept[i + 1])
+        due[i] -= outputs
+        frames[i] -= outputs * stage.pool * stage.stride
+        append(i + 1, outputs)
+        return True
+
+    def append(m: int, count: int) -> None:
+        frames[m] += count
+        most[m] = max(most[m], frames[m])
+
+    def run_all(first: int, flush: bool) -> None:
+        i = first
+        while i >= first:
+            i = min(i + 1, trunk - 1) if run(i, flush and i == first) else i - 1
+
+    for samples in (maps[0].frames, maps[0].hop):
+        while samples:
+            wanted = _frames_needed(stages[0], groups[0] * stages[0].pool) - frames[0]
+            append(0, min(samples, wanted))
+            samples -= min(samples, wanted)
+            run_all(0, False)
+        for i in range(trunk):
+            run_all(i, True)
+        frames[trunk] -= maps[trunk].hop
+        kept[trunk] -= 1
+    return most, slots
+
+
+def edge_frames(stages: list[Stage], groups: list[int], maps: list[Map]) -> Iterator[int]:
+    """Frames laid side by side for each kernel call on a window's edges, stage by stage the most."""
+    for stage, group, after in zip(stages, groups, maps[1:], strict=True):
+        most = 0
+        for done, end in ((0, after.first), (after.last, after.frames)):
+            while done < end:
+                call = next_call(stage, group, done)
+                outputs = min(call.outputs, end - done)
+                most = max(most, (outputs * call.pool - 1) * stage.stride + stage.taps)
+                done += outputs
+        yield most

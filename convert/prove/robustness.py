@@ -1,0 +1,190 @@
+"""How a model holds outside its testing split: other levels, background noise, shifts, each word, the worst speakers.
+
+Every condition changes the 16-bit samples of the whole testing split as a microphone would have, saturation included,
+and scores int8 (LiteRT with XNNPACK) and float on the same clips. The draws of noise have a seed of their own, so that
+every model meets the same clips; where the recipe holds no noise out of training, there are no noise conditions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from edgekws.audio import SAMPLE_RATE, to_int16
+from edgekws.model import coding
+from edgekws.report import metrics
+from edgekws.train.loop import progress_bar
+
+LEVELS_DB = (0.0, -24.0, -12.0, -6.0, 6.0, 12.0)
+SNRS_DB = (20.0, 10.0, 5.0, 0.0)
+SHIFTS_MS = (-200.0, -100.0, -50.0, 50.0, 100.0, 200.0)
+SEED = 2019
+COLLAPSE = 0.05  # lost accuracy at 10 dB of noise, or at a shift of 100 ms, that no model should have
+_CHUNK = 256  # clips changed at once: 33 MB of float64
+
+Scores = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One change of the clips: a level or a signal-to-noise ratio in dB, or a shift in ms (later is positive)."""
+
+    kind: str  # level, noise or shift
+    value: float
+
+    @property
+    def title(self) -> str:
+        size = f"{abs(self.value):g}"
+        if self.kind == "noise":
+            return f"noise at {self.value:g} dB SNR"
+        if self.kind == "shift":
+            return f"{size} ms {'later' if self.value > 0 else 'earlier'}"
+        return f"{'+' if self.value > 0 else '−'}{size} dB" if self.value else "as recorded"
+
+    def apply(self, samples: np.ndarray, noise: np.ndarray | None = None) -> np.ndarray:
+        """int16 (n, 16000) changed; ``noise``, int16 (n, 16000), is what each clip gets where this adds noise."""
+        changed = np.empty_like(samples)
+        for start in range(0, len(samples), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            if self.kind == "level":
+                changed[part] = at_level(samples[part], self.value)
+            elif self.kind == "shift":
+                changed[part] = shifted(samples[part], round(self.value * SAMPLE_RATE / 1000))
+            else:
+                assert noise is not None
+                changed[part] = with_noise(samples[part], noise[part], self.value)
+        return changed
+
+
+def conditions(*, noise: bool) -> tuple[Condition, ...]:
+    """Every condition, the recording as it is first."""
+    kinds = [("level", LEVELS_DB), ("noise", SNRS_DB if noise else ()), ("shift", SHIFTS_MS)]
+    return tuple(Condition(kind, value) for kind, values in kinds for value in values)
+
+
+def at_level(samples: np.ndarray, decibels: float) -> np.ndarray:
+    """int16 samples louder or quieter, rounded and saturated."""
+    return to_int16(samples * 10.0 ** (decibels / 20), 1)
+
+
+def shifted(samples: np.ndarray, by: int) -> np.ndarray:
+    """int16 (n, length) later by ``by`` samples (earlier where negative); zeros move in."""
+    length = samples.shape[1]
+    padded = np.pad(samples, ((0, 0), (max(by, 0), max(-by, 0))))
+    return padded[:, max(-by, 0) :][:, :length]
+
+
+def with_noise(samples: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
+    """int16 (n, length) plus noise (n, length); the ratio is of both powers over the whole second, as in training."""
+    speech, level = (_rms(x) for x in (samples, noise))
+    factor = speech / np.maximum(level, 1.0) * 10.0 ** (-snr_db / 20)
+    return to_int16(samples + noise * factor, 1)
+
+
+def measure(
+    samples: np.ndarray,
+    labels: np.ndarray,
+    speakers: Sequence[str],
+    noises: np.ndarray,
+    input_coding: str,
+    int8_scores: Scores,
+    float_scores: Scores,
+) -> dict[str, Any]:
+    """Every condition's figures, for report.json.
+
+    Args:
+        samples: the testing split, int16 (n, 16000).
+        labels: int64 (n,); its largest is the last class.
+        speakers: who speaks each clip, "" for nobody.
+        noises: one-second windows that training never met, int16 (windows, 16000); none: no noise conditions.
+        input_coding: one of ``edgekws.model.coding.CODINGS``.
+        int8_scores: int8 codes (n, 16000) → scores (n, classes).
+        float_scores: float32 network inputs (n, 16000) → scores (n, classes).
+    """
+    drawn = np.random.default_rng(SEED).integers(max(len(noises), 1), size=len(samples))
+    noise = noises[drawn] if len(noises) else None
+    rows: list[dict[str, Any]] = []
+    chosen = conditions(noise=noise is not None)
+    with progress_bar("robustness", len(chosen), unit="condition") as bar:
+        for condition in chosen:
+            changed = condition.apply(samples, noise)
+            codes = coding.encode(changed, input_coding)
+            int8, real = int8_scores(codes), float_scores(codes.astype(np.float32) / 128)
+            right = int8.argmax(1) == labels
+            row = {
+                "kind": condition.kind,
+                "value": condition.value,
+                "title": condition.title,
+                "int8": metrics.counted(metrics.accuracy(int8, labels)),
+                "float": metrics.counted(metrics.accuracy(real, labels)),
+                "int8_minus_float": metrics.compared(metrics.paired_difference(int8, real, labels)),
+                "correct_by_word": np.bincount(labels[right], minlength=int8.shape[1]).tolist(),
+            }
+            if condition.kind == "level":
+                plain = float_scores(coding.uncoded(changed, input_coding))
+                row["uncoded_float"] = metrics.counted(metrics.accuracy(plain, labels))
+                row["int8_minus_uncoded_float"] = metrics.compared(metrics.paired_difference(int8, plain, labels))
+            if not rows:
+                worst = worst_speakers(right, speakers)
+                by_word = np.bincount(labels, minlength=int8.shape[1]).tolist()
+            rows.append(row)
+            bar.update()
+    return {
+        "seed": SEED,
+        "conditions": rows,
+        "clips_by_word": by_word,
+        "worst_speakers": worst,
+        "collapsed": [row["title"] for row in rows if _collapsed(row, rows[0])],
+    }
+
+
+def worst_speakers(right: np.ndarray, speakers: Sequence[str]) -> dict[str, Any]:
+    """Accuracy over the tenth of the speakers that is heard worst; of speakers alike, those with more clips.
+
+    They are chosen by these very clips: chance alone puts them under the average, and the interval does not know it.
+    """
+    clips: dict[str, list[bool]] = defaultdict(list)
+    for speaker, hit in zip(speakers, right.tolist(), strict=True):
+        if speaker:
+            clips[speaker].append(hit)
+    ranked = sorted(clips, key=lambda name: (sum(clips[name]) / len(clips[name]), -len(clips[name]), name))
+    worst = [hit for name in ranked[: math.ceil(len(ranked) / 10)] for hit in clips[name]]
+    facts = metrics.counted(metrics.Proportion(sum(worst), len(worst)))
+    return {"speakers": math.ceil(len(ranked) / 10), "of": len(ranked)} | facts
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """The figures as text, one line a condition."""
+    text = [f"{'int8 (XNNPACK) outside the split':34}{'accuracy, 95 % Wilson interval':36}int8 minus float"]
+    for row in found["conditions"]:
+        paired = row["int8_minus_float"]
+        low, high = (100 * x for x in paired["interval"])
+        line = f"{row['title']:34}{_text(row['int8']):36}{100 * paired['value']:+.2f} [{low:+.2f}, {high:+.2f}]"
+        if "uncoded_float" in row:
+            line += f", minus float of uncoded samples {100 * row['int8_minus_uncoded_float']['value']:+.2f}"
+        text.append(line)
+    worst = found["worst_speakers"]
+    text.append(f"{'worst {speakers} of {of} speakers'.format(**worst):34}{_text(worst)}")
+    if not any(row["kind"] == "noise" for row in found["conditions"]):
+        text.append("no noise: the recipe holds none out of training (data.held_out_noise)")
+    for title in found["collapsed"]:
+        text.append(f"collapses: {title} costs more than {100 * COLLAPSE:g} points")
+    return text
+
+
+def _collapsed(row: dict[str, Any], recorded: dict[str, Any]) -> bool:
+    bounded = (row["kind"], abs(row["value"])) in (("noise", 10.0), ("shift", 100.0))
+    return bounded and recorded["int8"]["accuracy"] - row["int8"]["accuracy"] > COLLAPSE
+
+
+def _rms(samples: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.mean(np.square(samples, dtype=np.float64), axis=1, keepdims=True))
+
+
+def _text(facts: dict[str, Any]) -> str:
+    return str(metrics.Proportion(facts["correct"], facts["total"]))

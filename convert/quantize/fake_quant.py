@@ -1,0 +1,93 @@
+"""Quantization-aware training: the island where tf_keras and TFMOT live.
+
+The float network, batch norm folded, is rebuilt in tf_keras and wrapped by TFMOT. Activation ranges are set from a pass
+of the float network over training clips before the first step: TFMOT's own start (+-6, moving average 0.999) is still
+four times too coarse after a hundred steps. Post-training quantization is the same network with no step taken.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # TFMOT reads tf.keras, which must be tf_keras
+
+import numpy as np
+
+from edgekws.model import network
+from edgekws.model.architecture import Architecture
+
+Weights = dict[str, tuple[np.ndarray, np.ndarray]]
+INPUT_RANGE = (-1.0, 127 / 128)  # int8 codes over 128: scale exactly 1/128, zero point 0
+
+
+def fake_quant_model(architecture: Architecture, *, classes: int, dropout: float) -> Any:
+    """The tf_keras model with fake quantization: float32 (batch, 1, window, 1) → probabilities (batch, classes)."""
+    import tensorflow_model_optimization as tfmot
+    import tf_keras
+
+    tf_keras.backend.experimental.enable_tf_random_generator()  # for ``seed_dropout``
+    tf_keras.backend.reset_uids()  # TFMOT then gives its layers the same names every time
+    plain = network.build(architecture, classes=classes, dropout=dropout, keras=tf_keras)
+    model = tfmot.quantization.keras.quantize_model(plain)
+    quantizers = tfmot.quantization.keras.quantizers
+    for layer in model.layers:
+        if type(layer).__name__ == "QuantizeLayer":
+            # an input range that a moving average cannot shrink
+            layer.quantizer = quantizers.AllValuesQuantizer(
+                num_bits=8, per_axis=False, symmetric=False, narrow_range=False
+            )
+    return model
+
+
+def seed_dropout(model: Any, seed: int, epoch: int) -> None:
+    """Make what the model's dropout draws from here on a function of ``seed`` and ``epoch``.
+
+    The state of its generators is in no variable that a checkpoint holds. They are variables of TensorFlow's all the
+    same, so that a step which is compiled already sees the new state.
+    """
+    import tf_keras
+
+    for i, layer in enumerate(part for part in model.submodules if isinstance(part, tf_keras.layers.Dropout)):
+        layer._random_generator._generator.reset_from_key_counter(seed + (i << 32), (0, epoch))
+
+
+def calibrate(
+    model: Any, architecture: Architecture, weights: Weights, inputs: np.ndarray, batch_size: int = 64
+) -> None:
+    """Set weights (kernel and bias by layer) and every quantizer's range from ``inputs`` float32 (n, 1, window, 1).
+
+    A range is the mean over batches of the batch's extreme: the value TFMOT's moving average would settle at.
+    """
+    import tf_keras
+
+    variables = {variable.name.removesuffix(":0"): variable for variable in model.variables}
+    for name, (kernel, bias) in weights.items():
+        variables[f"{name}/kernel"].assign(kernel)
+        variables[f"{name}/bias"].assign(bias)
+    model(inputs[:1], training=True)  # kernels' ranges follow the weights in training mode only
+
+    plain = network.build(architecture, classes=weights["classes"][1].size, keras=tf_keras)
+    for name, (kernel, bias) in weights.items():
+        plain.get_layer(name).set_weights([kernel, bias])
+    plain.get_layer("classes").activation = tf_keras.activations.linear
+    observed = tf_keras.Model(plain.inputs, [plain.get_layer(name).output for name in weights])
+    extremes: dict[str, list[tuple[float, float]]] = {name: [] for name in weights}
+    for start in range(0, len(inputs), batch_size):
+        outputs = observed(inputs[start : start + batch_size], training=False)
+        for name, output in zip(weights, outputs if isinstance(outputs, list) else [outputs], strict=True):
+            values = output.numpy()
+            extremes[name].append((float(values.min()), float(values.max())))
+    ranges = {name: tuple(np.mean(pairs, axis=0)) for name, pairs in extremes.items()}
+    _assign_ranges(model, ranges)
+
+
+def _assign_ranges(model: Any, ranges: dict[str, tuple[float, float]]) -> None:
+    for variable in model.variables:
+        layer, _, kind = variable.name.removesuffix(":0").partition("/")
+        end = 0 if kind.endswith("_min") else 1
+        if layer.startswith("quantize_layer") and kind.endswith(("_min", "_max")):
+            variable.assign(INPUT_RANGE[end])
+        elif kind.endswith(("activation_min", "activation_max")):
+            low, high = ranges[layer.removeprefix("quant_")]
+            variable.assign((min(low, 0.0), max(high, 1e-6))[end])

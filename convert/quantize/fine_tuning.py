@@ -1,0 +1,121 @@
+"""The quantize step of a run: calibrate, keep that as post-training quantization, then train with fake quantization."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from convert.quantize import fake_quant
+from edgekws import workspace
+from edgekws.corpus import Corpus
+from edgekws.files import atomic_write, sha256
+from edgekws.model import catalogue, coding, network
+from edgekws.train import float_model, loop
+from edgekws.workspace import Run
+
+DRAWS = 16  # more than the augmentation of one step takes, each of which moves its random state by one
+LEARNED = "the float model's scores"
+
+
+def quantize(run: Run, clips: Corpus) -> None:
+    """Write ``fake_quant.npz`` (weights of both models), ``qat_history.csv`` and the record."""
+    import tf_keras
+
+    loop.deterministic(run.recipe.seed)
+    tf_keras.utils.set_random_seed(run.recipe.seed)
+    recipe = run.recipe
+    architecture = catalogue.find(recipe.model.architecture).architecture
+    folded = network.folded_weights(float_model.load(run.float_model), architecture)
+    model = fake_quant.fake_quant_model(architecture, classes=len(clips.words), dropout=recipe.model.dropout)
+    fake_quant.calibrate(model, architecture, folded, _calibration_inputs(run, clips))
+    weights = {"ptq": model.get_weights()}
+    facts: dict[str, Any] = {"epochs": 0}
+    if recipe.quantization.epochs:
+        outcome = _train(tf_keras, run, clips, model)
+        weights["qat"] = outcome.best
+        atomic_write(run.folder / "qat_history.csv", loop.history_csv(outcome.history))
+        facts = {
+            "epochs": len(outcome.history),
+            "learned": LEARNED,
+            "chosen": "by agreement with the float model",
+            "best_epoch": outcome.best_epoch,
+            "clips_per_second": round(outcome.clips_per_second, 1),
+        }
+    arrays = {f"{kind}_{i}": w for kind, stack in weights.items() for i, w in enumerate(stack)}
+    workspace.save_arrays(run.quantized, arrays)
+    run.write_record("quantize", facts)
+    run.state("qat.npz").unlink(missing_ok=True)
+
+
+def read_weights(run: Run) -> dict[str, list[np.ndarray]]:
+    """The weights of the fake-quantized models that ``quantize`` wrote, by kind (ptq, qat)."""
+    with np.load(run.quantized) as file:
+        kinds = sorted({key.partition("_")[0] for key in file.files})
+        return {
+            kind: [file[f"{kind}_{i}"] for i in range(sum(key.startswith(f"{kind}_") for key in file.files))]
+            for kind in kinds
+        }
+
+
+def _calibration_inputs(run: Run, clips: Corpus) -> np.ndarray:
+    """Training clips, drawn by the seed and coded as the int8 model will see them, float32 (n, 1, window, 1)."""
+    samples = clips.split("training").samples
+    count = min(run.recipe.quantization.calibration_clips, len(samples))
+    chosen = np.sort(np.random.default_rng(run.recipe.seed).permutation(len(samples))[:count])
+    codes = coding.encode(np.asarray(samples[chosen]), run.recipe.model.coding)
+    return coding.network_input(codes)
+
+
+def front_state(seed: int, epoch: int, step: int, steps: int) -> list[int]:
+    """The augmentation's random state as a step of an epoch of so many begins; no two steps come to share one."""
+    return [seed, (epoch * steps + step) * DRAWS]
+
+
+def _float_scores(run: Run) -> Callable[[np.ndarray], np.ndarray]:
+    """The float model as a function: float32 (batch, 1, window, 1) to probabilities (batch, classes)."""
+    return float_model.load(run.float_model).predict_on_batch
+
+
+def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> loop.Outcome:
+    """Fine-tune at a low rate: what is learned are the float model's scores of the same augmented sound (distillation,
+    Hinton et al., arXiv:1503.02531, from the labels' part nothing), and the epoch kept is the one that most often gives
+    the float model's word on the validation split, so that the int8 model stays near it."""
+    from edgekws.train.augment import Front
+
+    recipe = run.recipe
+    settings = recipe.quantization
+    noises = float_model.training_noise(recipe, clips)
+    front = Front(recipe.augment, recipe.model.coding, noises, recipe.seed, name="front")
+
+    def augmented(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
+        # the layer's random state is set from epoch and step, so that a resumed run draws the same
+        front.seed_generator.state.assign(front_state(recipe.seed, epoch, step, len(batches)))
+        return np.asarray(front(samples, training=True))
+
+    def coded(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
+        return coding.network_input(coding.encode(samples, recipe.model.coding))
+
+    learn, validate = clips.split("training"), clips.split("validation")
+    size = recipe.training.batch_size
+    classes, mixup = len(clips.words), recipe.augment.mixup
+    teach = _float_scores(run)
+    batches = loop.batches(
+        tf_keras, learn.samples, learn.labels, classes, size, recipe.seed + 1, augmented, mixup=mixup, teach=teach
+    )
+    schedule = loop.cosine_schedule(tf_keras, settings.learning_rate, settings.epochs, len(batches), 0.0)
+    model.compile(tf_keras.optimizers.Adam(schedule), "categorical_crossentropy", metrics=["accuracy"])
+    return loop.fit(
+        tf_keras,
+        model,
+        batches,
+        loop.batches(tf_keras, validate.samples, validate.labels, classes, size, None, coded, teach=teach),
+        epochs=settings.epochs,
+        batch_size=size,
+        patience=0,
+        checkpoint=run.state("qat.npz"),
+        title="quantization-aware",
+        identity=run.identity(clips, f"{LEARNED}, in validation too", sha256(run.float_model)),
+        prepare=lambda epoch: fake_quant.seed_dropout(model, recipe.seed, epoch),
+    )

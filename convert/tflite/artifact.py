@@ -1,0 +1,74 @@
+"""What bundles and profiles are made from: a run folder, a pretrained folder, or a bare .tflite file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from convert.tflite import graph
+from edgekws import recipe
+from edgekws.errors import UserError
+from edgekws.listen.detector import FILE as DETECTOR_FILE
+from edgekws.listen.detector import Tuned
+from edgekws.listen.detector import read as read_detector
+from edgekws.publish import pretrained
+
+CARD = "model_card.md"
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """An int8 model with what its file does not say: its words, and how samples are coded."""
+
+    name: str
+    graph: graph.Graph
+    labels: tuple[str, ...]
+    coding: str
+    content: bytes  # the .tflite file
+    detector: Tuned | None = None  # what the model was tuned to
+    card: str = ""  # the model card: data, licence, limits
+
+    @classmethod
+    def of(cls, content: bytes, name: str, labels: tuple[str, ...] = (), coding: str = "linear") -> Artifact:
+        """An artifact of a .tflite file's bytes; without labels its classes are called class_0, class_1, …"""
+        read = graph.read(content)
+        labels = labels or tuple(f"class_{i}" for i in range(read.output.size))
+        if len(labels) != read.output.size:
+            raise UserError(f"{name} has {len(labels)} words, its model {read.output.size} classes")
+        return cls(name, read, labels, coding, content)
+
+    def at(self, per_hour: float | None) -> Artifact:
+        """The same to be used at up to this number of false accepts an hour, as it was tuned; with None as it is."""
+        if per_hour is None:
+            return self
+        if self.detector is None:
+            raise UserError(
+                f"{self.name} was not tuned to any number of false accepts an hour; 'edgekws tune' does that"
+            )
+        return replace(self, detector=self.detector.at(per_hour))
+
+
+def load(path: Path, coding: str | None = None) -> Artifact:
+    """Read a run folder, a pretrained model's name or folder, or a .tflite file of this ``coding`` (linear)."""
+    path = pretrained.resolve(path)
+    if path.is_dir():
+        model, labels_file, recipe_file = (path / n for n in ("model_int8.tflite", "labels.txt", "recipe.toml"))
+        for needed in (model, labels_file, recipe_file):
+            if not needed.exists():
+                raise UserError(f"{path}: {needed.name} is missing; expected a finished run or a pretrained folder")
+        made_by = recipe.load(recipe_file)
+        labels = tuple(labels_file.read_text(encoding="utf-8").splitlines())
+        read = graph.read(model)
+        if len(labels) != read.output.size:
+            raise UserError(f"{labels_file} has {len(labels)} words, the model {read.output.size} classes")
+        tuned = read_detector(path / DETECTOR_FILE, labels) if (path / DETECTOR_FILE).exists() else None
+        card = path / CARD
+        told = card.read_text(encoding="utf-8") if card.exists() else ""
+        return Artifact(made_by.name, read, labels, coding or made_by.model.coding, model.read_bytes(), tuned, told)
+    if not path.exists():
+        raise UserError(
+            f"{path}: no such run folder or .tflite file, and no pretrained model of that name "
+            f"(there are: {', '.join(pretrained.folders()) or 'none'})"
+        )
+    graph.read(path)  # names the file where it is none
+    return Artifact.of(path.read_bytes(), path.stem, coding=coding or "linear")

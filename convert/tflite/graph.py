@@ -1,0 +1,172 @@
+"""A .tflite file → a plain, checked chain of layers: what every figure and every artifact is derived from.
+
+Read are the int8 models of this project and their like: CONV_2D with a (1, K) kernel over (1, 1, time, channels),
+MAX_POOL_2D, RESHAPE (which moves nothing here and is dropped), FULLY_CONNECTED and SOFTMAX, one after the other.
+Anything else is refused by name.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from edgekws.errors import UserError
+
+MAX_FILE_BYTES = 256 << 20
+
+Padding = Literal["same", "valid"]
+
+
+@dataclass(frozen=True)
+class Activation:
+    """An int8 tensor of `length` frames of `channels` values; real value = scale * (value - zero_point)."""
+
+    length: int
+    channels: int
+    scale: float
+    zero_point: int
+    tensor: int  # index in the .tflite file
+
+    @property
+    def size(self) -> int:
+        """Values, and bytes."""
+        return self.length * self.channels
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution:
+    """Output [t, o] = bias[o] + the sum over k and i of input[t * stride - pad_before + k, i] * weights[o, k, i]."""
+
+    input: Activation
+    output: Activation
+    weights: np.ndarray  # int8 (out, kernel, in)
+    weight_scales: np.ndarray  # float32 (out,) or (1,)
+    bias: np.ndarray  # int32 (out,), in units of input scale * weight scale
+    stride: int
+    padding: Padding
+    relu: bool
+
+    @property
+    def kernel(self) -> int:
+        return int(self.weights.shape[1])
+
+    @property
+    def pad_before(self) -> int:
+        """Frames of padding (holding the input's zero point) before the first one."""
+        return _pad_before(self.input.length, self.output.length, self.kernel, self.stride, self.padding)
+
+    @property
+    def multiply_accumulates(self) -> int:
+        return self.output.length * self.weights.size
+
+    @property
+    def parameters(self) -> int:
+        return self.weights.size + self.bias.size
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """Output [t, c] = the maximum over input[t * stride - pad_before : ... + window, c], clipped to the input."""
+
+    input: Activation
+    output: Activation
+    window: int
+    stride: int
+    padding: Padding
+    multiply_accumulates: int = 0
+    parameters: int = 0
+
+    @property
+    def pad_before(self) -> int:
+        """Positions of the first window that lie before the input."""
+        return _pad_before(self.input.length, self.output.length, self.window, self.stride, self.padding)
+
+
+@dataclass(frozen=True, eq=False)
+class Dense:
+    """Output [o] = bias[o] + the sum of the flattened input (frame by frame) times weights[o]."""
+
+    input: Activation
+    output: Activation  # length 1
+    weights: np.ndarray  # int8 (out, in)
+    weight_scales: np.ndarray  # float32 (out,) or (1,)
+    bias: np.ndarray  # int32 (out,)
+    relu: bool
+
+    @property
+    def multiply_accumulates(self) -> int:
+        return self.weights.size
+
+    @property
+    def parameters(self) -> int:
+        return self.weights.size + self.bias.size
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """exp(beta * x) over the sum of it; int8 with scale 1/256 and zero point -128."""
+
+    input: Activation
+    output: Activation
+    beta: float
+    multiply_accumulates: int = 0
+    parameters: int = 0
+
+
+Layer = Convolution | MaxPool | Dense | Softmax
+
+
+@dataclass(frozen=True)
+class Graph:
+    """The layers in order; each one's output is the next one's input."""
+
+    layers: tuple[Layer, ...]
+    file_bytes: int
+
+    @property
+    def input(self) -> Activation:
+        return self.layers[0].input
+
+    @property
+    def output(self) -> Activation:
+        return self.layers[-1].output
+
+    @property
+    def multiply_accumulates(self) -> int:
+        return sum(layer.multiply_accumulates for layer in self.layers)
+
+    @property
+    def parameters(self) -> int:
+        """Weights and biases."""
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes a runtime that keeps whole activations needs: the largest sum of tensors alive at the same time."""
+        return max(layer.input.size + layer.output.size for layer in self.layers)
+
+
+def read(source: str | Path | bytes) -> Graph:
+    """Read and check a .tflite file, given by its path or its bytes.
+
+    Raises:
+        UserError: it is no .tflite file, is damaged, or holds something outside the family of models described above.
+    """
+    from convert.tflite import reader
+
+    if isinstance(source, bytes):
+        return reader.parse(source, "the model")
+    path = Path(source)
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UserError(f"{path}: expected a model of at most {MAX_FILE_BYTES >> 20} MB, not so large a file")
+        return reader.parse(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give the path of a .tflite file") from None
+
+
+def _pad_before(in_length: int, out_length: int, window: int, stride: int, padding: Padding) -> int:
+    return 0 if padding == "valid" else max((out_length - 1) * stride + window - in_length, 0) // 2

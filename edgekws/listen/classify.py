@@ -1,0 +1,76 @@
+"""Words in recordings, by the int8 model in LiteRT; TensorFlow is not needed.
+
+A recording of up to a second is one window, in the middle of zeros; of a longer one, every window of a second is
+classified, half a second after the one before, the last one ending where the recording ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekws import audio
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.errors import UserError
+from edgekws.model import coding
+
+HOP_SAMPLES = CLIP_SAMPLES // 2
+
+
+@dataclass(frozen=True)
+class Result:
+    """The scores of one window; ``seconds`` is where it begins."""
+
+    seconds: float
+    scores: tuple[tuple[str, float], ...]  # word and probability, best first
+
+
+class Classifier:
+    """A folder's ``model_int8.tflite`` with its labels and coding."""
+
+    def __init__(self, folder: Path) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        from edgekws import recipe
+
+        model = folder / "model_int8.tflite"
+        for needed in (model, folder / "labels.txt", folder / "recipe.toml"):
+            if not needed.exists():
+                raise UserError(f"{folder}: {needed.name} is missing; expected a finished run or a pretrained model")
+        self.labels = tuple((folder / "labels.txt").read_text(encoding="utf-8").splitlines())
+        self.coding = recipe.load(folder / "recipe.toml").model.coding
+        try:
+            self._interpreter = Interpreter(str(model), num_threads=1)
+            self._interpreter.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"{model} is not a model that LiteRT can run ({error})") from None
+        self._input = self._interpreter.get_input_details()[0]
+        self._output = self._interpreter.get_output_details()[0]
+
+    def scores(self, window: np.ndarray) -> np.ndarray:
+        """Probabilities float32 (classes,) of int16 (16000,) samples at 16 kHz."""
+        codes = coding.encode(window, self.coding).reshape(self._input["shape"])
+        self._interpreter.set_tensor(self._input["index"], codes)
+        self._interpreter.invoke()
+        raw = self._interpreter.get_tensor(self._output["index"])[0]
+        return (raw.astype(np.float32) + 128) / 256
+
+    def classify(self, samples: np.ndarray) -> list[Result]:
+        """The results of a recording's windows, int16 (n,) at 16 kHz."""
+        results = []
+        for start in starts(len(samples)):
+            window = audio.fit(samples[start : start + CLIP_SAMPLES])
+            ranked = sorted(zip(self.labels, self.scores(window).tolist(), strict=True), key=lambda pair: -pair[1])
+            results.append(Result(start / SAMPLE_RATE, tuple(ranked)))
+        return results
+
+
+def starts(length: int) -> Sequence[int]:
+    """Where the windows of a recording of ``length`` samples begin."""
+    if length <= CLIP_SAMPLES:
+        return (0,)
+    last = length - CLIP_SAMPLES
+    return (*range(0, last, HOP_SAMPLES), last)

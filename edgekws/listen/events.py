@@ -1,0 +1,64 @@
+"""Detections in a stream: blocks of samples → scores every hop → events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.listen.detector import Detector, Settings
+
+Push = Callable[[np.ndarray], np.ndarray]  # int16 (n,) → int8 (results, classes), a result every hop
+
+
+@dataclass(frozen=True)
+class Event:
+    """A word that was heard: seconds of its middle from the start of the stream, and its averaged probability."""
+
+    time: float
+    word: str
+    score: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where the stream is: its length so far in seconds, the level of the last block (0 to 1), the best word now."""
+
+    seconds: float
+    level: float
+    word: str
+    score: float
+
+
+def listen(
+    blocks: Iterable[np.ndarray], push: Push, settings: Settings, labels: tuple[str, ...], lead: int = 0
+) -> Iterator[Event | Progress]:
+    """Every event, as soon as it is known, and after each block how far it is.
+
+    Result k is of the window that ends at sample CLIP_SAMPLES + k * hop; the middle of a word lies ``settings.delay``
+    samples before the end of the window in which it was detected. Time counts from sample ``lead``.
+    """
+    detector = Detector(settings)
+    heard, results = -lead, 0
+    word, score = labels[0], 0.0
+    for block in blocks:
+        heard += len(block)
+        for scores in push(block):
+            end = CLIP_SAMPLES + results * settings.hop - lead
+            results += 1
+            best = int(scores.argmax())
+            word, score = labels[best], (int(scores[best]) + 128) / 256
+            if (found := detector.push(scores)) >= 0:
+                time = max(end - settings.delay, 0) / SAMPLE_RATE
+                yield Event(time, labels[found], detector.average(found))
+        level = float(np.abs(block.astype(np.int32)).max(initial=0)) / 32_768
+        yield Progress(max(heard, 0) / SAMPLE_RATE, level, word, score)
+
+
+def within_quiet(blocks: Iterable[np.ndarray], settings: Settings) -> Iterator[np.ndarray]:
+    """The blocks of a sound that begins and ends, between as much quiet as it takes to know a word at either end."""
+    yield np.zeros(settings.delay, np.int16)
+    yield from blocks
+    yield np.zeros(settings.delay, np.int16)

@@ -1,0 +1,228 @@
+"""The detector on stored scores, for many thresholds at once: what they cost in misses and in false accepts.
+
+Scores are computed once; a sweep then gives the very events that ``edgekws.listen.detector.Detector`` would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.corpus import rejects
+from edgekws.listen.detector import NEVER, REFRACTORY_SECONDS, Settings, releases
+from edgekws.listen.trials import Spoken
+
+TOLERANCE = 3 * SAMPLE_RATE // 4  # a detection this near to a word's middle is of this word
+LEVELS = np.array([*range(80, 224, 16), *range(224, 248, 4), *range(248, NEVER)])  # thresholds that are tried
+AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55)
+GOALS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # false accepts an hour that settings are always chosen for
+FOLDS = 4  # of cross-validation
+_PRICES = np.geomspace(1e-4, 10, 20)  # share of the words missed that one false accept an hour is worth
+_MARGINS = (0, 2, 5)  # levels above what the counted false accepts ask for
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    """The scores of a stream, int8 (results, classes), and what was said in it."""
+
+    kind: str
+    snr_db: float | None
+    seconds: float
+    scores: np.ndarray
+    said: tuple[Spoken, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Events:
+    """Detections of a sweep over K settings in one stream, in order of time: index of the result, settings, class."""
+
+    result: np.ndarray  # int64 (n,)
+    setting: np.ndarray  # int64 (n,)
+    word: np.ndarray  # int64 (n,)
+
+
+@dataclass(frozen=True, eq=False)
+class Tally:
+    """Counts over streams, for each of K settings."""
+
+    hits: np.ndarray  # (K, classes): words detected at least once
+    said: np.ndarray  # (classes,): words there were
+    doubles: np.ndarray  # (K,): words detected more than once
+    confused: np.ndarray  # (K,): detections of another word than was said
+    strays: np.ndarray  # (K, classes): detections where nothing of the set was said: in negatives, false accepts
+    delays: list[list[int]]  # for each of K, samples from a word's end to the end of the window that detected it
+
+    @property
+    def miss_rate(self) -> np.ndarray:
+        """(K,): share of all words that were missed."""
+        return 1 - self.hits.sum(1) / max(self.said.sum(), 1)
+
+
+def sweep(scores: np.ndarray, settings: Settings, thresholds: np.ndarray) -> Events:
+    """Every event in scores (results, classes) for each row of ``thresholds`` (K, classes); the rest as in settings."""
+    sums = moving_sums(scores, settings.results)
+    best = sums.argmax(axis=1)
+    top = sums[np.arange(len(sums)), best]
+    over = thresholds.astype(np.int64) * settings.results
+    under = np.array([releases(row) for row in thresholds.tolist()], np.int64) * settings.results
+    rows = np.arange(len(thresholds))
+    held = np.full(len(rows), -1)
+    run, quiet = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    candidate, previous = -1, -1
+    for t in np.flatnonzero(top >= over.min(axis=0)[best]).tolist():
+        if t > previous + 1:  # results in which no word was over any threshold
+            run[:] = 0
+            quiet = np.maximum(quiet - (t - previous - 1), 0)
+            low = sums[previous + 1 : t].min(axis=0)
+            held[(held >= 0) & (low[held] < under[rows, held])] = -1
+        word, previous = int(best[t]), t
+        held[(held >= 0) & (sums[t][held] < under[rows, held])] = -1
+        counts = (top[t] >= over[:, word]) & (held != word)
+        run = np.where(counts, run + 1 if word == candidate else 1, 0)
+        candidate = word
+        fired = (quiet == 0) & (run >= settings.minimum)
+        quiet = np.maximum(quiet - 1, 0)
+        if fired.any():
+            held[fired], quiet[fired], run[fired] = word, settings.refractory, 0
+            which = rows[fired]
+            found.append((np.full(len(which), t), which, np.full(len(which), word)))
+    parts = [np.concatenate(part) for part in zip(*found, strict=True)] or [np.zeros(0, np.int64)] * 3
+    return Events(*parts)
+
+
+def tally(streams: Sequence[Scored], labels: Sequence[str], settings: Settings, thresholds: np.ndarray) -> Tally:
+    """Sweep the streams and hold the events against what was said."""
+    count, classes = len(thresholds), len(labels)
+    hits, strays = np.zeros((count, classes), np.int64), np.zeros((count, classes), np.int64)
+    said, doubles, confused = np.zeros(classes, np.int64), np.zeros(count, np.int64), np.zeros(count, np.int64)
+    delays: list[list[int]] = [[] for _ in range(count)]
+    for stream in streams:
+        index = {word: i for i, word in enumerate(labels)}
+        keywords = [spoken for spoken in stream.said if spoken.word in index]
+        truth = np.array([index[spoken.word] for spoken in keywords], np.int64)
+        said += np.bincount(truth, minlength=classes)
+        events = sweep(stream.scores, settings, thresholds)
+        end = CLIP_SAMPLES + events.result * settings.hop
+        near, distance = nearest(np.array([spoken.middle for spoken in keywords]), end - settings.delay)
+        inside = distance <= TOLERANCE
+        right = inside & (truth[near] == events.word) if len(truth) else inside
+        np.add.at(confused, events.setting[inside & ~right], 1)
+        np.add.at(strays, (events.setting[~inside], events.word[~inside]), 1)
+        pairs = events.setting[right] * max(len(keywords), 1) + near[right]
+        unique, first, times = np.unique(pairs, return_index=True, return_counts=True)
+        of_setting, of_word = np.divmod(unique, max(len(keywords), 1))
+        np.add.at(hits, (of_setting, truth[of_word]), 1)
+        np.add.at(doubles, of_setting[times > 1], 1)
+        for k, word, at in zip(of_setting, of_word, end[right][first], strict=True):
+            delays[k].append(int(at) - keywords[word].end)
+    return Tally(hits, said, doubles, confused, strays, delays)
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """Settings, and the thresholds (K, classes) they are one of; on the streams they were chosen by their false accepts
+    an hour by cross-validation, and the share of words missed."""
+
+    settings: Settings
+    unseen_per_hour: float
+    missed: float
+    family: np.ndarray
+
+
+def one_for_all(labels: Sequence[str]) -> np.ndarray:
+    """Thresholds (levels, classes): in each row one of ``LEVELS`` for all words, and none for what rejects."""
+    return np.where([rejects(label) for label in labels], NEVER, LEVELS[:, None])
+
+
+def choices(keywords: Sequence[Scored], negatives: Sequence[Scored], labels: Sequence[str], hop: int) -> list[Choice]:
+    """Settings that are worth a thought, of which ``choose`` takes one.
+
+    For each averaging time and minimum count, every word's misses and false accepts are counted at each of ``LEVELS``.
+    At one price of a false accept, the same for all words, each word has its best threshold, and a margin is added: a
+    family of thresholds, one member a price and margin. A member fits the few false accepts that it was chosen by, so
+    its rate is that of cross-validation: members of the same price and margin, of all but one of ``FOLDS`` parts of
+    each stream, counted on that part.
+    """
+    hours = sum(stream.seconds for stream in negatives) / 3600
+    common, folds = one_for_all(labels), _folds(negatives)
+    found = []
+    for results in sorted({max(round(seconds * SAMPLE_RATE / hop), 1) for seconds in AVERAGED_SECONDS}):
+        for minimum in sorted({1, min(2, results)}):
+            base = _settings(common[0], results, minimum, hop)
+            heard = tally(keywords, labels, base, common)
+            wrong = [tally(fold, labels, base, common).strays for fold in folds]
+            total = np.sum(wrong, axis=0)
+            family = _family(heard, total / hours, common)
+            unseen = np.zeros(len(family))
+            for fold, strays in zip(folds, wrong, strict=True):
+                others = _family(heard, (total - strays) / (hours * (FOLDS - 1) / FOLDS), common)
+                unseen += tally(fold, labels, base, others).strays.sum(1) / hours
+            missed, members = tally(keywords, labels, base, family).miss_rate, np.unique(family, axis=0)
+            found += [
+                Choice(_settings(row, results, minimum, hop), rate, share, members)
+                for row, rate, share in zip(family, unseen.tolist(), missed.tolist(), strict=True)
+            ]
+    return found
+
+
+def choose(found: Sequence[Choice], per_hour: float) -> Choice:
+    """The one that misses fewest words at up to ``per_hour`` false accepts an hour on streams it was not fitted to;
+    where none stays under that, the one with the fewest."""
+
+    def rank(one: Choice) -> tuple[bool, float, float]:
+        kept = one.unseen_per_hour <= per_hour
+        return not kept, one.missed if kept else one.unseen_per_hour, one.unseen_per_hour
+
+    return min(found, key=rank)
+
+
+def _folds(streams: Sequence[Scored]) -> list[list[Scored]]:
+    """``FOLDS`` parts, each a piece of every stream, without what was said."""
+    pieces = [np.array_split(stream.scores, FOLDS) for stream in streams]
+    return [
+        [
+            replace(stream, seconds=stream.seconds / FOLDS, scores=scores, said=())
+            for stream, scores in zip(streams, part, strict=True)
+        ]
+        for part in zip(*pieces, strict=True)
+    ]
+
+
+def _family(heard: Tally, accepted: np.ndarray, common: np.ndarray) -> np.ndarray:
+    """(prices * margins, classes): for each price the level of each word at which misses and false accepts cost least
+    together, and the levels above it by each margin. ``accepted``: false accepts an hour (levels, classes)."""
+    missed = (heard.said - heard.hits) / max(heard.said.sum(), 1)
+    rows = []
+    for price in _PRICES:
+        cost = missed + price * accepted
+        best = len(LEVELS) - 1 - cost[::-1].argmin(axis=0)  # of thresholds alike the highest
+        for margin in _MARGINS:
+            rows.append(common[np.minimum(best + margin, len(LEVELS) - 1), np.arange(len(best))])
+    return np.array(rows)
+
+
+def _settings(thresholds: np.ndarray, results: int, minimum: int, hop: int) -> Settings:
+    row = tuple(int(t) for t in thresholds)
+    refractory = round(REFRACTORY_SECONDS * SAMPLE_RATE / hop)
+    return Settings(row, releases(row), results, minimum, refractory, hop)
+
+
+def moving_sums(scores: np.ndarray, results: int) -> np.ndarray:
+    """int64 (results, classes): of the last ``results`` scores, counted from 0 to 255; before the first they are 0."""
+    total = np.cumsum(scores.astype(np.int64) + 128, axis=0)
+    total[results:] -= total[:-results].copy()
+    return total
+
+
+def nearest(places: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each wanted place the index of the nearest of ``places``, which ascend, and how far it is."""
+    if not len(places):
+        return np.zeros(len(wanted), np.int64), np.full(len(wanted), np.iinfo(np.int64).max)
+    after = np.searchsorted(places, wanted).clip(1, len(places) - 1) if len(places) > 1 else np.zeros(len(wanted), int)
+    before = np.maximum(after - 1, 0)
+    near = np.where(np.abs(places[before] - wanted) <= np.abs(places[after] - wanted), before, after)
+    return near, np.abs(places[near] - wanted)

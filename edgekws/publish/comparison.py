@@ -1,0 +1,228 @@
+"""The table and the charts of a folder of published models, made from its results.csv alone.
+
+results.csv has the columns of a sweep's table. The README's part between two marks is written anew; what stands around
+it stays. The same rows give the same bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from edgekws import corpus, workspace
+from edgekws.errors import UserError
+from edgekws.files import atomic_write
+from edgekws.model import catalogue
+from edgekws.model.tables import VARIANTS, variant_words
+from edgekws.report import scatter
+from edgekws.sweep import results, work
+from edgekws.sweep.results import Row
+
+BEGIN, END = "<!-- results: made by 'edgekws tables' from results.csv -->", "<!-- results: end -->"
+CHARTS = {"macs": "accuracy_macs.svg", "parameters": "accuracy_parameters.svg"}
+WHOLE = ("seed", "parameters", "macs", "testing_clips")
+FRACTIONS = ("float", "float_low", "float_high", "int8", "int8_low", "int8_high")
+KEY = ("architecture", "variant", "augmented", "coding", "seed")
+HEAD = "| model | variant | parameters | M MAC | the report | plain: float | plain: int8 | good: float | good: int8 |"
+INPUTS = {"raw": "raw waveform", "features": "spectral features"}
+OPENING = "# Models that ship\n\n"
+NOTES = """\
+Accuracy on the testing split ({clips} clips) with its 95 % Wilson interval: of several seeds the one in the middle by
+int8, and all of them after it. Parameters are those of the .tflite. The plain recipe changes no clip in training, as
+the report's; the good one shifts clips, changes their speed, level and colour, and adds noise.
+{run} of the report's {whole} accuracies were run; an empty field was not, nor was any architecture that only the table
+at the end lists. The report's split is not known, and may share speakers.
+`results.csv` has every run with its counts, the paired difference of int8 and float, and the command that makes it
+again; FOLDER is Speech Commands v0.01. Runs that a command starts from or learns from come first, by the recipes
+of their names in `edgekws/recipes`. `edgekws sweep edgekws/recipes/sweeps/report.toml --data FOLDER` is the whole
+report by the plain recipe.
+
+![accuracy against multiply-accumulates]({macs})
+
+![accuracy against parameters]({parameters})
+
+A point of the report is the best of its network's variants; ours are single runs, seed 1 where no other is named.
+
+What others have published, on other words and splits, for orientation:
+"""
+
+
+def make(folder: Path, added: Sequence[Path] = ()) -> list[str]:
+    """Write README.md and both charts of ``folder``; ``added`` runs, published models or results.csv files go in first.
+
+    A row takes the place of an older one of the same architecture, variant, augmentation, coding and seed; returned is
+    a line for each such place. A UserError where rows are of different testing clips, and nothing is written then.
+    """
+    rows = {tuple(row[k] for k in KEY): row for row in read(folder / "results.csv")}
+    if unfinished := [row["run"] for row in rows.values() if not row["int8"]]:
+        raise UserError(
+            f"{folder / 'results.csv'} has runs without a result ({', '.join(unfinished)}), as a sweep's table may; "
+            "give a folder of published results, and the sweep's table with --add"
+        )
+    replaced = []
+    for path in added:
+        for row in filter(lambda row: row["int8"], _rows_of(path)):
+            if old := rows.get(key := tuple(row[k] for k in KEY)):
+                replaced.append(f"{row['run']} ({row['int8']}) takes the place of {old['run']} ({old['int8']})")
+            rows[key] = row
+    if not rows:
+        raise UserError(f"{folder} has no results; add a run: edgekws tables {folder} --add runs/NAME")
+    ordered = sorted(rows.values(), key=_order)
+    first = ordered[0]
+    for row in ordered:
+        if row["testing_clips"] != first["testing_clips"]:
+            raise UserError(
+                f"{row['run']} was measured on {row['testing_clips']} testing clips, {first['run']} on "
+                f"{first['testing_clips']}: accuracies on different clips cannot be compared in one table"
+            )
+    readme = folder / "README.md"
+    text = readme.read_text(encoding="utf-8") if readme.exists() else OPENING
+    before, begun, rest = text.partition(BEGIN)
+    _, ended, after = rest.partition(END) if begun else ("", END, "\n")
+    if not ended:
+        raise UserError(f"{readme}: the line '{END}' is missing after the table; put it back where the table ends")
+    made = {"results.csv": results.to_csv(ordered)}
+    for cost, name in CHARTS.items():
+        title = scatter.MACS_TITLE if cost == "macs" else scatter.PARAMETERS_TITLE
+        made[name] = scatter.svg(chart_points(ordered, cost), title)
+    made[readme.name] = f"{before}{BEGIN}\n\n{markdown(ordered)}\n{END}{after}"
+    for name, content in made.items():
+        atomic_write(folder / name, content)
+    return replaced
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """The table: the report's accuracy, then float and int8 of the plain and of the good recipe."""
+    cells: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        cells[row["architecture"], row["variant"]][results.kind(row)].append(row)
+    for name in {architecture for architecture, _ in cells}:
+        for variant in catalogue.find(name).reported_accuracy:
+            cells[name, variant]  # a cell of the report that was not run: a line with nothing of ours
+    order, columns = list(catalogue.entries()), list(VARIANTS)
+    listed = sorted(cells, key=lambda cell: (order.index(cell[0]), (*columns, cell[1]).index(cell[1]), cell[1]))
+    lines = [HEAD, "|---|---|---:|---:|---:|---|---|---|---|"]
+    for name, variant in listed:
+        entry, found = catalogue.find(name), cells[name, variant]
+        rows_there = found["plain"] + found["good"]
+        parameters = int(rows_there[0]["parameters"]) if rows_there else entry.architecture.parameters()
+        macs = int(rows_there[0]["macs"]) if rows_there else entry.architecture.macs()
+        reported = entry.reported_accuracy.get(variant)
+        texts = [text for kind in ("plain", "good") for text in _accuracies(found[kind])]
+        lines.append(
+            f"| {name} | {variant_words(variant)} | {parameters:,} | {macs / 1e6:.1f} "
+            f"| {f'{reported:.4f}' if reported is not None else ''} | {' | '.join(texts)} |"
+        )
+    ran = {cell for cell, found in cells.items() if any(found.values())}
+    run = sum(variant in catalogue.find(name).reported_accuracy for name, variant in ran)
+    whole = sum(len(entry.reported_accuracy) for entry in catalogue.entries().values())
+    peers = [
+        f"- {peer['name']}, {INPUTS[peer['input']]}: {peer['accuracy']}, {peer['test']} ({peer['source']})"
+        for peer in _peers()
+    ]
+    notes = NOTES.format(clips=rows[0]["testing_clips"], run=run, whole=whole, **CHARTS)
+    return "\n".join([*lines, "", notes, *peers, "", *_whole_report(ran), ""])
+
+
+def chart_points(rows: Iterable[Row], cost: str) -> list[scatter.Point]:
+    """Every run's int8 accuracy, the report's best of each architecture, others' published; ``cost`` is a column."""
+    points = []
+    for entry in catalogue.entries().values():
+        if entry.reported_accuracy:
+            architecture = entry.architecture
+            count = architecture.macs() if cost == "macs" else architecture.parameters()
+            points.append(scatter.Point(entry.name, count, max(entry.reported_accuracy.values()), "report"))
+    for row in rows:
+        interval = (float(row["int8_low"]), float(row["int8_high"]))
+        parts = [row["architecture"]]
+        parts += [variant_words(row["variant"])] if catalogue.find(row["architecture"]).reported_accuracy else []
+        parts += [f"seed {row['seed']}"] if row["seed"] != "1" else []
+        parts += ["(bound broken)"] if row["status"] == "broken" else []
+        name = " ".join(parts)
+        points.append(scatter.Point(name, int(row[cost]), float(row["int8"]), results.kind(row), interval))
+    for peer in _peers():
+        if peer[cost]:
+            points.append(scatter.Point(peer["name"], int(peer[cost]), float(peer["accuracy"]), peer["input"]))
+    return points
+
+
+def median(rows: Sequence[Row]) -> Row:
+    """The run in the middle by int8 accuracy (of two, the lower; ties: the lower seed)."""
+    middle = sorted(float(row["int8"]) for row in rows)[(len(rows) - 1) // 2]
+    return min((row for row in rows if float(row["int8"]) == middle), key=lambda row: int(row["seed"]))
+
+
+def _whole_report(ran: Collection[tuple[str, str]]) -> list[str]:
+    """Every accuracy that the report gives, in bold where it was run here, folded."""
+    lines = [f"| the report's | {' | '.join(VARIANTS.values())} |", f"|---|{'---|' * len(VARIANTS)}"]
+    for name, entry in catalogue.entries().items():
+        if entry.reported_accuracy:
+            given = {column: f"{value:.4f}" for column, value in entry.reported_accuracy.items()}
+            given |= {column: f"**{given[column]}**" for column in given if (name, column) in ran}
+            lines.append(f"| {name} | {' | '.join(given.get(column, '') for column in VARIANTS)} |")
+    return ["<details><summary>Every accuracy of the report; in bold those that were run here</summary>", "", *lines,
+            "", "</details>"]  # fmt: skip
+
+
+def _accuracies(rows: Sequence[Row]) -> list[str]:
+    if not rows:
+        return ["", ""]
+    middle, texts = median(rows), []
+    for kind in ("float", "int8"):
+        text = f"**{middle[kind]}** [{middle[f'{kind}_low']}, {middle[f'{kind}_high']}]"
+        seeds = ", ".join(f"{row['seed']}: {row[kind]}" for row in sorted(rows, key=lambda row: int(row["seed"])))
+        texts.append(f"{text} (seed {seeds})" if len(rows) == 1 else f"{text} (seeds {seeds})")
+    return texts
+
+
+def _rows_of(path: Path) -> list[Row]:
+    if path.suffix == ".csv":
+        if not path.exists():
+            raise UserError(f"{path}: no such table of results")
+        return read(path)
+    run = workspace.load_run(path)
+    if not run.report.exists():
+        raise UserError(f"{path} is not finished: it has no report; 'edgekws check' makes it")
+    if others := [label for label in corpus.labels_of(run.recipe) if corpus.rejects(label)]:
+        raise UserError(
+            f"{path} also has {', '.join(others)}; expected words alone: other accuracies cannot be compared"
+        )
+    ending = work.Ending(run.recipe.name, "broken" if work.has_broken_bound(run) else "done")
+    return [results.row(run, ending)]
+
+
+def read(path: Path) -> list[Row]:
+    """The rows of a results.csv; none where there is no file. A UserError names what is wrong in it, and where."""
+    if not path.exists():
+        return []
+    try:
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read as a table of results: {error}") from None
+    if rows and tuple(rows[0]) != results.COLUMNS:
+        raise UserError(f"{path} is not a table of results: expected the columns {', '.join(results.COLUMNS)}")
+    for line, row in enumerate(rows, 2):
+        try:
+            catalogue.find(row["architecture"])
+            for column in WHOLE if row["int8"] else ():
+                int(row[column])
+            for column in FRACTIONS if row["int8"] else ():
+                float(row[column])
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+        except (TypeError, ValueError):
+            raise UserError(f"{path}, line {line}: expected a number as {column}, got {row[column]!r}") from None
+    return rows
+
+
+def _order(row: Row) -> tuple[int, list[str], int]:
+    return list(catalogue.entries()).index(row["architecture"]), [row[k] for k in KEY[1:4]], int(row["seed"])
+
+
+def _peers() -> list[dict[str, str]]:
+    text = (files("edgekws.publish") / "peers.csv").read_text(encoding="utf-8")
+    return list(csv.DictReader(io.StringIO(text)))

@@ -1,0 +1,62 @@
+"""The command that makes a run again: the recipe of edgekws that is nearest to its own, and what to change in it."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import tomllib
+from functools import cache
+from importlib.resources import as_file, files
+from typing import Any
+
+from edgekws import recipe as recipes
+from edgekws.corpus.download import ARCHIVES
+from edgekws.publish import pretrained
+from edgekws.recipe import Recipe
+
+FOLDER = "FOLDER"  # stands for where the recordings are
+
+
+def command(private: Recipe) -> str:
+    """``edgekws run RECIPE --data SOURCE --name NAME --set KEY=VALUE ...``, without what is as in the recipe named.
+
+    The embedded default has no RECIPE. SOURCE is FOLDER where the recordings are in a folder. No path of this machine
+    is in it: runs that come first are expected as runs/NAME.
+    """
+    recipe = pretrained.public(private)
+    base = min(bundled(), key=lambda path: (len(_changes(bundled()[path], recipe)), path))
+    parts = ["edgekws", "run", *filter(None, [base])]
+    if recipe.data.source != bundled()[base].data.source or _source(recipe) == FOLDER:
+        parts += ["--data", _source(recipe)]
+    if recipe.name != bundled()[base].name:
+        parts += ["--name", recipe.name]
+    for key, value in _changes(bundled()[base], recipe).items():
+        parts += ["--set", f"{key}={_text(value)}"]
+    return shlex.join(parts)
+
+
+@cache
+def bundled() -> dict[str, Recipe]:
+    """The recipes that come with edgekws by path; the default, which has none, by ""."""
+    with as_file(files("edgekws") / "recipes") as folder:
+        return {"": Recipe()} | {f"edgekws/recipes/{path.name}": recipes.load(path) for path in folder.glob("*.toml")}
+
+
+def _source(recipe: Recipe) -> str:
+    return recipe.data.source if recipe.data.source in ("espeak", *ARCHIVES) else FOLDER
+
+
+def _changes(base: Recipe, recipe: Recipe) -> dict[str, Any]:
+    before = recipes.flat(base)
+    own = ("name", "data.source")  # arguments of their own
+    return {key: value for key, value in recipes.flat(recipe).items() if value != before[key] and key not in own}
+
+
+def _text(value: Any) -> str:
+    """A value for ``--set``: a string without quotes, but where it would be read as something else."""
+    if isinstance(value, str):
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            tomllib.loads(f"value = {value}")
+            return recipes.toml_value(value)
+        return value
+    return recipes.toml_value(value)

@@ -1,0 +1,172 @@
+"""The report of a run: report.json, report.html (one self-contained file) and model_card.md.
+
+Words, file names and paths come from others' data: HTML is escaped by Jinja, Markdown by ``markdown_text``.
+The same inputs give the same bytes; no file holds a date.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from edgekws import recipe as recipes
+from edgekws import workspace
+from edgekws.corpus import Corpus, download, rejects
+from edgekws.files import atomic_write
+from edgekws.publish import pretrained
+from edgekws.report import plots
+from edgekws.workspace import Run
+
+PREPARATIONS = {
+    "resampled": "resampled to 16 kHz",
+    "mixed_down": "mixed down to one channel",
+    "padded": "shorter than one second, padded with silence on both sides",
+    "cropped": "longer than one second, of which the middle was taken",
+    "clipped": "beyond 16 bits in places, set to the limit there",
+    "left_out": "training clips left out (the recipe's clips_per_word)",
+    "not_audio": "files in the word folders that are no recordings, passed over",
+    "not_found": "entries of the split lists without a file",
+}
+
+
+def write(run: Run, clips: Corpus, figures: dict[str, Any]) -> None:
+    """Write report.json, report.html and model_card.md into the run's folder, each atomically."""
+    workspace.write_json(run.report, figures)
+    atomic_write(run.folder / "report.html", html(run, clips, figures))
+    atomic_write(run.folder / "model_card.md", model_card(figures))
+
+
+def html(run: Run, clips: Corpus, figures: dict[str, Any]) -> str:
+    """The report page: figures, predictions.npz, both histories and the clips most wrong, in one text."""
+    with np.load(run.predictions) as file:
+        scores = file["int8"]
+    histories = {"float": run.history, "qat": run.folder / "qat_history.csv"}
+    panels = {
+        kind: plots.learning_curves(path, figures["training"][kind]["best_epoch"])
+        for kind, path in histories.items()
+        if figures["training"][kind]["epochs"]
+    }
+    conditions = figures.get("robustness", {}).get("conditions", [])
+    worst = figures["robustness"]["worst_speakers"]["interval"] if conditions else []
+    reached = [end for row in conditions for end in (*row["int8"]["interval"], row["float"]["accuracy"])]
+    listening = figures.get("listening")
+    return _render(
+        "report.html.j2",
+        figures,
+        pictures=_listening_pictures(listening) if listening else None,
+        robustness_axis=plots.axis([*reached, *worst], within=(0, 1)),
+        accuracy_axis=plots.axis(np.ravel(list(figures["accuracy_interval"].values())).tolist(), within=(0, 1)),
+        panels=panels,
+        shades={name: plots.shades(matrix) for name, matrix in figures["confusion"].items()},
+        mistakes=plots.mistakes(scores, clips.split("testing"), clips.words),
+        recipe_toml=recipes.to_toml(run.recipe),
+    )
+
+
+def _listening_pictures(found: dict[str, Any]) -> dict[str, Any]:
+    """Tradeoff of all words at each ratio, of each word at 10 dB, and the averages of the excerpt as paths."""
+    excerpt, testing, goal = found["excerpt"], found["testing"], found["goal"]
+    hours, said = testing["hours"], [row["total"] for row in testing["misses"]]
+    return {
+        "all": plots.tradeoff(
+            [(f"{curve['snr_db']:g} dB", curve["points"]) for curve in found["det"]], goal, hours, said
+        ),
+        "words": {
+            word: plots.tradeoff([(word, points)], goal, hours, testing["misses_by_word"][word][-1:])
+            for word, points in found["det_by_word"].items()
+        },
+        "averages": {
+            word: plots.over_time(excerpt["times"], values, excerpt["seconds"])
+            for word, values in excerpt["averages"].items()
+        },
+    }
+
+
+def model_card(figures: dict[str, Any]) -> str:
+    """The model card, in the form of Mitchell et al., "Model Cards for Model Reporting" (2019)."""
+    return _render("model_card.md.j2", figures)
+
+
+def command(recipe: dict[str, Any]) -> str:
+    """What trains a recipe again, given as plain tables, anywhere: a folder of recordings may be elsewhere then."""
+    anywhere = recipe["data"]["source"] in ("espeak", *download.ARCHIVES)
+    return "edgekws run recipe.toml" + ("" if anywhere else " --data FOLDER")
+
+
+def earlier_runs(recipe: dict[str, Any]) -> list[str]:
+    """The runs that must be there before this recipe, given as plain tables, can be trained."""
+    named = dict.fromkeys(recipe["training"].get(key) for key in ("start_from", "teacher"))
+    return [name for name in named if name and name not in pretrained.folders()]
+
+
+def confusions(figures: dict[str, Any], most: int = 5) -> list[tuple[str, str, int, int]]:
+    """The int8 model's commonest mistakes, by share of a word's clips: word spoken, word heard, clips, of how many."""
+    words, matrix = figures["words"], figures["confusion"]["int8"]
+    totals = [sum(row) for row in matrix]
+    wrong = [(i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) if n and i != j]
+    wrong.sort(key=lambda pair: -matrix[pair[0]][pair[1]] / totals[pair[0]])
+    return [(words[i], words[j], matrix[i][j], totals[i]) for i, j in wrong[:most]]
+
+
+def markdown_text(value: Any) -> Any:
+    """A string as Markdown that shows just that string, on one line; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    escaped = re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", " ".join(value.splitlines()))
+    return escaped.replace("&", "&amp;").replace(r"\<", "&lt;").replace(r"\>", "&gt;")
+
+
+def percent(value: float, decimals: int = 2) -> str:
+    """A fraction as percent: 0.9234 → "92.34 %"."""
+    return f"{100 * value:.{decimals}f}\N{NO-BREAK SPACE}%"
+
+
+def points(value: float) -> str:
+    """A difference of fractions in points of accuracy, signed: -0.0013 → "−0.13"; a rounded zero has no sign."""
+    text = f"{100 * value:+.2f}"
+    return "0.00" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
+
+
+def count(value: int | None) -> str:
+    """With thousands separated: 26524 → "26,524"; a dash for None."""
+    return "\N{EN DASH}" if value is None else f"{value:,}"
+
+
+def size(value: int) -> str:
+    """Bytes as KiB: 42096 → "41.1 KiB"."""
+    return f"{value / 1024:,.1f}\N{NO-BREAK SPACE}KiB"
+
+
+def ratio(value: float) -> str:
+    """A scale as 1/n where it is one: 0.0078125 → "1/128"."""
+    return f"1/{round(1 / value)}" if value and (1 / value).is_integer() else f"{value:.6g}"
+
+
+def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
+    markdown = template.endswith(".md.j2")
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("edgekws.report", "templates"),
+        undefined=jinja2.StrictUndefined,
+        autoescape=not markdown,
+        finalize=markdown_text if markdown else None,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"percent": percent, "points": points, "count": count, "size": size, "ratio": ratio}
+    builds = figures.get("engine", {}).get("builds", [])
+    spoken = [word for word in figures["words"] if not rejects(word)]
+    shared = {
+        "spoken": spoken,
+        "command": command(figures["recipe"]),
+        "earlier_runs": earlier_runs(figures["recipe"]),
+        "preparations": PREPARATIONS,
+        "builds": builds,
+        "confusions": confusions(figures),
+    }
+    return environment.get_template(template).render(
+        {"robustness": None, "rejection": None, "listening": None} | figures | shared | more
+    )

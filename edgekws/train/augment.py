@@ -1,0 +1,192 @@
+"""From int16 recordings to what the network sees: augmentation in training, then the int8 coding, batched.
+
+A Keras layer of ``keras.ops`` alone, so that it runs inside the training step, on the accelerator where there is one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.model import coding
+from edgekws.recipe import Augment
+
+OCTAVES = 7  # of the equalizer: 4 to 8 kHz, 2 to 4 kHz and so on, the last one all below 125 Hz
+NOISE_HOP = 4_000  # background noise is cut into one-second windows, a new one every quarter of a second
+
+
+def noise_windows(noises: Iterable[np.ndarray]) -> np.ndarray:
+    """One-second windows of every recording, int16 (windows, 16000); shorter recordings give none."""
+    cut = [
+        np.lib.stride_tricks.sliding_window_view(n, CLIP_SAMPLES)[::NOISE_HOP] for n in noises if n.size >= CLIP_SAMPLES
+    ]
+    return np.concatenate(cut) if cut else np.zeros((0, CLIP_SAMPLES), np.int16)
+
+
+class Front(keras.layers.Layer):
+    """int16 (batch, 16000) → float32 (batch, 1, 16000, 1): ``code / 128``, augmented first where ``training``.
+
+    Augmentation: a shift of up to ``shift_ms`` (zeros move in), a speed of up to ``speed_percent`` more or less (pitch
+    and formants move with it, as from speaker to speaker), a level of each octave of up to ``equalizer_db`` more or
+    less at the same level of all, a stretch of up to ``mask_ms`` made silent, a gain of up to ``gain_db`` either way,
+    and with ``noise_probability`` a background noise at a signal-to-noise ratio drawn uniformly in decibels. All draws
+    are uniform and come from one seed generator, whose state is part of the model's variables.
+    """
+
+    def __init__(self, settings: Augment, input_coding: str, noises: np.ndarray, seed: int, **kwargs: Any) -> None:
+        super().__init__(dtype="float32", trainable=False, **kwargs)
+        self.settings = settings
+        self.input_coding = input_coding
+        rms = [max(np.sqrt(np.mean(np.square(n, dtype=np.float32))), 1.0) for n in noises]
+        # tensors from here on: a compiler would take arrays for constants, and take long over them
+        self.noises, self.noise_rms = ops.convert_to_tensor(noises), ops.convert_to_tensor(rms, "float32")
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self._limit = round(settings.shift_ms * SAMPLE_RATE / 1000)
+        self._augmented_and_coded = _compiled(lambda samples, drawn: self._coded(self._changed(samples, drawn)))
+
+    def call(self, samples: Any, training: bool = False) -> Any:
+        if training:
+            coded = self._augmented_and_coded(samples, self._drawn(ops.shape(samples)[0]))
+        else:
+            coded = self._coded(ops.cast(samples, "float32"))
+        return ops.reshape(coded, (-1, 1, CLIP_SAMPLES, 1))
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (input_shape[0], 1, CLIP_SAMPLES, 1)
+
+    def _coded(self, wave: Any) -> Any:
+        """``code / 128`` of a wave on the scale of int16, limited to it; the augmented one is rounded on the way."""
+        if self.input_coding == "linear":
+            return ops.clip(ops.floor(wave * (1 / 256) + 0.5), -128.0, 127.0) * (1 / 128)
+        table = ops.convert_to_tensor(coding.table(self.input_coding).astype(np.float32) / 128)
+        return ops.take(table, ops.cast(ops.clip(wave + 32_768.5, 0.0, 65_535.0), "int32"))
+
+    def _drawn(self, batch: Any) -> dict[str, Any]:
+        """Every random number for a batch by name, float32 (batch, 1), of the octaves (batch, 7); none is drawn in
+        what XLA compiles, which has another generator."""
+        settings = self.settings
+        ranges: dict[str, tuple[float, float]] = {}
+        if settings.speed_percent:
+            ranges["speed"] = (-settings.speed_percent / 100.0, settings.speed_percent / 100.0)
+            ranges["shift"] = (-float(self._limit), float(self._limit))
+        elif self._limit:
+            ranges["shift"] = (0.0, 2.0 * self._limit + 1.0)
+        if settings.equalizer_db:
+            ranges["octave_db"] = (-settings.equalizer_db, settings.equalizer_db)
+        if settings.mask_ms:
+            ranges["mask"], ranges["mask_start"] = (0.0, settings.mask_ms * SAMPLE_RATE / 1000), (0.0, 1.0)
+        if settings.gain_db:
+            ranges["gain_db"] = (-settings.gain_db, settings.gain_db)
+        if self._noisy:
+            ranges["noise"] = (0.0, float(len(self.noises)))
+            ranges["snr_db"] = (settings.snr_db_low, settings.snr_db_high)
+            ranges["noisy"] = (0.0, 1.0)
+        return {
+            name: keras.random.uniform(
+                (batch, OCTAVES if name == "octave_db" else 1), low, high, dtype="float32", seed=self.seed_generator
+            )
+            for name, (low, high) in ranges.items()
+        }
+
+    @property
+    def _noisy(self) -> bool:
+        return bool(self.settings.noise_probability and len(self.noises))
+
+    def _changed(self, samples: Any, drawn: dict[str, Any]) -> Any:
+        """All of the augmentation; every pass over the samples counts, so gains are folded into one factor a clip."""
+        if self.settings.equalizer_db:  # before samples are gathered: that would be done again for each octave
+            samples = _equalized(ops.cast(samples, "float32"), _amplitude(drawn["octave_db"]))
+        if self.settings.speed_percent:
+            wave = self._stretched(samples, drawn)
+        else:
+            wave = ops.cast(self._shifted(samples, drawn) if self._limit else samples, "float32")
+        if self.settings.mask_ms:
+            wave = _masked(wave, drawn["mask"], drawn["mask_start"])
+        gain = _amplitude(drawn["gain_db"]) if self.settings.gain_db else 1.0
+        if not self._noisy:
+            return wave * gain
+        noise, factor = self._noise(drawn)
+        return wave * gain + noise * (factor * gain * _rms(wave))
+
+    def _shifted(self, samples: Any, drawn: dict[str, Any]) -> Any:
+        """Each clip moved by its own whole number of samples, as one gather from the zero-padded batch."""
+        limit = self._limit
+        padded = ops.reshape(ops.pad(samples, ((0, 0), (limit, limit))), (-1,))
+        start = ops.minimum(ops.cast(drawn["shift"], "int32"), 2 * limit) + _rows(samples, CLIP_SAMPLES + 2 * limit)
+        return ops.take(padded, start + ops.reshape(ops.arange(CLIP_SAMPLES, dtype="int32"), (1, -1)))
+
+    def _stretched(self, samples: Any, drawn: dict[str, Any]) -> Any:
+        """Each clip faster or slower about its middle, and shifted, by linear interpolation, float32 (batch, 16000)."""
+        margin = self._limit + math.ceil(CLIP_SAMPLES / 2 * self.settings.speed_percent / 100) + 2
+        padded = ops.reshape(ops.pad(ops.cast(samples, "float32"), ((0, 0), (margin, margin))), (-1,))
+        middle = margin + CLIP_SAMPLES / 2 + drawn["shift"]
+        time = ops.reshape(ops.arange(CLIP_SAMPLES, dtype="float32"), (1, -1)) - CLIP_SAMPLES / 2
+        position = middle + (1.0 + drawn["speed"]) * time
+        whole = ops.floor(position)
+        first = ops.cast(whole, "int32") + _rows(samples, CLIP_SAMPLES + 2 * margin)
+        before, after = ops.take(padded, first), ops.take(padded, first + 1)
+        return before + (position - whole) * (after - before)
+
+    def _noise(self, drawn: dict[str, Any]) -> tuple[Any, Any]:
+        """A noise for each clip, float32 (batch, 16000), and what scales it under a clip of RMS 1, (batch, 1)."""
+        chosen = ops.cast(ops.reshape(drawn["noise"], (-1,)), "int32")
+        chosen = ops.minimum(chosen, len(self.noises) - 1)
+        noise = ops.cast(ops.take(self.noises, chosen, axis=0), "float32")
+        level = ops.reshape(ops.take(self.noise_rms, chosen), (-1, 1))
+        wanted = ops.cast(drawn["noisy"] < self.settings.noise_probability, "float32")
+        return noise, wanted * _amplitude(-drawn["snr_db"]) / level
+
+
+def _equalized(wave: Any, gains: Any) -> Any:
+    """The octaves of waves (batch, n) by the gains (batch, 7), highest first, at the level there was.
+
+    Octaves are those of the Haar wavelet without decimation (Holschneider et al. 1989, "à trous"): what each mean over
+    twice as many samples takes away. Means reach forward and back in turn, so that sound stays where it is.
+    """
+    reaches = [2**octave for octave in range(OCTAVES - 1)]
+    back, forward = sum(reaches[1::2]), sum(reaches[::2])
+    before, width, level = back, wave.shape[1], _rms(wave)
+    wave = ops.pad(wave, ((0, 0), (back, forward)))
+    heard: Any = 0.0
+    for octave, reach in enumerate(reaches):
+        smooth = 0.5 * (wave[:, :-reach] + wave[:, reach:])  # shorter by its reach, so that nothing is padded again
+        after = before - reach if octave % 2 else before
+        detail = wave[:, before : before + width] - smooth[:, after : after + width]
+        heard = heard + gains[:, octave : octave + 1] * detail
+        wave, before = smooth, after
+    heard = heard + gains[:, -1:] * wave
+    return heard * (level / ops.maximum(_rms(heard), 1e-3))
+
+
+def _rms(wave: Any) -> Any:
+    return ops.sqrt(ops.mean(ops.square(wave), axis=1, keepdims=True))
+
+
+def _masked(wave: Any, length: Any, start: Any) -> Any:
+    """Waves (batch, n), silent for ``length`` samples (batch, 1) from a share (batch, 1) of where that can begin."""
+    time = ops.reshape(ops.arange(CLIP_SAMPLES, dtype="float32"), (1, -1)) - start * (CLIP_SAMPLES - length)
+    return ops.where(ops.logical_and(time >= 0.0, time < length), 0.0, wave)
+
+
+def _rows(samples: Any, width: int) -> Any:
+    """Where each clip's row of ``width`` begins in a flattened batch, int32 (batch, 1)."""
+    return ops.reshape(ops.arange(ops.shape(samples)[0], dtype="int32"), (-1, 1)) * width
+
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same by XLA on the TensorFlow backend: one pass over the samples in place of some thirty; else as it is."""
+    if keras.backend.backend() != "tensorflow":
+        return function
+    import tensorflow as tf
+
+    return tf.function(function, jit_compile=True)
+
+
+def _amplitude(decibels: Any) -> Any:
+    return ops.power(10.0, decibels / 20.0)

@@ -1,0 +1,242 @@
+"""Float training of a run: the network behind its front end, on every accelerator there is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws import workspace
+from edgekws.corpus import Corpus, labels_of
+from edgekws.errors import UserError
+from edgekws.files import atomic_write, sha256
+from edgekws.model import catalogue, network
+from edgekws.publish import pretrained
+from edgekws.recipe import Recipe
+from edgekws.train import fused_norm, loop
+from edgekws.workspace import Run
+
+
+@dataclass(frozen=True)
+class Device:
+    """What training runs on: in words, the scope that spreads it over several, and whether XLA compiles the step."""
+
+    words: str
+    scope: AbstractContextManager[Any]
+    count: int = 1
+    jit_compile: bool | str = "auto"
+
+
+def train(run: Run, clips: Corpus) -> None:
+    """Train by the run's recipe; write ``float.keras`` (best epoch by validation), ``history.csv`` and the record."""
+    loop.deterministic(run.recipe.seed)
+    import keras
+
+    recipe = run.recipe
+    device = find_device()
+    origin, teacher = _other_run(recipe, "start_from"), _other_run(recipe, "teacher")
+    others = {
+        name: {"run": other.recipe.name, "float_model_sha256": sha256(other.float_model)}
+        for name, other in (("started_from", origin), ("taught_by", teacher))
+        if other
+    }
+    identity = run.identity(clips, *(other["float_model_sha256"] for other in others.values()))
+    if recipe.training.batch_size % device.count:
+        raise UserError(
+            f"training.batch_size must be a multiple of the {device.count} devices, got {recipe.training.batch_size}"
+        )
+    print(f"training {recipe.model.architecture} on {device.words}, {keras.backend.backend()} backend", flush=True)
+    if recipe.training.mixed_precision != "none":
+        keras.mixed_precision.set_global_policy(f"mixed_{recipe.training.mixed_precision}")
+    try:
+        with device.scope:
+            core, model = _compiled(keras, recipe, clips, device, teacher)
+            if origin:
+                _start_from(core, origin, clips.words)
+            outcome = _fit(keras, run, clips, model, device.count, identity)
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    model.set_weights(outcome.best)
+    accuracy = outcome.history[outcome.best_epoch - 1]["val_accuracy"]
+    atomic_write(run.history, loop.history_csv(outcome.history))
+    workspace.save_keras(_plain(core, recipe, len(clips.words)), run.float_model)
+    facts = {
+        "device": device.words,
+        "backend": keras.backend.backend(),
+        "clips_per_second": round(outcome.clips_per_second, 1),
+        "epochs": len(outcome.history),
+        "best_epoch": outcome.best_epoch,
+        "validation_accuracy": accuracy,
+    }
+    run.write_record("train", facts | others)
+    run.state("float.npz").unlink(missing_ok=True)
+    print(f"float model: validation accuracy {accuracy:.4f} in epoch {outcome.best_epoch} of {len(outcome.history)}, "
+          f"{outcome.clips_per_second:.0f} clips/s", flush=True)  # fmt: skip
+
+
+def _plain(core: Any, recipe: Recipe, classes: int) -> Any:
+    """The same network of Keras's own layers alone, so that any Keras loads the file."""
+    plain = _network(network.build, recipe, classes)
+    plain.set_weights(core.get_weights())
+    return plain
+
+
+def _network(build: Callable[..., Any], recipe: Recipe, classes: int) -> Any:
+    model = recipe.model
+    architecture = catalogue.find(model.architecture).architecture
+    return build(architecture, classes=classes, dropout=model.dropout, batch_norm=model.batch_norm)
+
+
+def load(path: Path) -> Any:
+    """The float Keras model of a run."""
+    import keras
+
+    return keras.saving.load_model(path, compile=False)
+
+
+def find_device() -> Device:
+    """Every GPU of the machine, through Keras's own distribution; else the CPU."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        found = tf.config.list_physical_devices("GPU")
+        if len(found) > 1:
+            return Device(f"{len(found)} GPUs (data parallel)", tf.distribute.MirroredStrategy().scope(), len(found))
+        if found:
+            return Device(tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU"), nullcontext())
+        # XLA on a CPU takes longer to compile this step than it saves
+        return Device(f"CPU ({os.cpu_count()} cores)", nullcontext(), jit_compile=False)
+    devices = keras.distribution.list_devices()
+    if len(devices) > 1:
+        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+        return Device(f"{len(devices)} devices (data parallel)", nullcontext(), len(devices))
+    return Device(devices[0] if devices else "CPU", nullcontext())
+
+
+def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
+    """One-second windows of the noises that the recipe does not hold out, int16 (windows, 16000)."""
+    from edgekws.corpus import rejection
+    from edgekws.train import augment
+
+    return augment.noise_windows(rejection.noise_of("training", clips.noise, recipe.data.held_out_noise))
+
+
+def _other_run(recipe: Recipe, key: str) -> Run | None:
+    """The run that ``training.KEY`` names; a UserError where it is not trained or hears another coding."""
+    folder = getattr(recipe.training, key)
+    if not folder:
+        return None
+    other = workspace.load_run(pretrained.resolve(Path(folder).expanduser()))
+    if not other.float_model.exists():
+        raise UserError(f"training.{key}: {other.folder} has no {other.float_model.name}; 'edgekws train' makes it")
+    for name in ("architecture", "batch_norm", "coding") if key == "start_from" else ("coding",):
+        ours, theirs = (getattr(one.model, name) for one in (recipe, other.recipe))
+        if ours != theirs:
+            raise UserError(f"training.{key}: {other.folder} has model.{name} = {theirs}, this recipe {ours}")
+    return other
+
+
+def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
+    """Give the network the origin's weights; of the last layer those of the words that both know."""
+    source, theirs = _loaded(origin, "start_from"), labels_of(origin.recipe)
+    columns = [words.index(word) for word in theirs if word in words]
+    known = [i for i, word in enumerate(theirs) if word in words]
+    for layer in core.layers:
+        if not layer.weights:
+            continue
+        weights = source.get_layer(layer.name).get_weights()
+        if layer.name == "classes":
+            fresh = layer.get_weights()
+            for ours, trained in zip(fresh, weights, strict=True):
+                ours[..., columns] = trained[..., known]
+            weights = fresh
+        layer.set_weights(weights)
+
+
+def _loaded(other: Run, key: str) -> Any:
+    """The float model of the run that ``training.KEY`` names; a UserError where its recipe names another network."""
+    model, classes = load(other.float_model), len(labels_of(other.recipe))
+    if _shapes(model) != _shapes(_network(network.build, other.recipe, classes)):
+        raise UserError(
+            f"training.{key}: {other.float_model} is not the network that its recipe names, of {classes} classes; "
+            "train that run again"
+        )
+    return model
+
+
+def _shapes(model: Any) -> dict[str, list[tuple[int, ...]]]:
+    """The shapes of every layer's weights."""
+    return {layer.name: [tuple(w.shape) for w in layer.weights] for layer in model.layers if layer.weights}
+
+
+def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: Any) -> Any:
+    """The scores (batch, classes), with what the teacher makes of the same sound added to the loss."""
+    from edgekws.train import distillation
+
+    theirs = labels_of(teacher.recipe)
+    if missing := [word for word in words if word not in theirs]:
+        raise UserError(f"training.teacher: {teacher.folder} does not know {', '.join(missing)}")
+    known = _loaded(teacher, "teacher")
+    # without batch norm, and in the precision that is trained in, it hears a clip in a fraction of the time
+    architecture = catalogue.find(teacher.recipe.model.architecture).architecture
+    folded = network.build(architecture, classes=len(theirs))
+    for name, weights in network.folded_weights(known, architecture).items():
+        folded.get_layer(name).set_weights(weights)
+    model = keras.Model(folded.inputs, folded.outputs[0], name="teacher")  # a name that no other part has
+    model.trainable = False
+    return distillation.Lesson([theirs.index(word) for word in words], name="lesson")(
+        scores, model(heard, training=False)
+    )
+
+
+def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher: Run | None = None) -> tuple[Any, Any]:
+    """The network alone, and the model that is trained: int16 clips → front end → network."""
+    from edgekws.train import distillation
+    from edgekws.train.augment import Front
+
+    settings = recipe.training
+    core = _network(fused_norm.build, recipe, len(clips.words))
+    front = Front(recipe.augment, recipe.model.coding, training_noise(recipe, clips), recipe.seed, name="front")
+    inputs = keras.Input((core.input_shape[2],), dtype="int16")
+    scores = core(heard := front(inputs))
+    if teacher:
+        scores = _taught(keras, teacher, clips.words, heard, scores)
+    model = keras.Model(inputs, scores)
+    steps = max(len(clips.split("training").labels) // settings.batch_size, 1)
+    schedule = loop.cosine_schedule(keras, settings.learning_rate, settings.epochs, steps, settings.warmup_epochs)
+    decay = settings.weight_decay
+    model.compile(
+        optimizer=keras.optimizers.AdamW(schedule, weight_decay=decay) if decay else keras.optimizers.Adam(schedule),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
+        loss_weights=1 - distillation.WEIGHT if teacher else None,
+        metrics=["accuracy"],
+        jit_compile=device.jit_compile,
+    )
+    return core, model
+
+
+def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int, identity: str) -> loop.Outcome:
+    settings = run.recipe.training
+    learn, validate = clips.split("training"), clips.split("validation")
+    size, classes = settings.batch_size, len(clips.words)
+    return loop.fit(
+        keras,
+        model,
+        loop.batches(
+            keras, learn.samples, learn.labels, classes, size, run.recipe.seed, mixup=run.recipe.augment.mixup
+        ),
+        loop.batches(keras, validate.samples, validate.labels, classes, size, None, devices=devices),
+        epochs=settings.epochs,
+        batch_size=size,
+        patience=settings.patience,
+        checkpoint=run.state("float.npz"),
+        title="float",
+        identity=identity,
+    )

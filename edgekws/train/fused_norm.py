@@ -1,0 +1,78 @@
+"""Batch norm for float training in TensorFlow's one fused kernel; Keras's own is nine operations, each a pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from edgekws.model import network
+from edgekws.model.architecture import Architecture
+
+
+def layer(keras: Any) -> Any:
+    """The batch norm class to train with: the fused one on the TensorFlow backend, else None, for Keras's own.
+
+    Its weights are those of ``keras.layers.BatchNormalization``; in training the moving variance takes n / (n - 1) of
+    the batch's variance, n the batch's values a channel, as cuDNN does.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return None
+    import tensorflow as tf
+
+    class FusedBatchNormalization(keras.layers.BatchNormalization):
+        def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+            if not (training and self.trainable):
+                return super().call(inputs, training=False)
+            outputs, mean, variance = _normalized(tf, inputs, self.gamma, self.beta, self.epsilon)
+            for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+            return outputs
+
+    return FusedBatchNormalization
+
+
+def _normalized(tf: Any, inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
+    """Outputs, and the batch's mean and variance, float32 (channels,).
+
+    In half precision oneDNN has vector code only where channels are a multiple of 16; a multiple of 8 is made one.
+    """
+
+    def whole() -> tuple[Any, Any, Any]:
+        return tf.compat.v1.nn.fused_batch_norm(inputs, gamma, beta, epsilon=epsilon)
+
+    gamma, beta = tf.convert_to_tensor(gamma), tf.convert_to_tensor(beta)
+    if inputs.dtype == tf.float32 or inputs.shape[-1] % 16 != 8:
+        return whole()
+    positions = tf.reduce_prod(tf.shape(inputs)[:-1])
+    return tf.cond(positions % 2 == 0, lambda: _by_halves(tf, inputs, gamma, beta, epsilon), whole)
+
+
+def _by_halves(tf: Any, inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
+    """As ``_normalized``, every two neighbouring positions taken for one of twice the channels.
+
+    Even and odd positions are then normalized each by their own half of the batch, as in ghost batch norm (Hoffer et
+    al. 2017, arXiv:1705.08741); mean and variance are those of the whole.
+    """
+    folded = tf.reshape(inputs, (1, 1, -1, 2 * inputs.shape[-1]))
+    outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+        folded, tf.tile(gamma, (2,)), tf.tile(beta, (2,)), epsilon=epsilon
+    )
+    means = tf.reshape(mean, (2, -1))
+    variance = tf.reduce_mean(tf.reshape(variance, (2, -1)), 0) + tf.math.reduce_variance(means, 0)
+    return tf.reshape(outputs, tf.shape(inputs)), tf.reduce_mean(means, 0), variance
+
+
+def build(architecture: Architecture, **settings: Any) -> Any:
+    """``network.build`` of Keras 3 with these settings, to train with: fused, without biases that batch norm undoes."""
+    import keras
+
+    core = network.build(architecture, norm=layer(keras), **settings)
+    without_bias(core)
+    return core
+
+
+def without_bias(core: Any) -> None:
+    """Leave the biases before batch norm untrained: the mean takes them away again, at a pass each."""
+    names = {layer.name for layer in core.layers}
+    for convolution in core.layers:
+        if f"{convolution.name}_bn" in names:
+            convolution.bias.trainable = False

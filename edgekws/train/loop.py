@@ -1,0 +1,261 @@
+"""Training that can be killed at any moment: the same loop for the float network and for the fake-quantized one."""
+
+from __future__ import annotations
+
+import csv
+import ctypes
+import io
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from edgekws.errors import UserError
+from edgekws.files import atomic_write
+from edgekws.train.mixup import mixed
+
+HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
+Prepare = Callable[[np.ndarray, int, int], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a training gave: the best weights by validation (ties: lower loss), and every epoch's figures."""
+
+    best: list[np.ndarray]
+    best_epoch: int
+    history: list[dict[str, float]]
+    clips_per_second: float
+
+
+def batches(
+    keras: Any,
+    samples: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    batch_size: int,
+    seed: int | None,
+    prepare: Prepare | None = None,
+    devices: int = 1,
+    mixup: float = 0.0,
+    teach: Callable[[np.ndarray], np.ndarray] | None = None,
+) -> Any:
+    """A Keras dataset over int16 clips (n, 16000) and labels (n,): shuffled by ``seed`` and epoch, or in order (None).
+
+    The targets are float32 (batch, classes), 1 for the label; ``mixup`` is the alpha of ``edgekws.train.mixup``, 0 for
+    none.
+    ``prepare(clips, epoch, step)`` makes the network's input where the model does not do so itself, and
+    ``teach(input)`` other targets than the labels. Every batch can be shared out evenly among ``devices``: in order,
+    the last few clips beyond a multiple of them are left out.
+    """
+    if seed is None:
+        labels = labels[: len(labels) - len(labels) % devices]
+    one_hot = np.eye(classes, dtype=np.float32)
+    base = keras.utils.PyDataset if hasattr(keras.utils, "PyDataset") else keras.utils.Sequence
+
+    class Batches(base):  # type: ignore[misc, valid-type]
+        epoch = 0
+
+        def __len__(self) -> int:
+            whole = len(labels) // batch_size if seed is not None else math.ceil(len(labels) / batch_size)
+            return max(whole, 1)
+
+        def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+            order = self.order()[step * batch_size : (step + 1) * batch_size]
+            chosen = np.sort(order) if isinstance(order, np.ndarray) else order
+            clips, targets = np.asarray(samples[chosen]), one_hot[labels[chosen]]
+            if mixup and seed is not None:
+                clips, targets = mixed(clips, targets, mixup, np.random.default_rng([seed, self.epoch, step]))
+            inputs = prepare(clips, self.epoch, step) if prepare else clips
+            return inputs, (teach(inputs) if teach else targets)
+
+        def order(self) -> Any:
+            if seed is None:
+                return np.arange(len(labels))
+            if getattr(self, "drawn", None) != self.epoch:
+                self.permutation = np.random.default_rng([seed, self.epoch]).permutation(len(labels))
+                self.drawn = self.epoch
+            return self.permutation
+
+    # with two threads tf.data has no autotuner, for which the end of an epoch waited: up to as long as the epoch took
+    return Batches(workers=2) if hasattr(keras.utils, "PyDataset") else Batches()
+
+
+def cosine_schedule(keras: Any, peak: float, epochs: int, steps: int, warmup_epochs: float) -> Any:
+    """Linear warm-up to ``peak``, then a cosine down to zero at the last step."""
+    warmup = min(round(warmup_epochs * steps), epochs * steps - 1)
+    schedule = keras.optimizers.schedules.CosineDecay
+    return schedule(0.0 if warmup else peak, epochs * steps - warmup, warmup_target=peak if warmup else None,
+                    warmup_steps=warmup)  # fmt: skip
+
+
+def fit(
+    keras: Any,
+    model: Any,
+    training: Any,
+    validation: Any,
+    *,
+    epochs: int,
+    batch_size: int,
+    patience: int,
+    checkpoint: Path,
+    title: str,
+    identity: str,
+    prepare: Callable[[int], None] | None = None,
+) -> Outcome:
+    """Train a compiled model, from ``checkpoint`` on where it holds epochs of the same ``identity``.
+
+    After every epoch all variables (weights, optimizer, random seeds), the best weights and the history are written
+    atomically; the data order is a function of seed and epoch. So a killed training, started again, ends the same.
+    ``prepare(epoch)`` is called as an epoch begins, to set what else it depends on.
+    """
+    model.optimizer.build(model.trainable_variables)
+    variables = list(model.variables) + list(model.optimizer.variables)
+    state = _Progress.read(checkpoint, identity, variables)
+    started, first = time.monotonic(), len(state.history)
+    steps = len(training)
+
+    with progress_bar(title, epochs * steps, first * steps, "step") as bar:
+
+        class Epochs(keras.callbacks.Callback):
+            def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+                training.epoch = epoch
+                if prepare:
+                    prepare(epoch)
+                bar.set_description(f"{title} {epoch + 1}/{epochs}")
+
+            def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+                bar.update()
+
+            def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
+                # the optimizer's own rate is a tensor after a schedule; the schedule itself is asked instead
+                rate = float(np.asarray(model.optimizer.learning_rate))
+                row = {"epoch": epoch + 1, "learning_rate": rate} | {k: float(logs[k]) for k in HISTORY[1:5]}
+                if not math.isfinite(row["loss"]):
+                    raise UserError(f"{title}: the loss is not a number in epoch {epoch + 1}; lower the learning rate")
+                state.add(row, model.get_weights())
+                state.write(checkpoint, identity, variables)
+                bar.set_postfix_str(f"val {row['val_accuracy']:.4f} (best {state.best_accuracy:.4f})")
+                if patience and epoch + 1 - state.best_epoch >= patience:
+                    model.stop_training = True
+
+        stopped = patience and first and first - state.best_epoch >= patience
+        if first < epochs and not stopped:
+            model.fit(training, validation_data=validation, epochs=epochs, initial_epoch=first, shuffle=False,
+                      verbose=0, callbacks=[Epochs()])  # fmt: skip
+    done = len(state.history) - first
+    rate = done * steps * batch_size / max(time.monotonic() - started, 1e-9)
+    return Outcome(state.best, state.best_epoch, state.history, rate)
+
+
+class _Progress:
+    """History, best weights, and how both go to and come from the checkpoint file."""
+
+    def __init__(self) -> None:
+        self.history: list[dict[str, float]] = []
+        self.best: list[np.ndarray] = []
+
+    @property
+    def best_epoch(self) -> int:
+        """1-based; ties in accuracy go to the lower loss, then to the earlier epoch."""
+        ranked = [(-row["val_accuracy"], row["val_loss"], i) for i, row in enumerate(self.history)]
+        return min(ranked)[2] + 1 if ranked else 0
+
+    @property
+    def best_accuracy(self) -> float:
+        return self.history[self.best_epoch - 1]["val_accuracy"]
+
+    def add(self, row: dict[str, float], weights: list[np.ndarray]) -> None:
+        self.history.append(row)
+        if self.best_epoch == len(self.history):
+            self.best = weights
+
+    def write(self, path: Path, identity: str, variables: list[Any]) -> None:
+        arrays = {f"variable_{i}": np.asarray(v.numpy()) for i, v in enumerate(variables)}
+        arrays |= {f"best_{i}": w for i, w in enumerate(self.best)}
+        meta = json.dumps({"identity": identity, "history": self.history})
+        buffer = io.BytesIO()
+        np.savez(buffer, **(arrays | {"meta": np.frombuffer(meta.encode(), np.uint8)}))  # type: ignore[arg-type]
+        atomic_write(path, buffer.getvalue())
+
+    @classmethod
+    def read(cls, path: Path, identity: str, variables: list[Any]) -> _Progress:
+        state = cls()
+        if not path.exists():
+            return state
+        with np.load(path) as file:
+            meta = json.loads(file["meta"].tobytes())
+            if meta["identity"] != identity:
+                raise UserError(
+                    f"{path} belongs to another recipe, other data or another version of edgekws; choose another "
+                    "name or remove it"
+                )
+            state.history = meta["history"]
+            state.best = [file[f"best_{i}"] for i in range(sum(key.startswith("best_") for key in file.files))]
+            for i, variable in enumerate(variables):
+                variable.assign(file[f"variable_{i}"])
+        return state
+
+
+def epochs_in(checkpoint: Path) -> int:
+    """How many epochs a checkpoint of ``fit`` holds; 0 where there is none."""
+    if not checkpoint.exists():
+        return 0
+    try:
+        with np.load(checkpoint) as file:
+            return len(json.loads(file["meta"].tobytes())["history"])
+    except FileNotFoundError:  # the training ended just now
+        return 0
+
+
+@contextmanager
+def progress_bar(title: str, total: int, initial: int = 0, unit: str = "clip", enabled: bool = True) -> Iterator[Any]:
+    """A tqdm bar with the time left; on a terminal it moves, in a log it prints a line every half minute."""
+    from tqdm import tqdm
+
+    interval = 0.2 if sys.stderr.isatty() else 30.0
+    with tqdm(total=total, initial=initial, desc=title, unit=unit, mininterval=interval, maxinterval=interval,
+              dynamic_ncols=True, smoothing=0.1, disable=not enabled) as bar:  # fmt: skip
+        yield bar
+
+
+def history_csv(history: list[dict[str, float]]) -> str:
+    """The history as CSV text, columns ``HISTORY``."""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, HISTORY, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(history)
+    return out.getvalue()
+
+
+def keep_freed_memory() -> None:
+    """Have glibc keep what a training step frees for the next one; call it before a framework starts its threads.
+
+    Every step frees its activations. Handed back to the system, they come again page by page: half of the time of a
+    training on two virtual cores went into page faults. Does nothing where the C library is another.
+    """
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
+        mmap_threshold, top_pad, trim_threshold, arena_max = -3, -2, -1, -8  # malloc.h
+        for option, value in (
+            (arena_max, 1),
+            (mmap_threshold, 1 << 30),
+            (trim_threshold, 2**31 - 1),
+            (top_pad, 1 << 28),
+        ):
+            libc.mallopt(option, value)
+
+
+def deterministic(seed: int) -> None:
+    """Fix every random seed, and ask TensorFlow on GPUs for operations that give the same bits in every run."""
+    os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
+    import keras
+
+    keras.utils.set_random_seed(seed)

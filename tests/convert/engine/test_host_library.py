@@ -1,0 +1,111 @@
+"""Scores of a stream on this machine: the compiled engine, and LiteRT where there is no compiler."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import synthetic_tflite
+
+from convert.engine import codegen, host_library
+from convert.tflite import conversion, tflm_reference
+from convert.tflite.artifact import Artifact
+from edgekws.files import cache_folder
+from edgekws.model import catalogue, coding
+
+
+@pytest.fixture
+def artifact(tmp_path, monkeypatch):
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
+    content = synthetic_tflite.build(catalogue.find("nano").architecture, 3)
+    return Artifact.of(content, "test", ("a", "b", "c"), "mu_law")
+
+
+def stream(samples=40_000):
+    return np.random.default_rng(0).integers(-32_768, 32_768, samples).astype(np.int16)
+
+
+def pushed(scorer, sound, size):
+    return np.concatenate([scorer.push(sound[i : i + size]) for i in range(0, len(sound), size)])
+
+
+def test_the_engine_gives_the_scores_of_every_window(artifact):
+    scorer, sound = host_library.scorer(artifact), stream()
+    assert "C engine" in scorer.words
+    starts = range(0, len(sound) - 16_000 + 1, scorer.hop)
+    windows = [coding.encode(sound[i : i + 16_000], "mu_law") for i in starts]
+    golden = [tflm_reference.run(artifact.graph, window)[-1][0] for window in windows]
+    for size in (977, 40_000):
+        assert np.array_equal(pushed(host_library.scorer(artifact), sound, size), golden)
+    assert len(pushed(scorer, sound, 977)) == len(golden)
+    scorer.reset()
+    assert np.array_equal(pushed(scorer, sound, 977), golden)
+
+
+def test_it_is_compiled_once(artifact, monkeypatch):
+    host_library.scorer(artifact)
+    monkeypatch.setattr(host_library, "_compile", lambda *_: pytest.fail("compiled again"))
+    host_library.scorer(artifact)
+
+
+def test_another_generator_has_another_library(artifact, monkeypatch):
+    def generate(graph, labels, folder, **options):
+        codegen.generate(graph, labels, folder, **options)
+        with (folder / "edgekws_model.h").open("a") as header:
+            header.write("/* another hop */\n")
+
+    first = host_library._compiled(artifact, "cc", "portable")
+    monkeypatch.setattr(host_library, "codegen", SimpleNamespace(generate=generate))
+    assert host_library._compiled(artifact, "cc", "portable") != first
+
+
+def test_two_first_runs_at_once_both_have_the_engine(artifact, monkeypatch):
+    compile_, others = host_library._compile, []
+
+    def while_another_does(*arguments):
+        monkeypatch.setattr(host_library, "_compile", compile_)
+        others.append(host_library.scorer(artifact))
+        compile_(*arguments)
+
+    monkeypatch.setattr(host_library, "_compile", while_another_does)
+    first = host_library.scorer(artifact)
+    assert np.array_equal(first.push(stream()), others[0].push(stream()))
+    assert len(list((cache_folder() / "engines").iterdir())) == 1
+
+
+def test_without_a_compiler_litert_does_it_and_it_is_said(artifact, monkeypatch):
+    monkeypatch.setattr(host_library.shutil, "which", lambda name: None)
+    scorer, sound = host_library.scorer(artifact), stream()
+    assert "no C compiler" in scorer.words
+    windows = np.stack([sound[i : i + 16_000] for i in range(0, len(sound) - 16_000 + 1, scorer.hop)])
+    codes = coding.encode(windows, "mu_law")
+    assert np.array_equal(
+        pushed(scorer, sound, 8_000), conversion.predict(artifact.content, codes, kernels="xnnpack", title="")
+    )
+
+
+@pytest.fixture(params=["echo it is broken >&2; exit 1", "exit 1", "exit 0", "echo > engine.so"])
+def broken(request, tmp_path, monkeypatch):
+    """A compiler that fails, with and without a message, or whose success gives nothing, or nothing of use."""
+    path = tmp_path / "broken-cc"
+    path.write_text(f"#!/bin/sh\n{request.param}\n")
+    path.chmod(0o755)
+    monkeypatch.setenv("CC", str(path))
+    monkeypatch.chdir(tmp_path)  # where "echo > engine.so" writes when it is asked for its version
+    return path
+
+
+def test_after_a_compiler_that_fails_comes_the_next(artifact, broken):
+    for _ in range(2):
+        assert "C engine" in host_library.scorer(artifact).words
+
+
+def test_where_every_compiler_fails_litert_says_why(artifact, broken, monkeypatch):
+    monkeypatch.setattr(host_library.shutil, "which", lambda name: name == str(broken))
+    for _ in range(2):
+        words = host_library.scorer(artifact).words
+        assert words.startswith("LiteRT, window by window: ")
+        if "it is broken" in broken.read_text():
+            assert "broken-cc could not compile the engine: it is broken" in words
+        elif "engine.so" not in broken.read_text():
+            assert "no message" in words

@@ -1,0 +1,199 @@
+"""Tuning end to end on a model that was not trained: what is written, shown and used afterwards."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import finished_run
+import numpy as np
+import pytest
+import synthetic_tflite
+from page_reader import page, words_of
+
+from convert import pipeline
+from convert.prove import figures, tuning
+from convert.targets import Request, bundle
+from convert.tflite import artifact
+from edgekws import cli, workspace
+from edgekws.corpus import Noise
+from edgekws.errors import UserError
+from edgekws.listen import detector, thresholds
+from edgekws.listen.thresholds import Scored
+from edgekws.model import catalogue
+from edgekws.report import run_report
+
+WORDS = ("yes", "no", "_unknown_")
+HOURS = 0.02 + 4 / 3600  # and the seconds of other sound in a split
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """A checked run whose detector was tuned, its recordings, and the figures."""
+    folder, patch = tmp_path_factory.mktemp("a run"), pytest.MonkeyPatch()
+    patch.setenv("EDGEKWS_CACHE", str(folder / "cache"))
+    clips = finished_run.corpus(WORDS, per_split=4)
+    hiss = np.random.default_rng(1).integers(-900, 900, 40_000).astype(np.int16)
+    of_talk = (replace(c, name=f"_unknown_/talk/{c.name}") if c.word == "_unknown_" else c for c in clips.clips)
+    clips = clips.__class__(**(vars(clips) | {"noise": (Noise("hiss", hiss),), "clips": tuple(of_talk)}))
+    run = finished_run.build(folder, clips, wrong=1, float_wrong=1)
+    run.labels.write_text("".join(f"{word}\n" for word in WORDS))
+    recipe_text = run.recipe_file.read_text().replace(', "_unknown_"]', "]")
+    run.recipe_file.write_text(recipe_text)
+    run = workspace.load_run(run.folder)
+    run_report.write(run, clips, figures.collect(run, clips, finished_run.ladder(run)))
+    found = pipeline.tune(run, clips, 0.3, 0.02)
+    patch.undo()
+    return run, clips, found
+
+
+def test_settings_and_figures_are_written_and_a_bundle_would_take_them(tuned):
+    run, _, found = tuned
+    tuned_to = detector.read(run.detector, WORDS)
+    settings = tuned_to.settings
+    assert detector.to_json(settings, WORDS) == found["settings"]
+    assert settings.thresholds[2] == detector.NEVER
+    loaded = artifact.load(run.folder)
+    assert loaded.detector == tuned_to
+    assert [one["goal"] for one in found["goals"]] == list(tuned_to.goals)
+    assert 0.3 in tuned_to.goals  # what was asked for, beside those that are always kept
+    assert 5.0 in tuned_to.goals
+    assert loaded.at(None) is loaded
+    for goal, wanted in tuned_to.goals.items():
+        assert loaded.at(goal).detector.settings == wanted
+    assert workspace.damaged_files(run) == []
+    assert {"detector.json", "listening.json"} <= set(json.loads(run.manifest.read_text())["sha256"])
+    assert json.loads(run.report.read_text())["listening"] == json.loads(run.listening.read_text())["found"]
+
+
+def test_the_splits_share_no_clip_voice_or_noise(tuned):
+    run, clips, _ = tuned
+    one, other = (tuning.material(run, clips, clips, name) for name in ("validation", "testing"))
+    for found, name in ((one, "validation"), (other, "testing")):
+        split = clips.split(name)
+        assert np.array_equal(found.keywords, split.samples[split.labels < 2])
+        assert np.array_equal(found.others, split.samples)
+        assert np.array_equal(found.sound, split.samples[split.labels == 2])
+        assert found.voices
+    for kind in ("keywords", "others"):
+        assert not {clip.tobytes() for clip in getattr(one, kind)} & {clip.tobytes() for clip in getattr(other, kind)}
+    assert not set(one.voices) & set(other.voices)
+    assert len(set(tuning.SEEDS.values())) == 2, "the same seed draws the same sentences"
+    assert np.array_equal(np.concatenate([*one.noises, *other.noises]), clips.noise[0].samples)
+
+
+def test_every_figure_is_of_the_streams_it_names(tuned):
+    _, _, found = tuned
+    for name in ("validation", "testing"):
+        one = found[name]
+        assert one["hours"] == pytest.approx(HOURS, rel=1e-3)
+        assert one["by_kind"][-1]["kind"] == "other sound"
+        assert one["by_kind"][-1]["hours"] == pytest.approx(4 / 3600)
+        assert sum(kind["false_accepts"] for kind in one["by_kind"]) == one["false_accepts"]
+        assert sum(one["by_word"].values()) == one["false_accepts"]
+        assert [row["total"] for row in one["misses"]] == [8] * 4  # the clips of _unknown_ are no keywords
+        assert one["interval"][0] <= one["per_hour"] <= one["interval"][1]
+    for one in found["goals"]:
+        assert one["unseen_per_hour"] <= one["goal"]
+        assert one["per_hour"] == pytest.approx(one["false_accepts"] / HOURS, rel=1e-3)
+        assert [row["total"] for row in one["misses"]] == [8] * 4
+    assert found["sliding"]["aligned"]["total"] == 8
+    assert [curve["snr_db"] for curve in found["det"]] == [20.0, 10.0, 5.0, 0.0]
+    for curve in found["det"]:
+        rates, missed = zip(*curve["points"], strict=True)
+        assert list(rates) == sorted(set(rates))
+        assert list(missed) == sorted(set(missed), reverse=True)
+    assert any("false accepts an hour" in line for line in tuning.lines(found))
+
+
+def test_the_report_and_the_card_show_it_and_a_check_keeps_it(tuned):
+    run, _, found = tuned
+    text, card = words_of(page(run).text), (run.folder / "model_card.md").read_text()
+    assert "Misses over false accepts an hour" in text
+    assert f"false accepts an hour{found['validation']['per_hour']:.2f}" in text
+    assert f"**{found['testing']['per_hour']:.2f} false accepts an hour**" in card
+    rows = [line.split("|")[1:-1] for line in card.splitlines() if line.startswith("| ") and line.count("|") == 8]
+    assert [row[0].strip() for row in rows] == ["goal", *(f"{one['goal']:g}" for one in found["goals"])]
+    assert [row[1].strip() for row in rows[1:]] == [f"{one['per_hour']:.2f}" for one in found["goals"]]
+    assert text.count("missed at 20 dB") == 3
+    assert "\n\n\n" not in card
+    assert pipeline._known(run, run.listening) == found
+    old = run.int8_model.read_bytes()
+    run.int8_model.write_bytes(old + b"\0")
+    assert pipeline._known(run, run.listening) is None  # of another model
+    run.int8_model.write_bytes(old)
+
+
+def test_a_bundle_takes_the_thresholds_of_a_goal_in_sliding_mode(tuned, tmp_path, capsys):
+    run, _, _ = tuned
+    changed = json.loads(run.detector.read_text())
+    five = changed["goals"]["5.0"]
+    five["thresholds"] |= {"yes": 111, "no": 122}
+    five["releases"] = dict.fromkeys(WORDS, 100)
+    (folder := tmp_path / "run").mkdir()
+    for path in (run.recipe_file, run.labels):
+        shutil.copyfile(path, folder / path.name)
+    content = synthetic_tflite.build(catalogue.find("nano").architecture, len(WORDS))
+    (folder / run.int8_model.name).write_bytes(content)
+    (folder / detector.FILE).write_text(json.dumps(changed))
+    call = ["bundle", str(folder), "--out", str(tmp_path / "b"), "--false-accepts-per-hour", "7"]
+    assert cli.main([*call, "--mode", "window"]) == 2
+    assert "needs --mode sliding" in capsys.readouterr().err
+    assert cli.main([*call, "--mode", "sliding", "--target", "tflm"]) == 2
+    assert "does not run the engine" in capsys.readouterr().err
+    for target, mode in (("c99", "sliding"), ("tflm", None)):  # who writes a detector there finds them too
+        assert cli.main([*call, "--target", target]) == 0
+        manifest = json.loads((tmp_path / "b" / "manifest.json").read_text())
+        assert manifest["detector"]["thresholds"] == five["thresholds"]
+        assert manifest.get("mode") == mode
+        assert cli.main(["verify", str(tmp_path / "b")]) == 0
+
+
+def test_a_bundle_of_another_hop_than_was_tuned_for_is_refused(tmp_path):
+    content = synthetic_tflite.build(catalogue.find("nano").architecture, len(WORDS))
+    tuned_to = detector.Tuned(detector.default(WORDS, 2_000))
+    model = replace(artifact.Artifact.of(content, "mine", WORDS), detector=tuned_to)
+    with pytest.raises(UserError, match="mine was tuned for another hop than"):
+        bundle.make(Request(model, None, "sliding"), "c99", tmp_path / "b")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_tuned_before_goals_were_kept_is_shown(tuned, tmp_path):
+    run, clips, _ = tuned
+    older = json.loads(run.report.read_text())
+    del older["listening"]["goals"]
+    older["training"]["qat"].pop("learned")
+    copy = workspace.Run(shutil.copytree(run.folder, tmp_path / "older"), run.recipe)
+    run_report.write(copy, clips, older)
+    assert "Thresholds by goal" not in page(copy).text
+    assert "Thresholds by goal" not in (copy.folder / "model_card.md").read_text()
+    assert "Thresholds by goal" in page(run).text
+
+
+def test_a_mistaken_call_is_told(tuned, tmp_path, capsys):
+    run, clips, _ = tuned
+    assert cli.main(["tune", str(tmp_path)]) == 2
+    assert "no recipe.toml" in capsys.readouterr().err
+    assert cli.main(["tune", str(run.folder), "--false-accepts-per-hour", "0"]) == 2
+    assert "must be above 0" in capsys.readouterr().err
+    fresh = finished_run.build(tmp_path, clips)
+    with pytest.raises(UserError, match="report.json is missing; run 'edgekws check' first"):
+        pipeline.tune(fresh, clips, 0.5, 0.02)
+    shutil.copytree(run.folder, tmp_path / "published")
+    (tmp_path / "published/predictions.npz").unlink()
+    with pytest.raises(UserError, match=r"predictions.npz is missing; run 'edgekws check' first"):
+        pipeline.tune(workspace.load_run(tmp_path / "published"), clips, 0.5, 0.02)
+
+
+def test_false_accepts_are_laid_to_what_was_said():
+    labels = ("yes", "no")
+    scores = np.full((60, 2), -128, np.int8)
+    scores[20:24, 0] = 127
+    settings = replace(detector.default(labels, 2000), thresholds=(200, 200), releases=(149, 149))
+    middles = [16_000 + t * 2000 - settings.delay for t in (5, 23, 50)]
+    said = tuple(
+        thresholds.Spoken(kind, m - 3000, m, m + 3000) for kind, m in zip(("a", "b", "a"), middles, strict=True)
+    )
+    assert tuning._during(Scored("unknown words", None, 8.0, scores, said), settings) == {
+        "a (2 said)": 0,
+        "b (1 said)": 1,
+    }

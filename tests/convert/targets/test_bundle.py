@@ -1,0 +1,216 @@
+"""Bundles and profiles from run folders, pretrained folders and bare files."""
+
+import dataclasses
+import json
+import subprocess
+import zipfile
+
+import pytest
+import synthetic_tflite
+
+from convert import targets
+from convert.engine import emulation, profile
+from convert.targets import Request, bundle
+from convert.targets.templates import identifier
+from convert.tflite import artifact
+from edgekws import cli, recipe
+from edgekws.errors import UserError
+from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool
+
+
+@pytest.fixture(scope="module")
+def content() -> bytes:
+    blocks = (Block((Convolution(8, 40, 10),), MaxPool(3)), Block((Convolution(8, 5),), MaxPool(3)))
+    return synthetic_tflite.build(Architecture("small", blocks), 3)
+
+
+@pytest.fixture
+def pretrained(tmp_path, content):
+    folder = tmp_path / "pre trained"
+    folder.mkdir()
+    (folder / "model_int8.tflite").write_bytes(content)
+    (folder / "labels.txt").write_text('yes\nno\n"ü\n', encoding="utf-8")
+    changed = recipe.replace(recipe.Recipe(), {"name": "mine", "model.coding": "mu_law"})
+    (folder / "recipe.toml").write_text(recipe.to_toml(changed), encoding="utf-8")
+    return folder
+
+
+def contents(folder):
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_folder_says_words_and_coding(pretrained):
+    loaded = artifact.load(pretrained)
+    assert (loaded.name, loaded.labels, loaded.coding) == ("mine", ("yes", "no", '"ü'), "mu_law")
+    assert artifact.load(pretrained / "model_int8.tflite").labels == ("class_0", "class_1", "class_2")
+
+
+def test_what_is_missing_or_does_not_fit_is_named(pretrained, tmp_path):
+    (pretrained / "labels.txt").write_text("yes\nno\n")
+    with pytest.raises(UserError, match="2 words, the model 3 classes"):
+        artifact.load(pretrained)
+    (pretrained / "labels.txt").unlink()
+    with pytest.raises(UserError, match=r"labels\.txt is missing"):
+        artifact.load(pretrained)
+    with pytest.raises(UserError, match="no such run folder"):
+        artifact.load(tmp_path / "none")
+
+
+def test_a_bundle_compiles_and_is_the_same_twice(pretrained, capsys):
+    assert cli.main(["bundle", str(pretrained), "--target", "c99"]) == 0
+    folder = pretrained / "bundles" / "c99"
+    first = contents(folder)
+    assert cli.main(["bundle", str(pretrained)]) == 0
+    assert contents(folder) == first
+    assert [path.name for path in folder.parent.iterdir()] == ["c99"]
+    subprocess.run("cc -std=c99 -Wall -Wextra -Werror -c *.c", shell=True, cwd=folder, check=True)
+    facts = json.loads(first["manifest.json"])
+    assert facts["coding"] == "mu_law"
+    assert set(facts["sha256"]) == set(first) - {"manifest.json"}
+    assert first["model_int8.tflite"] == (pretrained / "model_int8.tflite").read_bytes()
+    assert (facts["stack_bytes"] is None) == (facts["flash_bytes"] is None) == bool(emulation.missing_tools())
+
+
+def test_the_model_card_travels_with_its_licence(pretrained):
+    (pretrained / "model_card.md").write_text("# Müller's model\n", encoding="utf-8")
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    assert (folder / "model_card.md").read_text(encoding="utf-8") == "# Müller's model\n"
+    assert json.loads((folder / "manifest.json").read_text())["licences"]["model"] == "see model_card.md"
+    assert bundle.verify(folder) == []
+
+
+def test_a_strange_folder_is_left_alone(pretrained, tmp_path, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    assert cli.main(["bundle", str(pretrained), "--out", str(tmp_path / "mine")]) == 2
+    assert "not a bundle" in capsys.readouterr().err
+    assert cli.main(["bundle", str(pretrained), "--target", "c98"]) == 2
+    assert "did you mean c99" in capsys.readouterr().err
+    assert cli.main(["bundle"]) == 2
+    assert "which run?" in capsys.readouterr().err
+    assert cli.main(["bundle", str(pretrained), "--kernels", "none"]) == 2
+    assert (tmp_path / "mine" / "notes.txt").exists()
+    assert not list((pretrained / "bundles").glob("*"))
+
+
+def test_a_run_is_never_replaced_nor_taken_for_a_bundle(pretrained, capsys):
+    run_manifest = {"versions": {"edgekws": "0.1.0"}, "sha256": {"labels.txt": "0"}}
+    (pretrained / "manifest.json").write_text(json.dumps(run_manifest))
+    before = contents(pretrained)
+    for out in ("", "x/../"):
+        assert cli.main(["bundle", str(pretrained), "--out", str(pretrained / out)]) == 2
+        assert "is not a bundle" in capsys.readouterr().err
+    assert cli.main(["verify", str(pretrained)]) == 2
+    assert contents(pretrained) == before
+
+
+def test_a_bundle_goes_neither_below_a_file_nor_into_another_bundle(pretrained, capsys):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    for place, told in (
+        (pretrained / "labels.txt" / "sub", "cannot be written (Not a directory)"),
+        (folder, "is a bundle itself"),
+    ):
+        assert cli.main(["bundle", str(pretrained), "--out", str(place / "c99")]) == 2
+        assert told in capsys.readouterr().err
+    assert bundle.verify(folder) == []
+
+
+def test_a_strange_zip_is_left_alone(pretrained):
+    with zipfile.ZipFile(pretrained / "mine.zip", "w") as archive:
+        archive.writestr("extension/manifest.json", "{}")
+    before = (pretrained / "mine.zip").read_bytes()
+    with pytest.raises(UserError, match="is not a bundle"):
+        bundle.make(Request(artifact.load(pretrained)), "arduino", pretrained / "mine")
+    assert (pretrained / "mine.zip").read_bytes() == before
+
+
+def test_a_failed_bundle_leaves_the_earlier_one(pretrained, monkeypatch):
+    request = Request(artifact.load(pretrained))
+    bundle.make(request, "c99", pretrained / "out")
+    before = (pretrained / "out" / "manifest.json").read_bytes()
+    monkeypatch.setattr(bundle, "write_json", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        bundle.make(request, "c99", pretrained / "out")
+    assert (pretrained / "out" / "manifest.json").read_bytes() == before
+
+
+def test_verify_names_what_was_touched(pretrained, capsys):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    assert cli.main(["verify", str(folder)]) == 0
+    (folder / "edgekws.c").write_text("int x;")
+    (folder / "main.c").unlink()
+    (folder / "mine.c").write_text("")
+    assert cli.main(["verify", str(folder)]) == 1
+    told = capsys.readouterr().out
+    assert all(name in told for name in ("edgekws.c was changed", "main.c is missing", "mine.c is not of this bundle"))
+    (folder / "manifest.json").write_text("{}")
+    assert cli.main(["verify", str(folder)]) == 2
+    assert "damaged" in capsys.readouterr().err
+
+
+def test_verify_makes_the_sources_again_from_the_model(pretrained):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    source = folder / "edgekws_model.c"
+    source.write_text(source.read_text().replace("{", "{ ", 1))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"]["edgekws_model.c"] = bundle.sha256(source)
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert bundle.verify(folder) == ["edgekws_model.c is not what the model gives"]
+
+
+@pytest.mark.parametrize(("key", "value"), [("labels", 3), ("coding", None), ("detector", {"results": -1})])
+def test_verify_tells_of_a_changed_manifest(pretrained, key, value):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {key: value}))
+    (problem,) = bundle.verify(folder)
+    assert problem.startswith("manifest.json was changed")
+
+
+def test_an_archive_is_a_zip_of_the_same_bytes(pretrained, monkeypatch):
+    c99 = targets.find("c99")
+    monkeypatch.setitem(targets.targets(), "zipped", dataclasses.replace(c99, name="zipped", archive=True))
+    request = Request(artifact.load(pretrained))
+    made = bundle.make(request, "zipped", pretrained / "out")
+    assert made.name == "out.zip"
+    first = made.read_bytes()
+    assert bundle.make(request, "zipped", pretrained / "out").read_bytes() == first
+    assert {name.split("/")[0] for name in zipfile.ZipFile(made).namelist()} == {"mine"}
+    assert bundle.verify(made) == []
+    made.write_bytes(first[:1000])
+    with pytest.raises(UserError, match="neither a bundle"):
+        bundle.verify(made)
+    with pytest.raises(UserError, match="not a bundle"):
+        bundle.make(request, "zipped", pretrained / "out")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("custom-32/8", "custom_32_8"), ("Ü b", "b"), ("2 go", "m_2_go"), ("…", "model")]
+)
+def test_identifiers(name, expected):
+    assert identifier(name) == expected
+
+
+def test_profile_without_tools_says_how_to_get_them(pretrained, monkeypatch, capsys):
+    monkeypatch.setattr(emulation, "missing_tools", lambda: "not found: qemu-system-arm; apt install qemu-system-arm")
+    assert cli.main(["profile", str(pretrained), "--target", "cortex-m0", "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert {build["target"] for build in figures["builds"]} == {"cortex-m0"}
+    for build in figures["builds"]:
+        assert build["instructions"] is None
+        assert build["state_bytes"] > 0
+        assert "apt install" in build["note"]
+    with pytest.raises(UserError, match="no such target: cortex-m9"):
+        profile.profile(artifact.load(pretrained), targets=("cortex-m9",))
+
+
+@pytest.mark.skipif(bool(emulation.missing_tools()), reason=emulation.missing_tools() or "all there")
+def test_profile_counts_in_all_and_by_layer(pretrained):
+    figures = profile.profile(artifact.load(pretrained), targets=("cortex-m0",))
+    assert figures["multiply_accumulates"] == sum(layer["multiply_accumulates"] for layer in figures["layers"])
+    for build in figures["builds"]:
+        assert build["instructions"] > figures["multiply_accumulates"]
+        by_layer = sum(row["instructions"] for row in build["layers"])
+        assert 1 <= by_layer / build["instructions"] < 1.01  # counting by layer takes calls of its own
+        assert sum(row["flash_bytes"] for row in build["layers"]) < build["flash_bytes"]
+    assert "layer by layer" in profile.text(figures)

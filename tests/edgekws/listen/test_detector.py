@@ -1,0 +1,198 @@
+"""The detector: what it does, and that the C does the same, event for event."""
+
+import ctypes
+import json
+import subprocess
+
+import numpy as np
+import pytest
+import synthetic_tflite
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from convert.engine import codegen, detector_source
+from convert.tflite.artifact import Artifact
+from edgekws.errors import UserError
+from edgekws.listen import detector
+from edgekws.listen.detector import Detector, Settings, Tuned
+from edgekws.model import catalogue
+from edgekws.publish import pretrained
+
+WRAPPER = r"""
+#include "edgekws_detector.h"
+void run(const int8_t *scores, int count, int16_t *events);
+void run(const int8_t *scores, int count, int16_t *events)
+{
+    edgekws_detector detector;
+    edgekws_detector_reset(&detector);
+    for (int i = 0; i < count; i++) events[i] = (int16_t)edgekws_detector_push(&detector, scores + i * EDGEKWS_CLASSES);
+}
+"""
+ONE = Settings((200, 200, 256), (150, 150, 256), results=2, minimum=2, refractory=3, hop=2187)
+_SHIPPED = json.loads((pretrained.find("small-listen") / detector.FILE).read_text())
+SHIPPED = detector.from_json(_SHIPPED, tuple(_SHIPPED["thresholds"]))
+CHOICES = (
+    ONE,
+    Settings((128, 255, 0), (128, 0, 0), results=1, minimum=1, refractory=0, hop=2187),
+    Settings((140, 150, 160), (100, 100, 100), results=5, minimum=3, refractory=7, hop=2187),
+)
+
+
+def events(settings, scores):
+    heard = Detector(settings)
+    return [heard.push(row) for row in scores]
+
+
+@pytest.fixture(scope="module")
+def compiled(tmp_path_factory):
+    """C detectors by settings."""
+    libraries = {}
+    for settings in (*CHOICES, SHIPPED):
+        classes = len(settings.thresholds)
+        artifact = Artifact.of(synthetic_tflite.build(catalogue.find("nano").architecture, classes), "test")
+        folder = tmp_path_factory.mktemp("detector")
+        codegen.generate(artifact.graph, artifact.labels, folder)
+        detector_source.write(settings, folder)
+        (folder / "wrapper.c").write_text(WRAPPER)
+        warnings = ("-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic", "-std=c99")
+        subprocess.run(
+            ["cc", "-O1", *warnings, "-shared", "-fPIC", "wrapper.c", "-o", "run.so"], cwd=folder, check=True
+        )
+        libraries[settings] = ctypes.CDLL(str(folder / "run.so"))
+    return libraries
+
+
+def events_in_c(library, scores):
+    found = np.empty(len(scores), np.int16)
+    pointer = ctypes.c_void_p
+    library.run(scores.ctypes.data_as(pointer), len(scores), found.ctypes.data_as(pointer))
+    return found.tolist()
+
+
+def stream(*parts):
+    """Scores of results: pairs of (class that has nearly everything, or None, and how many results)."""
+    rows = []
+    for word, count in parts:
+        row = np.full(3, -43 if word is None else -120, np.int8)
+        if word is not None:
+            row[word] = 112
+        rows += [row] * count
+    return np.array(rows)
+
+
+def test_a_word_is_detected_once_and_again_after_it_was_gone():
+    found = events(ONE, stream((None, 3), (0, 10), (None, 4), (0, 4)))
+    assert [(i, word) for i, word in enumerate(found) if word >= 0] == [(5, 0), (19, 0)]
+
+
+def test_another_word_waits_for_the_refractory_time():
+    found = events(ONE, stream((0, 4), (1, 6)))
+    assert [(i, word) for i, word in enumerate(found) if word >= 0] == [(2, 0), (6, 1)]
+
+
+def test_a_rejection_class_and_a_single_result_are_never_detected():
+    assert set(events(ONE, stream((2, 20), (0, 1), (2, 20), (0, 2), (2, 5)))) == {-1}
+
+
+@pytest.mark.parametrize("settings", [*CHOICES, pytest.param(SHIPPED, id="as tuned, with 18 classes")])
+def test_c_gives_the_same_events_on_random_streams(settings, compiled):
+    rng, classes = np.random.default_rng(1), len(settings.thresholds)
+    total = 0
+    for smoothness in (1, 3, 10):
+        words = np.repeat(rng.integers(0, classes, 4000 // smoothness), smoothness)
+        noise = rng.integers(-128, 128, (len(words), classes))
+        scores = np.where(np.arange(classes) == words[:, None], np.maximum(noise, 90), noise // 2 - 64).astype(np.int8)
+        expected = events(settings, scores)
+        assert events_in_c(compiled[settings], scores) == expected
+        total += sum(word >= 0 for word in expected)
+    assert total > 10
+
+
+@hypothesis_settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(-128, 127)] * 3), min_size=1, max_size=60), st.sampled_from(CHOICES))
+def test_c_gives_the_same_events_on_any_scores(compiled, rows, settings):
+    scores = np.array(rows, np.int8)
+    assert events_in_c(compiled[settings], scores) == events(settings, scores)
+
+
+def test_settings_by_default_never_detect_rejection_classes():
+    settings = detector.default(("yes", "_unknown_"), 2187)
+    assert settings.thresholds == (detector.THRESHOLD, detector.NEVER)
+    assert (settings.results, settings.minimum, settings.refractory) == (3, 2, 5)
+    once_a_second = detector.default(("yes",), 16_000)
+    assert (once_a_second.results, once_a_second.minimum) == (1, 1)
+
+
+def test_settings_of_a_run_are_read_and_serve_their_hop(tmp_path):
+    labels, path = ("yes", "nö", "_unknown_"), tmp_path / detector.FILE
+    path.write_text(json.dumps(detector.to_json(ONE, labels)), encoding="utf-8")
+    assert detector.read(path, labels) == Tuned(ONE)
+    assert detector.fitting(Tuned(ONE), labels, 2187) == ONE
+    assert detector.fitting(Tuned(ONE), labels, 16_000) == detector.default(labels, 16_000)
+    assert detector.fitting(None, labels, 2187) == detector.default(labels, 2187)
+    path.write_text("{}")
+    with pytest.raises(UserError, match="damaged"):
+        detector.read(path, labels)
+
+
+def test_settings_of_another_goal_are_those_of_the_largest_that_is_not_more(tmp_path):
+    labels, path = ("yes", "nö", "_unknown_"), tmp_path / detector.FILE
+    lower = detector.with_threshold(ONE, 0.3)
+    tuned = Tuned(ONE, {0.5: ONE, 10.0: lower})
+    path.write_text(json.dumps(detector.tuned_to_json(tuned, labels)), encoding="utf-8")
+    assert detector.read(path, labels) == tuned
+    assert tuned.at(0.5).settings == tuned.at(9.9).settings == ONE
+    assert tuned.at(10).settings == tuned.at(1e6).settings == lower
+    with pytest.raises(UserError, match=r"for 0.4 false accepts an hour or fewer \(known: 0.5, 10\)"):
+        tuned.at(0.4)
+    with pytest.raises(UserError, match=r"known: none\); 'edgekws tune'"):
+        Tuned(ONE).at(1.0)
+
+
+def stored(**changes):
+    return json.dumps(detector.to_json(ONE, ("yes", "no", "up")) | changes)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        stored(results="x"),
+        stored(hop=None),
+        stored(results=-3),
+        stored(results=float("inf")),
+        stored(goals=[]),
+        stored(goals={"x": {}}),
+        stored(goals={"1": 3}),
+    ],
+)
+def test_a_damaged_file_is_named(content, tmp_path):
+    path = tmp_path / detector.FILE
+    path.write_text(content)
+    with pytest.raises(UserError, match="remove it for the default settings") as error:
+        detector.read(path, ("yes", "no", "up"))
+    assert str(path) in str(error.value)
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
+    with pytest.raises(UserError, match="cannot be read"):
+        detector.read(tmp_path, ("yes", "no", "up"))
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"releases": (201, 0, 0)}, {"thresholds": (257, 0, 0)}, {"results": 0}, {"minimum": 0}, {"hop": 0}]
+)
+def test_settings_that_make_no_sense_are_refused(wrong):
+    with pytest.raises(UserError):
+        Settings(**(vars(ONE) | wrong))
+
+
+@pytest.mark.parametrize("probability", [0.004, 0.02, 0.2, 0.4, 0.8, 1.0])
+def test_a_word_is_detected_again_whatever_the_threshold(probability):
+    settings = detector.with_threshold(detector.default(("yes", "no"), 2_000), probability)
+    loud, quiet = np.array([127, -128], np.int8), np.array([-128, -128], np.int8)
+    spotter = Detector(settings)
+    found = [spotter.push(row) for row in [loud] * 8 + [quiet] * 12 + [loud] * 8 + [quiet] * 12]
+    assert found.count(0) == 2

@@ -1,0 +1,167 @@
+"""Models that ship: found by name, and made from finished runs without a trace of the machine they came from."""
+
+import dataclasses
+import json
+
+import finished_run
+import pytest
+
+from convert import pipeline
+from convert.prove import figures, robustness
+from convert.tflite import artifact
+from edgekws import cli, corpus, recipe, workspace
+from edgekws.errors import UserError
+from edgekws.listen import detector
+from edgekws.publish import pretrained
+from edgekws.report import run_report
+
+WORDS = ("yes", "no", "ünö")
+
+
+@pytest.fixture
+def run(tmp_path):
+    clips = finished_run.corpus(WORDS, source="/home/me/recordings (its own lists split it)")
+    made = finished_run.build(tmp_path / "runs", clips)
+    made = dataclasses.replace(made, recipe=recipe.replace(made.recipe, {"data.source": "/home/me/recordings"}))
+    made.recipe_file.write_text(recipe.to_toml(made.recipe))
+    made.labels.write_text("".join(f"{word}\n" for word in WORDS))
+    facts = figures.collect(made, clips, finished_run.ladder(made))
+    run_report.write(made, clips, facts)
+    workspace.write_manifest(made, {"versions": facts["versions"]})
+    return made
+
+
+def test_a_published_run_names_no_path_and_is_whole(run, tmp_path, capsys):
+    folder = tmp_path / "pretrained" / "mine"
+    assert cli.main(["publish", str(run.folder), str(folder), "--source", "words of mine"]) == 0
+    for path in folder.iterdir():
+        assert b"/home/me" not in path.read_bytes(), path
+    published = workspace.load_run(folder)
+    assert workspace.damaged_files(published) == []
+    assert published.recipe.data.source == "recordings"
+    assert "words of mine" in (folder / "model_card.md").read_text()
+    assert json.loads(published.report.read_text())["accuracy"] == json.loads(run.report.read_text())["accuracy"]
+    assert artifact.load(folder).labels == WORDS
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    pretrained.publish(run, folder, source="words of mine")
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def published(run, folder, changes):
+    """The run, changed, as it is published from ``folder``."""
+    made = dataclasses.replace(run, recipe=recipe.replace(run.recipe, changes))
+    facts = json.loads(run.report.read_text()) | {"recipe": recipe.to_tables(made.recipe)}
+    made.recipe_file.write_text(recipe.to_toml(made.recipe))
+    made.report.write_text(json.dumps(facts))
+    workspace.write_manifest(made, {})
+    return pretrained.publish(made, folder, source="words of mine")
+
+
+def test_a_published_run_names_folders_of_other_sound_without_their_place(run, tmp_path, monkeypatch):
+    (tmp_path / "me" / "radio").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "me" / "radio")
+    folders = ["/home/me/talk", "~/deep/music", "."]
+    folder = published(run, tmp_path / "mine", {"data.source": ".", "data.unknown_from": folders})
+    for path in folder.iterdir():
+        assert b"/home/me" not in path.read_bytes(), path
+        assert b"deep" not in path.read_bytes(), path
+    data = workspace.load_run(folder).recipe.data
+    assert data.unknown_from == ("talk", "music", "radio")
+    assert data.source == "radio"
+    card = (folder / "model_card.md").read_text()
+    assert "words of mine; of no word, second by second: the recordings in talk, music, radio.\n" in card
+    assert "What was done to a recording that was cut into seconds counts once.\n" in card
+
+
+@pytest.mark.parametrize(
+    ("private", "public"),
+    [
+        ("/home/me/models/runs/first", "runs/first"),
+        ("~/models/runs/first", "runs/first"),
+        ("/home/me/first", "runs/first"),
+        ("/home/me/runs/sweep/nano", "runs/nano"),
+        (str(pretrained.folders()["nano"]), "nano"),
+        ("runs/first", "runs/first"),
+        ("nano", "nano"),
+        ("", ""),
+    ],
+)
+@pytest.mark.parametrize("key", ["training.start_from", "training.teacher"])
+def test_a_published_run_names_other_runs_without_their_place(run, tmp_path, key, private, public):
+    folder = published(run, tmp_path / "pretrained" / "mine", {key: private})
+    for path in folder.iterdir():
+        assert b"/home/me" not in path.read_bytes(), path
+        assert b"~/work" not in path.read_bytes(), path
+    assert workspace.load_run(folder).recipe == recipe.replace(run.recipe, {"data.source": "recordings", key: public})
+
+
+def test_what_is_not_finished_whole_and_within_its_bounds_is_refused(run, tmp_path):
+    def refused(match):
+        with pytest.raises(UserError, match=match):
+            pretrained.publish(run, tmp_path / "out", source="x")
+        assert not (tmp_path / "out").exists()
+
+    facts = json.loads(run.report.read_text())
+    facts["parity"]["holds"] = False
+    run.report.write_text(json.dumps(facts))
+    refused("changed since the check")
+    workspace.write_manifest(run, {})
+    refused("bound of its parity ladder is broken")
+    run.report.unlink()
+    refused("not finished")
+
+
+def test_a_strange_folder_is_left_alone(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="not a published model"):
+        pretrained.publish(run, tmp_path, source="x")
+    assert (tmp_path / "notes.txt").exists()
+
+
+def test_names_are_looked_up_where_no_path_is(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, "folders", lambda: {"nano": run.folder})
+    assert pretrained.resolve("nano") == run.folder == pretrained.default() == pretrained.find("nano")
+    assert pretrained.default(pretrained.LISTENING) == run.folder
+    assert pretrained.resolve(tmp_path) == tmp_path
+    assert artifact.load(pretrained.resolve("nano")).labels == WORDS
+    with pytest.raises(UserError, match="did you mean nano"):
+        pretrained.find("nao")
+    monkeypatch.setattr(pretrained, "folders", dict)
+    with pytest.raises(UserError, match="no pretrained model ships"):
+        pretrained.default()
+
+
+def test_a_model_that_ships_is_checked_by_name(run, tmp_path, monkeypatch, capsys):
+    folder = pretrained.publish(run, tmp_path / "pretrained" / "mine", source="words of mine")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    monkeypatch.setattr(pretrained, "folders", lambda: {"mine": folder})
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["check", "mine"]) == 0
+    assert "every file is as it was published" in capsys.readouterr().out
+    others = dataclasses.replace(finished_run.corpus(WORDS), fingerprint="0" * 64)
+    asked = []
+    monkeypatch.setattr(corpus, "of_recipe", lambda recipe: asked.append(recipe.data.source) or others)
+    monkeypatch.setattr(pipeline, "measure_robustness", lambda run, clips: {"asked": clips.fingerprint})
+    monkeypatch.setattr(robustness, "lines", lambda found: [str(found)])
+    assert cli.main(["check", "mine", "--robustness", "--data", "elsewhere"]) == 0
+    out = capsys.readouterr().out
+    assert asked == ["elsewhere"]
+    assert "not quite those it was trained and proved with" in out
+    assert "000'}" in out
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    (folder / "labels.txt").write_text("yes\n")
+    assert cli.main(["check", "mine"]) == 1
+    assert "labels.txt" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", pretrained.folders())
+def test_what_ships_is_whole(name):
+    assert workspace.damaged_files(workspace.load_run(pretrained.find(name))) == []
+
+
+def test_a_tuned_detector_is_published_with_the_model(run, tmp_path):
+    settings = detector.default(WORDS, 2160)
+    workspace.write_json(run.detector, detector.to_json(settings, WORDS))
+    folder = pretrained.publish(run, tmp_path / "pretrained" / "mine", source="words of mine")
+    assert artifact.load(folder).detector == detector.Tuned(settings)
+    assert "detector.json" in json.loads((folder / "manifest.json").read_text())["sha256"]

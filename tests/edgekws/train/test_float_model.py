@@ -1,0 +1,179 @@
+"""Float training of a run: mixed precision, and the noise that training may hear."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import tone_corpus
+
+from edgekws import recipe, workspace
+from edgekws.corpus import labels_of, load
+from edgekws.errors import UserError
+from edgekws.files import sha256
+from edgekws.model import catalogue, network
+from edgekws.train import float_model, loop
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tones")
+    data = tone_corpus.write(folder / "tones", clips=40)
+    return load(str(data), tone_corpus.WORDS, seed=1, validation_percent=25, testing_percent=25, cache=folder)
+
+
+@pytest.mark.slow
+def test_mixed_precision_trains_and_leaves_a_float32_model(clips, tmp_path):
+    changes = tone_corpus.recipe(tmp_path, training__mixed_precision="bfloat16", training__epochs=3)
+    run = workspace.open_run(tmp_path / "run", recipe.replace(recipe.Recipe(), changes))
+    workspace.begin(run, clips)
+    float_model.train(run, clips)
+    model = float_model.load(run.float_model)
+    assert {np.dtype(weight.dtype) for weight in model.get_weights()} == {np.dtype(np.float32)}
+    assert json.loads(run.record("train").read_text())["validation_accuracy"] > 0.5
+    scores = model(np.zeros((2, 1, 16_000, 1), np.float32))
+    np.testing.assert_allclose(np.sum(scores, axis=1), 1.0, rtol=1e-5)
+
+
+def test_held_out_noise_is_not_heard_in_training(clips):
+    made = recipe.Recipe()
+    assert len(float_model.training_noise(made, clips)) > 0
+    held = recipe.replace(made, {"data.held_out_noise": [noise.name for noise in clips.noise]})
+    assert len(float_model.training_noise(held, clips)) == 0
+
+
+def trained(folder, clips, **changes):
+    made = recipe.replace(recipe.Recipe(), tone_corpus.recipe(folder, **changes))
+    run = workspace.open_run(folder, made)
+    workspace.begin(run, clips)
+    float_model.train(run, clips)
+    return run
+
+
+@pytest.mark.slow
+def test_a_training_starts_from_a_run_and_keeps_the_words_that_it_knew(clips, tmp_path):
+    first = trained(tmp_path / "first", clips, training__epochs=4)
+    words = ("high", "low", "other")  # another order, and one that the first does not know
+    relabelled = {"low": "low", "middle": "other", "high": "high"}
+    renamed = replace(clips, words=words, clips=tuple(replace(c, word=relabelled[c.word]) for c in clips.clips))
+    settings = {
+        "training__epochs": 1,
+        "training__learning_rate": 1e-8,
+        "data__words": list(words),
+        "model__dropout": 0.2,
+    }
+    second = trained(tmp_path / "second", renamed, training__start_from=str(first.folder), **settings)
+    before, after = (float_model.load(run.float_model) for run in (first, second))
+    for layer in before.layers:
+        pairs = list(zip(layer.get_weights(), after.get_layer(layer.name).get_weights(), strict=True))
+        if layer.name == "classes":
+            pairs = [(a[..., [2, 0]], b[..., [0, 1]]) for a, b in pairs]  # high and low
+        if not layer.name.endswith("_bn"):  # whose moving averages go on with the data
+            for a, b in pairs:
+                np.testing.assert_allclose(a, b, atol=1e-5)
+    record = json.loads(second.record("train").read_text())
+    assert record["started_from"] == {"run": "tones", "float_model_sha256": sha256(first.float_model)}
+
+
+def test_a_start_from_what_cannot_be_one_is_told(clips, tmp_path):
+    with pytest.raises(UserError, match="no such run folder"):
+        trained(tmp_path / "a", clips, training__start_from=str(tmp_path / "none"))
+    made = recipe.replace(recipe.Recipe(), tone_corpus.recipe(tmp_path))
+    workspace.begin(untrained := workspace.open_run(tmp_path / "untrained", made), clips)
+    with pytest.raises(UserError, match="has no float.keras; 'edgekws train' makes it"):
+        trained(tmp_path / "b", clips, training__start_from=str(untrained.folder))
+    untrained.float_model.touch()
+    with pytest.raises(UserError, match="has model.architecture = nano, this recipe small"):
+        trained(tmp_path / "c", clips, training__start_from=str(untrained.folder), model__architecture="small")
+    with pytest.raises(UserError, match="has model.coding = linear, this recipe mu_law"):
+        trained(tmp_path / "d", clips, training__start_from=str(untrained.folder), model__coding="mu_law")
+
+
+def with_network(folder, clips, architecture="nano", seed=1, **options):
+    """A run that names ``nano``, with a network of random weights."""
+    loop.deterministic(seed)
+    made = recipe.replace(recipe.Recipe(), tone_corpus.recipe(folder))
+    run = workspace.open_run(folder, made)
+    workspace.begin(run, clips)
+    options = {"classes": len(clips.words), "batch_norm": True} | options
+    workspace.save_keras(network.build(catalogue.find(architecture).architecture, **options), run.float_model)
+    return run
+
+
+@pytest.mark.parametrize(
+    "hidden", [{"architecture": "small"}, {"classes": 2}, {"batch_norm": False}, {"architecture": "custom-32/8"}]
+)
+def test_a_start_whose_network_is_another_than_its_recipe_says_is_told(clips, tmp_path, hidden):
+    other = with_network(tmp_path / "other", clips, **hidden)
+    with pytest.raises(UserError, match="start_from: .*float.keras is not the network that its recipe"):
+        trained(tmp_path / "a", clips, training__start_from=str(other.folder))
+
+
+@pytest.mark.parametrize("hidden", [{"classes": 4}, {"architecture": "small"}, {"batch_norm": False}])
+def test_a_teacher_whose_network_is_another_than_its_recipe_says_is_told(clips, tmp_path, hidden):
+    other = with_network(tmp_path / "other", clips, **hidden)
+    with pytest.raises(UserError, match="teacher: .*is not the network that its recipe names, of 3 classes"):
+        trained(tmp_path / "a", clips, training__teacher=str(other.folder))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["start_from", "teacher"])
+def test_a_model_that_was_trained_again_meanwhile_is_refused(clips, tmp_path, monkeypatch, key):
+    other = with_network(tmp_path / "other", clips)
+    settings = {f"training__{key}": str(other.folder), "training__epochs": 2}
+    write = loop._Progress.write
+
+    def killing(state, *args):
+        write(state, *args)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(loop._Progress, "write", killing)
+        trained(tmp_path / "a", clips, **settings)
+    before = other.float_model.read_bytes()
+    with_network(tmp_path / "other", clips, seed=2)
+    assert other.float_model.read_bytes() != before
+    with pytest.raises(UserError, match="belongs to another recipe, other data or another version"):
+        trained(tmp_path / "a", clips, **settings)
+    other.float_model.write_bytes(before)
+    assert trained(tmp_path / "a", clips, **settings).float_model.exists()
+
+
+@pytest.mark.slow
+def test_a_teacher_is_learned_from_where_the_labels_say_nothing(clips, tmp_path, monkeypatch):
+    from edgekws.train import distillation
+
+    monkeypatch.setattr(distillation, "WEIGHT", 1.0)  # the labels have no part in it
+    teacher = trained(tmp_path / "teacher", clips, training__epochs=6)
+    turned = recipe.replace(recipe.Recipe(), tone_corpus.recipe(tmp_path, training__teacher=str(teacher.folder)))
+    run = workspace.open_run(tmp_path / "student", recipe.replace(turned, {"training.epochs": 6}))
+    workspace.begin(run, clips)
+    float_model.train(run, clips)
+    record = json.loads(run.record("train").read_text())
+    assert record["taught_by"] == {"run": "tones", "float_model_sha256": sha256(teacher.float_model)}
+    assert record["validation_accuracy"] > 0.6  # chance is a third
+    assert "teacher" not in [layer.name for layer in float_model.load(run.float_model).layers]
+
+
+def test_a_teacher_that_does_not_know_a_word_is_told(clips, tmp_path):
+    made = recipe.replace(recipe.Recipe(), tone_corpus.recipe(tmp_path))
+    workspace.begin(other := workspace.open_run(tmp_path / "other", made), clips)
+    other.float_model.touch()
+    renamed = replace(clips, words=("low", "middle", "higher"), fingerprint="other")
+    with pytest.raises(UserError, match="does not know higher"):
+        trained(tmp_path / "a", renamed, training__teacher=str(other.folder))
+
+
+def test_a_model_that_ships_can_be_the_start(tmp_path):
+    made = recipe.replace(recipe.Recipe(), {"training.start_from": "nano", "model.coding": "mu_law"})
+    origin = float_model._other_run(made, "start_from")
+    assert origin.folder.name == "nano"
+    assert len(labels_of(origin.recipe)) == 16
+
+
+def test_label_smoothing_against_the_formula(clips):
+    keras = pytest.importorskip("keras")
+    made = recipe.replace(recipe.Recipe(), {"training.label_smoothing": 0.3})
+    _, model = float_model._compiled(keras, made, clips, float_model.find_device())
+    loss = model.loss(np.eye(3, dtype=np.float32)[:1], np.array([[0.7, 0.2, 0.1]], np.float32))
+    np.testing.assert_allclose(loss, -(0.8 * np.log(0.7) + 0.1 * np.log(0.2) + 0.1 * np.log(0.1)), rtol=1e-5)
