@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+from edgekws import recipe_text, text, words
 from edgekws.errors import UserError
 
 EMBEDDED_WORDS = (
@@ -161,22 +160,25 @@ def find(path: Path) -> Path:
 
 def load(path: Path) -> Recipe:
     """The recipe in a TOML file; a UserError for a missing file, bad TOML, an unknown key or a wrong value."""
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the recipe ({error.strerror}); 'edgekws new' writes one") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from None
-    return from_tables(tables, str(path))
+    return from_tables(read_tables(path), str(path))
+
+
+def read_tables(path: Path) -> dict[str, Any]:
+    """What a recipe's file says and no more; a UserError for a file that is missing or no TOML."""
+    return recipe_text.read(path, "recipe", "; 'edgekws new' writes one")
 
 
 def from_tables(tables: Mapping[str, Any], origin: str = "recipe") -> Recipe:
     """The recipe these nested tables describe, with defaults for what they leave out; checked."""
     recipe = _build(Recipe, tables, origin, "")
+    data = recipe.data
+    spelled = {key: tuple(map(text.normal, getattr(data, key))) for key in ("words", "unknown")}
+    recipe = dataclasses.replace(recipe, data=dataclasses.replace(data, **spelled))
     if recipe.augment.snr_db_low > recipe.augment.snr_db_high:
         raise UserError(f"{origin}: augment.snr_db_low is above augment.snr_db_high; swap them")
-    if len(set(recipe.data.words)) != len(recipe.data.words) or len(recipe.data.words) < 2:
-        raise UserError(f"{origin}: data.words needs two or more different words, got {list(recipe.data.words)}")
+    words.check_all(recipe.data.words, f"{origin}: data.words")
+    for word in recipe.data.unknown:
+        words.check(word, f"{origin}: data.unknown")
     if both := sorted(set(recipe.data.unknown) & set(recipe.data.words)):
         raise UserError(f"{origin}: data.unknown and data.words both hold {', '.join(both)}; leave it in one of them")
     if not recipe.name or recipe.name.startswith(".") or any(c in recipe.name for c in '/\\:*?"<>|\0'):
@@ -218,28 +220,35 @@ def _toml_lines(section: Any, heading: str, comments: bool) -> list[str]:
         if comments:
             choices = f.metadata["choices"]
             lines.append(f"# {f.metadata['help']}" + (f" ({' | '.join(choices)})" if choices else ""))
-        lines.append(f"{f.name} = {toml_value(value)}")
+        lines.append(f"{f.name} = {recipe_text.toml_value(value)}")
     return lines + nested
 
 
-def toml_value(value: Any) -> str:
-    """A key's value as TOML."""
-    # JSON's strings, numbers and lists are TOML's too; so are its true and false
-    return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
-
-
-def replace(recipe: Recipe, changes: Mapping[str, Any], origin: str = "command line") -> Recipe:
-    """A copy with dotted keys changed, e.g. ``{"training.epochs": 3}``; checked like a file."""
-    tables = to_tables(recipe)
+def with_changes(tables: Mapping[str, Any], changes: Mapping[str, Any], origin: str = "command line") -> dict[str, Any]:
+    """Nested tables with dotted keys changed, e.g. ``{"training.epochs": 3}``; the given ones stay as they are."""
+    made = {key: dict(value) if isinstance(value, Mapping) else value for key, value in tables.items()}
     for dotted, value in changes.items():
         *section, key = dotted.split(".")
-        table = tables
+        table = made
         for part in section:
             table = table.setdefault(part, {})
             if not isinstance(table, dict):
                 raise UserError(f"{origin}: '{dotted}' is no key of a recipe: '{part}' is not a table")
         table[key] = value
-    return from_tables(tables, origin)
+    return made
+
+
+def replace(recipe: Recipe, changes: Mapping[str, Any], origin: str = "command line") -> Recipe:
+    """A copy with dotted keys changed, e.g. ``{"training.epochs": 3}``; checked like a file."""
+    return from_tables(with_changes(to_tables(recipe), changes, origin), origin)
+
+
+def kind(dotted: str) -> Any:
+    """The type of a key, ``tuple`` for a list of strings; None for what is no key."""
+    cls: Any = Recipe
+    for part in dotted.split("."):
+        cls = get_type_hints(cls).get(part) if dataclasses.is_dataclass(cls) else None
+    return get_origin(cls) or cls
 
 
 def _build(cls: type, table: Mapping[str, Any], origin: str, prefix: str) -> Any:
@@ -264,11 +273,15 @@ def _value(hint: Any, value: Any, meta: Mapping[str, Any], where: str) -> Any:
     if get_origin(hint) is tuple:
         if not isinstance(value, list | tuple) or not all(isinstance(v, get_args(hint)[0]) for v in value):
             raise UserError(f"{where} must be a list of strings, got {value!r}")
+        for item in value:
+            _check_text(item, where)
         return tuple(value)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
         raise UserError(f"{where} must be of type {hint.__name__}, got {value!r}")
+    if isinstance(value, str):
+        _check_text(value, where)
     if meta["choices"] and value not in meta["choices"]:
         raise UserError(f"{where} must be one of {', '.join(meta['choices'])}; got {value!r}")
     low, high = meta["low"], meta["high"]
@@ -276,3 +289,8 @@ def _value(hint: Any, value: Any, meta: Mapping[str, Any], where: str) -> Any:
         bound = f"at least {low}" if high is None else f"from {low} to {high}"
         raise UserError(f"{where} must be {bound}, got {value!r}")
     return value
+
+
+def _check_text(value: str, where: str) -> None:
+    if code := text.unprintable(value):
+        raise UserError(f"{where} holds {code}, which cannot be kept, got {value!r}{recipe_text.control_hint(value)}")

@@ -86,17 +86,14 @@ def _open(args: argparse.Namespace) -> Run:
 
 
 def _changes(assignments: Sequence[str]) -> dict[str, Any]:
-    import tomllib
+    from edgekws import recipe, recipe_text
 
     changes: dict[str, Any] = {}
     for text in assignments:
         key, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"--set expects KEY=VALUE, got '{text}'; for example --set training.epochs=5")
-        try:
-            changes[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            changes[key.strip()] = value  # a bare word is a string
+        changes[key.strip()] = recipe_text.value(value, recipe.kind(key.strip()))
     return changes
 
 

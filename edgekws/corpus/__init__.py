@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edgekws import text
 from edgekws.audio import Preparation
 from edgekws.errors import UserError
 from edgekws.files import cache_folder
+from edgekws.words import check_all
 
 if TYPE_CHECKING:
     from edgekws.recipe import Recipe
@@ -171,10 +173,11 @@ def load(
     from edgekws.corpus import download, espeak, folder, store
     from edgekws.corpus import rejection as rejections
 
-    _check_words(words)
+    check_all(words, "words")
+    words = tuple(map(text.normal, words))
     wanted, asked = rejection or Rejection(), words
     if len(words := (*words, *sorted(wanted.unknown))) > len(asked):
-        _check_words(words)
+        check_all(words, "words and unknown")
     selection = Selection(seed, clips_per_word, validation_percent, testing_percent)
     cache = cache or cache_folder()
     if source == "espeak":
@@ -261,11 +264,3 @@ def _folder(source: str) -> Path:
     near = difflib.get_close_matches(source, named, 1)
     hint = f"did you mean {near[0]}?" if near else f"expected a folder of recordings, or one of {', '.join(named)}"
     raise UserError(f"there is no folder {path}; {hint}")
-
-
-def _check_words(words: Sequence[str]) -> None:
-    if isinstance(words, str) or len(words) < 2 or len(set(words)) < len(words):
-        raise UserError(f"expected a list of at least two different words, got {words!r}")
-    for word in words:
-        if not word or word != word.strip() or word.startswith((".", "_")) or "/" in word or "\\" in word:
-            raise UserError(f"{word!r} cannot be a word: it names the folder of its recordings")

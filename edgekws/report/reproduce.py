@@ -10,6 +10,7 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from edgekws import recipe as recipes
+from edgekws import recipe_text
 from edgekws.corpus.download import ARCHIVES
 from edgekws.publish import pretrained
 from edgekws.recipe import Recipe
@@ -57,6 +58,6 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         with contextlib.suppress(tomllib.TOMLDecodeError):
             tomllib.loads(f"value = {value}")
-            return recipes.toml_value(value)
+            return recipe_text.toml_value(value)
         return value
-    return recipes.toml_value(value)
+    return recipe_text.toml_value(value)

@@ -23,13 +23,13 @@ import hashlib
 import itertools
 import json
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgekws import recipe as recipes
+from edgekws import recipe_text
 from edgekws.errors import UserError
 from edgekws.recipe import Recipe
 
@@ -48,7 +48,7 @@ class Sweep:
 
 def load(path: Path, source: str | None = None) -> Sweep:
     """The sweep in a TOML file; ``source`` takes the place of data.source. A UserError names what is wrong."""
-    tables = _read(path)
+    tables = recipe_text.read(path, "sweep")
     for key in tables:
         if key not in KEYS:
             near = difflib.get_close_matches(key, KEYS, 1, 0.3)
@@ -87,15 +87,6 @@ def load(path: Path, source: str | None = None) -> Sweep:
             made.append(recipes.replace(base, full, str(path)))
     _check_names(path, [recipe.name for recipe in made])
     return Sweep(name, testing, tuple(made))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the sweep ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid TOML: {error}") from None
 
 
 def _grid(tables: Any, where: str) -> dict[str, list[Any]]:

@@ -1,10 +1,13 @@
 """Recipes: defaults, round trips, and one clear error for each mistake."""
 
 import dataclasses
+import tomllib
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgekws import recipe
 from edgekws.errors import UserError
@@ -53,6 +56,10 @@ def test_every_key_is_explained():
         ({"model": {"architecture": "custom-33/8"}}, "did you mean custom-32/8"),
         ({"data": {"words": ["one", "one"]}}, "two or more different words"),
         ({"data": {"words": "one two"}}, "must be a list of strings"),
+        ({"data": {"words": ["é", "e\u0301"]}}, "two or more different words"),
+        ({"data": {"words": ["yes", "no"], "unknown": ["_x"]}}, "data.unknown: '_x' cannot be a word"),
+        ({"data": {"source": "C:\temp"}}, r"data.source holds U\+0009.*write a path in single quotes"),
+        ({"data": {"source": "caf\udce9"}}, r"data.source holds U\+DCE9.*rename it"),
         ({"name": "../up"}, "not usable as a folder name"),
         ({"augment": {"snr_db_low": 30.0, "snr_db_high": 5.0}}, "swap them"),
     ],
@@ -69,7 +76,7 @@ def test_missing_and_broken_files(tmp_path):
     with pytest.raises(UserError, match="not valid TOML"):
         recipe.load(tmp_path / "bad.toml")
     (tmp_path / "latin.toml").write_bytes(b'name = "\xe9"')
-    with pytest.raises(UserError, match="not valid TOML"):
+    with pytest.raises(UserError, match="latin.toml is not text in UTF-8 .byte 8 is 0xe9.; save it as UTF-8"):
         recipe.load(tmp_path / "latin.toml")
 
 
@@ -99,3 +106,36 @@ def test_recipes_that_ship_are_found_from_any_folder_and_one_that_lies_there_goe
     path.write_text("mine")
     assert recipe.find(path) == path
     assert recipe.find(Path("edgekws/recipes/none.toml")) == Path("edgekws/recipes/none.toml")
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "a\nb",
+        "a\x0b",
+        "a\x1e",
+        "a\x85b",
+        "a\u2028b",
+        "a\u2029b",
+        "\udce9",
+        "\ufeffa",
+        "a\u202eb",
+        " a",
+        "a\xa0",
+        "a ",
+        "",
+    ],
+)
+def test_words_that_no_later_step_could_read_back_are_refused(word):
+    with pytest.raises(UserError, match="data.words"):
+        recipe.from_tables({"data": {"words": [word, "no"]}})
+
+
+@given(st.lists(st.text(min_size=1, max_size=8), min_size=2, max_size=4))
+def test_words_that_are_taken_come_back_from_a_list_of_them_and_from_toml(words):
+    try:
+        made = recipe.from_tables({"data": {"words": words}})
+    except UserError:
+        return
+    assert "".join(f"{word}\n" for word in made.data.words).splitlines() == list(made.data.words)
+    assert recipe.from_tables(tomllib.loads(recipe.to_toml(made))) == made

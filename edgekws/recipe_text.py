@@ -1,0 +1,92 @@
+"""TOML as people write it: files of any Unicode, Windows paths, and values on the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from edgekws import text
+from edgekws.errors import UserError
+
+_LARGEST = 1 << 20  # a thousand times a recipe
+_DEEP = re.compile(
+    r"^[^#=]*?(?:\.[^.#=\n]*){8,}", re.MULTILINE
+)  # no key has as many parts; tomllib's time is their square
+_ESCAPES = "in double quotes a backslash begins an escape"
+
+
+def read(path: Path, what: str = "recipe", remedy: str = "") -> dict[str, Any]:
+    """The tables of a TOML file; a UserError for one that is missing, no text or no TOML says what to write instead."""
+    try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is not a file; expected a {what}")
+        if path.exists() and path.stat().st_size > _LARGEST:
+            raise UserError(f"{path}: larger than {_LARGEST:,} bytes; expected a {what} of some hundred lines")
+        content = text.read(path).replace("\r\n", "\n")
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the {what} ({error.strerror}){remedy}") from None
+    try:
+        if _DEEP.search(content):
+            raise UserError(f"{path}: a key of more than eight parts; expected TABLE.KEY = VALUE")
+        return tomllib.loads(content)
+    except RecursionError:
+        raise UserError(f"{path}: not valid TOML: nested too deep") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not valid TOML: {error}{_path_hint(content, str(error))}") from None
+
+
+def value(written: str, kind: Any) -> Any:
+    """A value as it stands after KEY= on the command line, for a key of type ``kind``.
+
+    Strings need no quotes. A list of strings (``kind`` is a tuple's type) may be yes,no or [yes, no] as well.
+    """
+    written = written.strip()
+    try:
+        parsed = tomllib.loads(f"value = {written}")["value"]
+    except (tomllib.TOMLDecodeError, RecursionError):
+        parsed = written
+    if kind is str:
+        return parsed if isinstance(parsed, str) and parsed != written else _unquoted(written)
+    if kind not in (int, float, bool) and not _strings(parsed):
+        inner = parsed if isinstance(parsed, str) else written
+        items = inner.removeprefix("[").removesuffix("]").split(",")
+        return [item for item in map(_unquoted, items) if item]
+    return parsed
+
+
+def toml_value(found: Any) -> str:
+    """A key's value as TOML."""
+    # JSON's strings, numbers and lists are TOML's too; so are its true and false
+    return json.dumps(list(found) if isinstance(found, tuple) else found, ensure_ascii=False)
+
+
+def control_hint(found: str) -> str:
+    """What to write where a string holds a control character: most come from a Windows path in double quotes."""
+    if any(character in "\a\b\t\n\f\r\x1b" for character in found):
+        return f"; {_ESCAPES}: write a path in single quotes ('C:\\path') or with slashes (C:/path)"
+    if any("\ud800" <= character <= "\udfff" for character in found):
+        return "; it is not UTF-8, so no recipe can hold it: rename it"
+    return ""
+
+
+def _strings(found: Any) -> bool:
+    return isinstance(found, list) and all(isinstance(item, str) for item in found)
+
+
+def _unquoted(written: str) -> str:
+    written = written.strip()
+    quoted = len(written) > 1 and written[0] == written[-1] and written[0] in "\"'"
+    return written[1:-1] if quoted else written
+
+
+def _path_hint(content: str, error: str) -> str:
+    """How to write the path on the line that the error names, where there is a backslash on it."""
+    place = re.search(r"at line (\d+)", error)
+    line = content.split("\n")[int(place[1]) - 1] if place else ""
+    if "\\" not in line:
+        return ""
+    path = line.partition("=")[2].strip().strip("[]\"', ") or line.strip()
+    return f"; {_ESCAPES}: write '{path}' in single quotes, or \"{path.replace(chr(92), '/')}\""

@@ -1,0 +1,28 @@
+"""What may be a word: it names a folder of recordings, a line of labels.txt, a string in C."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from edgekws import text
+from edgekws.errors import UserError
+
+
+def check_all(words: Sequence[str], where: str) -> None:
+    """A UserError for words that cannot be the classes of a model."""
+    if isinstance(words, str) or len({*map(text.normal, words)}) < len(words) or len(words) < 2:
+        told = repr(words) if isinstance(words, str) else list(words)
+        raise UserError(f"{where} needs a list of two or more different words, got {told}")
+    for word in words:
+        check(word, where)
+
+
+def check(word: str, where: str) -> None:
+    """A UserError for a word that cannot name a folder, or that a later step could not read back."""
+    if code := text.unprintable(word):
+        raise UserError(f"{where}: {word!r} cannot be a word: it holds {code}, which a list of words cannot keep")
+    if not word or word != word.strip():
+        raise UserError(f"{where}: {word!r} cannot be a word: it is empty, or begins or ends with a blank; remove that")
+    if word.startswith((".", "_")) or "/" in word or "\\" in word:
+        raise UserError(f"{where}: {word!r} cannot be a word: it names the folder of its recordings, which begins with "
+                        "neither . nor _ and holds no slash")  # fmt: skip
