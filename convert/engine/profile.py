@@ -15,7 +15,7 @@ from convert.engine.plan import Plan
 from convert.tflite.artifact import Artifact
 from convert.tflite.graph import Convolution, Dense, MaxPool
 from edgekws.errors import UserError
-from edgekws.train.loop import progress_bar
+from edgekws.progress import progress_bar
 
 # every kernel set with the targets it is for, the optimization it is built with, and the mode
 BUILDS = (
@@ -83,7 +83,7 @@ def profile(artifact: Artifact, *, targets: tuple[str, ...] = ()) -> dict[str, A
 
         def measured(build: tuple[str, str, str, str]) -> Build:
             done = measure(artifact, *build)
-            bar.update()
+            bar.advance()
             return done
 
         builds = list(pool.map(measured, wanted))

@@ -17,8 +17,8 @@ import numpy as np
 
 from edgekws.audio import SAMPLE_RATE, to_int16
 from edgekws.model import coding
+from edgekws.progress import progress_bar
 from edgekws.report import metrics
-from edgekws.train.loop import progress_bar
 
 LEVELS_DB = (0.0, -24.0, -12.0, -6.0, 6.0, 12.0)
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
@@ -133,7 +133,7 @@ def measure(
                 worst = worst_speakers(right, speakers)
                 by_word = np.bincount(labels, minlength=int8.shape[1]).tolist()
             rows.append(row)
-            bar.update()
+            bar.advance()
     return {
         "seed": SEED,
         "conditions": rows,

@@ -17,8 +17,8 @@ from edgekws.listen import detector, thresholds, trials
 from edgekws.listen.detector import Settings, Tuned
 from edgekws.listen.thresholds import Scored, Tally
 from edgekws.listen.trials import Material, Trial
+from edgekws.progress import Progress, progress_bar
 from edgekws.report import metrics, plots
-from edgekws.train.loop import progress_bar
 from edgekws.workspace import Run
 
 SEEDS = {"validation": 2026, "testing": 2027}  # of the streams: other sentences, gaps and levels in each split
@@ -185,7 +185,7 @@ def lines(found: dict[str, Any]) -> list[str]:
 class _Heard:
     """The scored streams of a split; with ``keep`` also the seconds of its clips as they are in the stream of 20 dB."""
 
-    def __init__(self, found: Material, scorer: Scorer, hours: float, seed: int, bar: Any, keep: bool) -> None:
+    def __init__(self, found: Material, scorer: Scorer, hours: float, seed: int, bar: Progress, keep: bool) -> None:
         self._windows: list[np.ndarray] = []
         self._ends: list[int] = []
         self._opening: dict[float, np.ndarray] = {}
@@ -200,7 +200,7 @@ class _Heard:
             aligned.append(scorer.push(window)[0])
         self._aligned = np.array(aligned)
 
-    def _score(self, trial: Trial, scorer: Scorer, bar: Any, keep: bool = False) -> Scored:
+    def _score(self, trial: Trial, scorer: Scorer, bar: Progress, keep: bool = False) -> Scored:
         scorer.reset()
         parts, samples, opening = [], 0, []
         for block in trial.blocks:
@@ -211,7 +211,7 @@ class _Heard:
             if keep:
                 self._windows.append(block[-CLIP_SAMPLES:])
                 self._ends.append(samples)
-            bar.update(len(block) // SAMPLE_RATE)
+            bar.advance(len(block) // SAMPLE_RATE)
         if trial.snr_db is not None:
             self._opening[trial.snr_db] = np.concatenate(opening)[: EXCERPT_SECONDS * SAMPLE_RATE]
         return Scored(trial.kind, trial.snr_db, samples / SAMPLE_RATE, np.concatenate(parts), tuple(trial.said))

@@ -11,6 +11,7 @@ import numpy as np
 
 from convert.tflite import graph
 from edgekws.errors import UserError
+from edgekws.progress import progress_bar
 
 Kernels = Literal["reference", "xnnpack"]
 
@@ -63,8 +64,6 @@ def predict(
     """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-    from edgekws.train.loop import progress_bar
-
     if isinstance(content, Path):
         content = content.read_bytes()
     model = graph.read(content)
@@ -84,7 +83,7 @@ def predict(
                 interpreter.set_tensor(inputs["index"], codes[i].reshape(inputs["shape"]))
                 interpreter.invoke()
                 scores[i] = interpreter.get_tensor(outputs["index"]).reshape(-1)
-                bar.update()
+                bar.advance()
 
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(work, range(workers)))

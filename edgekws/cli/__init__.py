@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgekws import __version__
-from edgekws.cli import devices, models, runs, streaming, sweeps
+from edgekws.cli import devices, models, quiet, runs, streaming, sweeps
 from edgekws.errors import UserError
 
 EXAMPLES = """examples:
@@ -29,11 +29,11 @@ EXAMPLES = """examples:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; exit status 0: done, 1: a check failed, 2: a mistake in the call, the recipe or the data."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     args = _parser().parse_args(argv)
     try:
-        return args.command(args)
+        with quiet.libraries(native=argv is None):
+            return args.command(args)
     except UserError as error:
         print(f"edgekws: error: {error}", file=sys.stderr)
         return 2

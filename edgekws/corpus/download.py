@@ -12,10 +12,9 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from tqdm import tqdm
-
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, sha256, writing
+from edgekws.progress import Progress, progress_bar
 
 _CHUNK = 1 << 20
 _TIMEOUT_SECONDS = 30.0
@@ -90,16 +89,15 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int, progress: bool = Tru
     and times are not taken over. tarfile's own filters let links through and come only with later patch releases.
     """
     total = 0
-    silent = not progress or None  # None: shown on a terminal only
     try:
         with (
             open(archive, "rb") as file,
-            tqdm(desc="unpacking", total=_size(archive), unit="B", unit_scale=True, disable=silent) as bar,
+            progress_bar("unpacking", _size(archive), unit="B", enabled=progress) as bar,
             _BoundedGzip(fileobj=file, mode="rb") as stream,
             tarfile.open(fileobj=stream) as tar,
         ):
             for count, member in enumerate(tar):
-                bar.update(file.tell() - bar.n)
+                bar.advance(file.tell() - bar.done)
                 total = member.offset_data + member.size  # headers count too
                 _check_size(archive, total <= most_bytes and count < _MOST_MEMBERS)
                 target = folder.joinpath(*_safe_parts(archive, member))
@@ -149,8 +147,7 @@ def _safe_parts(archive: Path, member: tarfile.TarInfo) -> tuple[str, ...]:
 def _download(archive: Archive, part: Path, progress: bool) -> None:
     """Fill `part` with the archive, over as many connections as it takes while each brings something new."""
     best, fruitless = _size(part), 0
-    silent = not progress or None  # None: shown on a terminal only
-    with tqdm(desc=archive.url.rsplit("/", 1)[-1], unit="B", unit_scale=True, disable=silent) as bar:
+    with progress_bar(archive.url.rsplit("/", 1)[-1], None, unit="B", enabled=progress) as bar:
         while True:
             try:
                 if _receive(archive, part, bar):
@@ -172,7 +169,7 @@ def _download(archive: Archive, part: Path, progress: bool) -> None:
             time.sleep(_PAUSE_SECONDS * fruitless)
 
 
-def _receive(archive: Archive, part: Path, bar: tqdm) -> bool:
+def _receive(archive: Archive, part: Path, bar: Progress) -> bool:
     """One connection's worth of the archive, appended to `part`; whether it is whole now.
 
     Asks only for what is missing, if the file on the server is still the same (If-Range); starts anew where the server
@@ -204,12 +201,11 @@ def _receive(archive: Archive, part: Path, bar: tqdm) -> bool:
             atomic_write(tag, etag)
         else:
             tag.unlink(missing_ok=True)
-        bar.total = total
-        bar.n = bar.initial = bar.last_print_n = have  # the time left is of what this connection brings
+        bar.restart(have, total)
         with writing(part), open(part, "ab" if have else "wb") as file:
             while chunk := response.read1(_CHUNK):
                 file.write(chunk)
-                bar.update(len(chunk))
+                bar.advance(len(chunk))
     return total is None or _size(part) == total
 
 

@@ -11,12 +11,12 @@ from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from edgekws.audio import CLIP_SAMPLES
 from edgekws.corpus import Clip, Corpus, Noise, Preparation
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, sha256
+from edgekws.progress import progress_bar
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # whatever a missing or damaged file can raise
 _KEPT_DAYS = 30  # since it was last opened: a prepared corpus is large, and made again when it is asked for
@@ -71,16 +71,18 @@ def _write(plan: Plan, folder: Path, progress: bool) -> None:
     digest = hashlib.sha256(json.dumps([plan.words, [astuple(clip) for clip in plan.clips]]).encode())
     total = plan.preparation
     shape = (len(plan.clips), CLIP_SAMPLES)
-    silent = not progress or None  # None: shown on a terminal only
-    recordings = tqdm(plan.recordings(), "preparing clips", len(plan.clips), disable=silent, unit="clip")
-    with open(folder / "samples.npy", "wb") as file:  # written in order: a full disk is an error, not a bus error
+    with (
+        open(folder / "samples.npy", "wb") as file,  # written in order: a full disk is an error, not a bus error
+        progress_bar("preparing clips", len(plan.clips), enabled=progress) as bar,
+    ):
         header = {"descr": "<i2", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
-        for samples, done in recordings:
-            content = samples.astype("<i2", copy=False).tobytes()
-            file.write(content)
-            digest.update(content)
+        for samples, done in plan.recordings():
+            sound = samples.astype("<i2", copy=False).tobytes()
+            file.write(sound)
+            digest.update(sound)
             total += done
+            bar.advance()
         file.flush()
         os.fsync(file.fileno())
     noise = tuple(plan.noise())

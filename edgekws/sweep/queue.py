@@ -11,6 +11,7 @@ from typing import Any
 
 from edgekws import corpus, workspace
 from edgekws.errors import UserError
+from edgekws.progress import LOG_SECONDS, duration
 from edgekws.sweep import work
 from edgekws.sweep.grid import Sweep
 from edgekws.sweep.work import Ending
@@ -122,7 +123,7 @@ class Progress:
         print(f"{ending.name}: {ending.status}{reason}", file=sys.stderr, flush=True)
 
     def show(self, endings: dict[str, Ending], running: Sequence[str]) -> None:
-        if time.monotonic() - self.shown < (2.0 if self.terminal else 60.0):
+        if time.monotonic() - self.shown < (2.0 if self.terminal else LOG_SECONDS):
             return
         self.shown = time.monotonic()
         text = self.line(endings, running, self.shown - self.started)
@@ -138,7 +139,7 @@ class Progress:
         if done > self.before:
             wanted = (run for name, run in self.runs.items() if not _failed(endings, name))
             left = seconds * (sum(_whole(run) for run in wanted) - done) / (done - self.before)
-            parts.append(f"about {_duration(left)} left")
+            parts.append(f"about {duration(left)} left")
         return "; ".join(parts)
 
     def end(self) -> None:
@@ -163,8 +164,3 @@ def _failed(endings: dict[str, Ending], name: str) -> bool:
 
 def _whole(run: Run) -> float:
     return work.epochs(run)[1] * work.epoch_cost(run)
-
-
-def _duration(seconds: float) -> str:
-    minutes = max(round(seconds / 60), 1)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

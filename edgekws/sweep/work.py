@@ -119,7 +119,6 @@ def environment(threads: int) -> dict[str, str]:
         "OMP_NUM_THREADS": count,
         "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # several runs share a GPU: none may take all of its memory
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        "TF_CPP_MIN_LOG_LEVEL": "3",
     }
     return chosen | os.environ
 

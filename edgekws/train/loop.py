@@ -10,8 +10,7 @@ import math
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import numpy as np
 
 from edgekws.errors import UserError
 from edgekws.files import atomic_write
+from edgekws.progress import progress_bar
 from edgekws.train.mixup import mixed
 
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
@@ -123,17 +123,17 @@ def fit(
     started, first = time.monotonic(), len(state.history)
     steps = len(training)
 
-    with progress_bar(title, epochs * steps, first * steps, "step") as bar:
+    with progress_bar(title, epochs * steps, first * steps, "step", log_seconds=math.inf) as bar:
 
         class Epochs(keras.callbacks.Callback):
             def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
                 training.epoch = epoch
                 if prepare:
                     prepare(epoch)
-                bar.set_description(f"{title} {epoch + 1}/{epochs}")
+                bar.name(f"{title} {epoch + 1}/{epochs}")
 
             def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-                bar.update()
+                bar.advance()
 
             def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
                 # the optimizer's own rate is a tensor after a schedule; the schedule itself is asked instead
@@ -143,7 +143,7 @@ def fit(
                     raise UserError(f"{title}: the loss is not a number in epoch {epoch + 1}; lower the learning rate")
                 state.add(row, model.get_weights())
                 state.write(checkpoint, identity, variables)
-                bar.set_postfix_str(f"val {row['val_accuracy']:.4f} (best {state.best_accuracy:.4f})")
+                bar.result(f"validation {row['val_accuracy']:.4f} (best {state.best_accuracy:.4f})")
                 if patience and epoch + 1 - state.best_epoch >= patience:
                     model.stop_training = True
 
@@ -214,17 +214,6 @@ def epochs_in(checkpoint: Path) -> int:
             return len(json.loads(file["meta"].tobytes())["history"])
     except FileNotFoundError:  # the training ended just now
         return 0
-
-
-@contextmanager
-def progress_bar(title: str, total: int, initial: int = 0, unit: str = "clip", enabled: bool = True) -> Iterator[Any]:
-    """A tqdm bar with the time left; on a terminal it moves, in a log it prints a line every half minute."""
-    from tqdm import tqdm
-
-    interval = 0.2 if sys.stderr.isatty() else 30.0
-    with tqdm(total=total, initial=initial, desc=title, unit=unit, mininterval=interval, maxinterval=interval,
-              dynamic_ncols=True, smoothing=0.1, disable=not enabled) as bar:  # fmt: skip
-        yield bar
 
 
 def history_csv(history: list[dict[str, float]]) -> str:

@@ -1,0 +1,98 @@
+"""Keeps the log lines of TensorFlow, absl and LiteRT away; ``EDGEKWS_LOGS=1`` in the environment shows them.
+
+The libraries write some lines while they load, before any setting of theirs is read, and straight to file descriptor 2.
+So what arrives there goes through a process that runs this file and drops the lines that ``is_log`` knows. Everything
+else passes: what Python writes does not go through it, and the last words of a crash come out, as the process outlives
+the command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+import select
+import sys
+import warnings
+from collections.abc import Iterator
+
+_SEVERITY = rb"[IWE]"  # F, a fatal error, passes; an error that stops a step comes as an exception too
+_LOG = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog"
+    rb"|" + _SEVERITY + rb"\d{4} \d\d:\d\d:\d[\d.]+ +\d+ [^\s:]+:\d+\]"  # absl
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:[\d.]+: " + _SEVERITY + rb" [^\s:]+:\d+\]"  # TensorFlow up to 2.19
+    rb"|(?:VERBOSE|INFO|WARNING): .*(?:tensorflow|tflite|litert|xnnpack|delegate)",
+    re.IGNORECASE,
+)
+_WAIT_SECONDS = 2.0  # for its end: a process that the command started may hold on to the descriptor
+_UNENDED_SECONDS = 0.1  # LiteRT writes a line in pieces
+
+
+def is_log(line: bytes) -> bool:
+    """Whether a line, from its beginning on, is one that TensorFlow, absl or LiteRT logged."""
+    return _LOG.match(line) is not None
+
+
+@contextlib.contextmanager
+def libraries(*, native: bool) -> Iterator[None]:
+    """Within it, libraries log nothing: neither through Python nor, with ``native``, to file descriptor 2."""
+    if os.environ.get("EDGEKWS_LOGS"):
+        yield
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), _filtered() if native and sys.stderr else contextlib.nullcontext():
+            if not sys.warnoptions:
+                warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+@contextlib.contextmanager
+def _filtered() -> Iterator[None]:
+    """File descriptor 2 goes through a process of this file; ``sys.stderr`` goes where both went before."""
+    import subprocess
+
+    with open(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace") as direct:
+        # in a session of its own: Ctrl-C is for the command, which may have more to say
+        command = [sys.executable, "-I", "-S", __file__]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        assert process.stdin is not None
+        os.dup2(process.stdin.fileno(), 2)
+        process.stdin.close()
+        try:
+            with contextlib.redirect_stderr(direct):
+                yield
+        finally:
+            os.dup2(direct.fileno(), 2)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_WAIT_SECONDS)
+
+
+def _filter() -> None:
+    """Standard input to standard error without logs; a line that is not ended after a while goes on as it is."""
+    line, begun = b"", False  # begun: the beginning of the line has gone on already
+    while True:
+        if line and not select.select([0], [], [], _UNENDED_SECONDS)[0]:
+            if not begun and is_log(line):
+                continue  # its end will come
+            os.write(2, line)
+            line, begun = b"", True
+        if not (chunk := os.read(0, 1 << 16)):
+            break
+        *ended, line = re.split(rb"(?<=[\n\r])", line + chunk)
+        for whole in ended:
+            if begun or not is_log(whole):
+                os.write(2, whole)
+            begun = False
+    if line and (begun or not is_log(line)):
+        os.write(2, line)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
+        _filter()
