@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from convert.prove import parity
-from convert.tflite import graph
-from edgekws import corpus, workspace
-from edgekws.corpus import Corpus
+from convert.tflite import reader
+from edgekws import workspace
+from edgekws.corpus import sources
+from edgekws.corpus.clips import SILENCE, Corpus
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
 from edgekws.listen import detector
@@ -24,7 +25,7 @@ from edgekws.workspace import Run
 
 def load_corpus(run: Run) -> Corpus:
     """The recordings of the run's recipe; a UserError where they are not those the run began with."""
-    loaded = corpus.of_recipe(run.recipe)
+    loaded = sources.of_recipe(run.recipe)
     workspace.begin(run, loaded)
     return loaded
 
@@ -101,7 +102,7 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     from edgekws.train import float_model
 
     try:
-        conversion.check(graph.read(run.int8_model))
+        conversion.check(reader.read(run.int8_model))
     except (UserError, conversion.ConversionError) as error:
         raise parity.BrokenRungError("int8", error) from None
     recipe = run.recipe
@@ -161,7 +162,7 @@ def measure_robustness(run: Run, clips: Corpus) -> dict[str, Any]:
     return robustness.measure(
         np.asarray(split.samples),
         split.labels,
-        [clip.speaker if clip.word != corpus.SILENCE else "" for clip in split.clips],
+        [clip.speaker if clip.word != SILENCE else "" for clip in split.clips],
         augment.noise_windows(held_out),
         run.recipe.model.coding,
         int8_scores,

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from edgekws import recipe as recipes
-from edgekws.corpus import Corpus
+from edgekws.corpus.clips import Corpus
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256, writing
 from edgekws.listen import detector

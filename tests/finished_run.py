@@ -9,7 +9,8 @@ import synthetic_tflite
 
 from convert.prove import parity
 from edgekws import recipe, workspace
-from edgekws.corpus import SPLITS, Clip, Corpus, Preparation
+from edgekws.audio import Preparation
+from edgekws.corpus.clips import SPLITS, Clip, Corpus
 from edgekws.model import catalogue
 from edgekws.train import loop
 from edgekws.workspace import Run

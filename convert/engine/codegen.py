@@ -37,7 +37,7 @@ def generate(
     """Write engine, model and an example `main.c` into a folder; the same arguments give the same bytes.
 
     Args:
-        graph: a model as `convert.tflite.graph.read` gives it.
+        graph: a model as `convert.tflite.reader.read` gives it.
         labels: one word a class, in the order of the scores.
         destination: the folder; made where it is missing, the engine's files in it are replaced.
         kernels: the kernel set, one of `convert.engine.kernels`.

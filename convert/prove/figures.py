@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from convert.prove import parity
-from convert.tflite import graph
+from convert.tflite import graph, reader
 from edgekws import __version__
 from edgekws import recipe as recipes
-from edgekws.corpus import SILENCE, Corpus
+from edgekws.corpus.clips import SILENCE, Corpus
 from edgekws.report import metrics
 from edgekws.workspace import Run
 
@@ -33,7 +33,7 @@ def collect(run: Run, clips: Corpus, ladder: parity.Ladder) -> dict[str, Any]:
     """The figures of a run whose predictions.npz is written; the same inputs give the same dictionary, in one order."""
     with np.load(run.predictions) as file:
         labels, scores = file["labels"], {name: file[name] for name in parity.RUNGS}
-    model = graph.read(run.int8_model)
+    model = reader.read(run.int8_model)
     return {
         "name": run.recipe.name,
         "architecture": run.recipe.model.architecture,

@@ -10,9 +10,9 @@ import numpy as np
 from convert.engine import host_library
 from convert.engine.host_library import Scorer
 from convert.tflite import artifact
-from edgekws import corpus
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
-from edgekws.corpus import Corpus, Selection, espeak, other_sound, rejection, rejects
+from edgekws.corpus import espeak, other_sound, rejection, sources
+from edgekws.corpus.clips import Corpus, Selection, rejects
 from edgekws.listen import detector, thresholds, trials
 from edgekws.listen.detector import Settings, Tuned
 from edgekws.listen.thresholds import Scored, Tally
@@ -32,7 +32,7 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> tuple[Tuned,
     streams without keywords in each split, beside the recorded words that are none and the recordings of no word.
     """
     model = artifact.load(run.folder)
-    scorer, others = host_library.scorer(model), corpus.other_words(run.recipe)
+    scorer, others = host_library.scorer(model), sources.other_words(run.recipe)
     splits = {name: material(run, clips, others, name) for name in ("validation", "testing")}
     count = sum(len(found.labels) * len(trials.SNRS_DB) + len(found.others) for found in splits.values())
     total = 2 * 3600 * hours + 2.5 * count + sum(len(found.sound) for found in splits.values())

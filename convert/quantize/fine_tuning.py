@@ -9,7 +9,7 @@ import numpy as np
 
 from convert.quantize import fake_quant
 from edgekws import workspace
-from edgekws.corpus import Corpus
+from edgekws.corpus.clips import Corpus
 from edgekws.files import atomic_write, sha256
 from edgekws.model import catalogue, coding, network
 from edgekws.train import float_model, loop

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from convert.tflite import graph
-from edgekws import recipe
+from convert.tflite import graph, reader
+from edgekws import recipe, zoo
 from edgekws.errors import UserError
 from edgekws.listen.detector import FILE as DETECTOR_FILE
 from edgekws.listen.detector import Tuned
 from edgekws.listen.detector import read as read_detector
-from edgekws.publish import pretrained
 
 CARD = "model_card.md"
 
@@ -31,7 +30,7 @@ class Artifact:
     @classmethod
     def of(cls, content: bytes, name: str, labels: tuple[str, ...] = (), coding: str = "linear") -> Artifact:
         """An artifact of a .tflite file's bytes; without labels its classes are called class_0, class_1, …"""
-        read = graph.read(content)
+        read = reader.read(content)
         labels = labels or tuple(f"class_{i}" for i in range(read.output.size))
         if len(labels) != read.output.size:
             raise UserError(f"{name} has {len(labels)} words, its model {read.output.size} classes")
@@ -50,7 +49,7 @@ class Artifact:
 
 def load(path: Path, coding: str | None = None) -> Artifact:
     """Read a run folder, a pretrained model's name or folder, or a .tflite file of this ``coding`` (linear)."""
-    path = pretrained.resolve(path)
+    path = zoo.resolve(path)
     if path.is_dir():
         model, labels_file, recipe_file = (path / n for n in ("model_int8.tflite", "labels.txt", "recipe.toml"))
         for needed in (model, labels_file, recipe_file):
@@ -58,7 +57,7 @@ def load(path: Path, coding: str | None = None) -> Artifact:
                 raise UserError(f"{path}: {needed.name} is missing; expected a finished run or a pretrained folder")
         made_by = recipe.load(recipe_file)
         labels = tuple(labels_file.read_text(encoding="utf-8").splitlines())
-        read = graph.read(model)
+        read = reader.read(model)
         if len(labels) != read.output.size:
             raise UserError(f"{labels_file} has {len(labels)} words, the model {read.output.size} classes")
         tuned = read_detector(path / DETECTOR_FILE, labels) if (path / DETECTOR_FILE).exists() else None
@@ -68,7 +67,7 @@ def load(path: Path, coding: str | None = None) -> Artifact:
     if not path.exists():
         raise UserError(
             f"{path}: no such run folder or .tflite file, and no pretrained model of that name "
-            f"(there are: {', '.join(pretrained.folders()) or 'none'})"
+            f"(there are: {', '.join(zoo.folders()) or 'none'})"
         )
-    graph.read(path)  # names the file where it is none
+    reader.read(path)  # names the file where it is none
     return Artifact.of(path.read_bytes(), path.stem, coding=coding or "linear")

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from convert.tflite import graph
+from convert.tflite import graph, reader
 from edgekws.errors import UserError
 from edgekws.progress import progress_bar
 
@@ -30,14 +30,14 @@ def convert(model: Any, window: int) -> bytes:
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.inference_input_type = converter.inference_output_type = tf.int8
     content = converter.convert()
-    check(graph.read(content))
+    check(reader.read(content))
     return content
 
 
 def check(model: graph.Graph) -> None:
     """Raise ConversionError unless the input is the recording itself and ReLU falls out of the saturation.
 
-    ``graph.read`` has refused anything but int8 CONV_2D, MAX_POOL_2D, RESHAPE, FULLY_CONNECTED and SOFTMAX, so no
+    ``reader.read`` has refused anything but int8 CONV_2D, MAX_POOL_2D, RESHAPE, FULLY_CONNECTED and SOFTMAX, so no
     MUL or ADD of a batch norm can be left.
     """
     if (model.input.scale, model.input.zero_point) != (1 / 128, 0):
@@ -66,7 +66,7 @@ def predict(
 
     if isinstance(content, Path):
         content = content.read_bytes()
-    model = graph.read(content)
+    model = reader.read(content)
     if codes.dtype != np.int8 or codes.ndim != 2 or codes.shape[1] != model.input.size:
         raise UserError(f"expected int8 codes (clips, {model.input.size}), got {codes.dtype} {codes.shape}")
     kind = OpResolverType.BUILTIN_REF if kernels == "reference" else OpResolverType.AUTO

@@ -1,21 +1,11 @@
-"""A .tflite file → a plain, checked chain of layers: what every figure and every artifact is derived from.
-
-Read are the int8 models of this project and their like: CONV_2D with a (1, K) kernel over (1, 1, time, channels),
-MAX_POOL_2D, RESHAPE (which moves nothing here and is dropped), FULLY_CONNECTED and SOFTMAX, one after the other.
-Anything else is refused by name.
-"""
+"""A plain chain of layers: what every figure and every artifact is derived from. `convert.tflite.reader` makes it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-
-from edgekws.errors import UserError
-
-MAX_FILE_BYTES = 256 << 20
 
 Padding = Literal["same", "valid"]
 
@@ -147,25 +137,6 @@ class Graph:
     def arena_bytes(self) -> int:
         """Bytes a runtime that keeps whole activations needs: the largest sum of tensors alive at the same time."""
         return max(layer.input.size + layer.output.size for layer in self.layers)
-
-
-def read(source: str | Path | bytes) -> Graph:
-    """Read and check a .tflite file, given by its path or its bytes.
-
-    Raises:
-        UserError: it is no .tflite file, is damaged, or holds something outside the family of models described above.
-    """
-    from convert.tflite import reader
-
-    if isinstance(source, bytes):
-        return reader.parse(source, "the model")
-    path = Path(source)
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise UserError(f"{path}: expected a model of at most {MAX_FILE_BYTES >> 20} MB, not so large a file")
-        return reader.parse(path.read_bytes(), str(path))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give the path of a .tflite file") from None
 
 
 def _pad_before(in_length: int, out_length: int, window: int, stride: int, padding: Padding) -> int:

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from convert.tflite import graph
+from convert.tflite import reader
 from edgekws.audio import SAMPLE_RATE
 from edgekws.errors import UserError
 from edgekws.model.coding import BIAS, CODINGS
@@ -45,14 +45,14 @@ def build(content: bytes, labels: Sequence[str], coding: str) -> bytes:
     """The phone file of an int8 model, with the labels' file as a zip behind it; same arguments, same bytes.
 
     Args:
-        content: a .tflite file that ``graph.read`` takes, its input of scale 1/128 and zero point 0.
+        content: a .tflite file that ``reader.read`` takes, its input of scale 1/128 and zero point 0.
         labels: one word a class, in the order of the scores.
         coding: how a sample becomes int8, one of ``edgekws.model.coding.CODINGS``.
 
     Raises:
         UserError: the labels, the coding or the input do not fit.
     """
-    model = graph.read(content)
+    model = reader.read(content)
     if len(labels) != model.output.size:
         raise UserError(f"{len(labels)} labels for {model.output.size} classes; give one for each")
     if coding not in CODINGS:

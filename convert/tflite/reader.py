@@ -1,4 +1,8 @@
-"""Walks a .tflite flatbuffer into a `graph.Graph`.
+"""A .tflite file → a `graph.Graph`: read, walked and checked.
+
+It reads the int8 models of this project and their like: CONV_2D with a (1, K) kernel over (1, 1, time, channels),
+MAX_POOL_2D, RESHAPE (which moves nothing here and is dropped), FULLY_CONNECTED and SOFTMAX, one after the other.
+It refuses anything else by name.
 
 A file is never trusted: offsets, lengths and shapes are checked against the file's own size before anything of that
 size is made, and every walk has a fixed depth, so that a hostile file ends in one clear error.
@@ -10,6 +14,7 @@ import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +22,26 @@ import numpy as np
 from convert.tflite.graph import Activation, Convolution, Dense, Graph, Layer, MaxPool, Padding, Softmax
 from edgekws.errors import UserError
 
+MAX_FILE_BYTES = 256 << 20
 MAX_LAYERS = 1000
 MAX_ELEMENTS = 1 << 28  # of one tensor
+
+
+def read(source: str | Path | bytes) -> Graph:
+    """Read and check a .tflite file, given by its path or its bytes.
+
+    Raises:
+        UserError: it is no .tflite file, is damaged, or holds something outside the family of models described above.
+    """
+    if isinstance(source, bytes):
+        return parse(source, "the model")
+    path = Path(source)
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise UserError(f"{path}: expected a model of at most {MAX_FILE_BYTES >> 20} MB, not so large a file")
+        return parse(path.read_bytes(), str(path))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); give the path of a .tflite file") from None
 
 
 def parse(data: bytes, name: str) -> Graph:

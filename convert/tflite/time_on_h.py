@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from convert.tflite import graph
+from convert.tflite import reader
 
 
 def swap_axes(content: bytes) -> bytes:
-    """The .tflite with height and width swapped everywhere; raises UserError for what ``graph.read`` refuses."""
+    """The .tflite with height and width swapped everywhere; raises UserError for what ``reader.read`` refuses."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    graph.read(content)
+    reader.read(content)
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     subgraph = model.subgraphs[0]
     for tensor in subgraph.tensors:

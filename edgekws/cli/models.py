@@ -36,16 +36,15 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _classify(args: argparse.Namespace) -> int:
-    from edgekws import audio
-    from edgekws.corpus import UNKNOWN
+    from edgekws import audio, zoo
+    from edgekws.corpus.clips import UNKNOWN
     from edgekws.listen.classify import Classifier
-    from edgekws.publish import pretrained
 
     if not 0 <= args.reject <= 1:
         raise UserError(f"--reject takes a probability from 0 to 1, got {args.reject:g}")
-    folder = pretrained.resolve(args.model) if args.model else pretrained.default()
+    folder = zoo.resolve(args.model) if args.model else zoo.default()
     if not folder.is_dir():
-        pretrained.find(str(args.model))
+        zoo.find(str(args.model))
     classifier = Classifier(folder)
     failed = 0
     for path in args.files:

@@ -123,10 +123,9 @@ def _step(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> int:
     from convert import pipeline
     from convert.prove import robustness
-    from edgekws import workspace
-    from edgekws.publish import pretrained
+    from edgekws import workspace, zoo
 
-    places = (args.run, Path("runs") / args.run, pretrained.resolve(args.run))
+    places = (args.run, Path("runs") / args.run, zoo.resolve(args.run))
     run = workspace.load_run(next((place for place in places if place.exists()), args.run))
     run = moved.found(run, args.data, args.unknown_from)
     damaged = workspace.damaged_files(run) if run.manifest.exists() else []
@@ -147,13 +146,13 @@ def _check_shipped(run: Run, damaged: list[str], robustness_too: bool) -> int:
     """A published model: its files, and its robustness where asked; the ladder was climbed before it was published."""
     from convert import pipeline
     from convert.prove import robustness
-    from edgekws import corpus
+    from edgekws.corpus import sources
 
     if damaged:
         return 1
     print(f"{run.folder}: every file is as it was published")
     if robustness_too:
-        clips = corpus.of_recipe(run.recipe)
+        clips = sources.of_recipe(run.recipe)
         known = json.loads(run.report.read_text())["data"]["fingerprint"]
         if clips.fingerprint != known:
             print(f"note: these recordings ({clips.source}) are not quite those it was trained and proved with")

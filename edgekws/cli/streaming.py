@@ -82,15 +82,14 @@ def _listen(args: argparse.Namespace) -> int:
 def _listen_to_all(args: argparse.Namespace) -> int:
     from convert.engine import host_library
     from convert.tflite import artifact
-    from edgekws import streams
+    from edgekws import streams, zoo
     from edgekws.audio import SAMPLE_RATE
     from edgekws.listen import detector
     from edgekws.listen.events import listen, within_quiet
-    from edgekws.publish import pretrained
 
     if bool(args.files) == args.microphone:
         raise UserError("give recordings to listen to, or --microphone (and not both)")
-    model = artifact.load(Path(args.model) if args.model else pretrained.default(pretrained.LISTENING))
+    model = artifact.load(Path(args.model) if args.model else zoo.default(zoo.LISTENING))
     model = model.at(args.per_hour)
     scorer = host_library.scorer(model)
     print(f"{model.name} by {scorer.words}", file=sys.stderr)

@@ -16,7 +16,8 @@ import numpy as np
 import soxr
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation, to_int16
-from edgekws.corpus import SPLITS, Clip, Noise, Selection, acoustics
+from edgekws.corpus import acoustics
+from edgekws.corpus.clips import SPLITS, Clip, Noise, Selection
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from edgekws import audio
 from edgekws.audio import Preparation
-from edgekws.corpus import SPLITS, Clip, Noise, Selection
+from edgekws.corpus.clips import SPLITS, Clip, Noise, Selection
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError
 

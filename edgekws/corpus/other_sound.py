@@ -9,7 +9,7 @@ import numpy as np
 
 from edgekws import streams
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation, fit, why_unreadable
-from edgekws.corpus import SPLITS, UNKNOWN, Clip, Selection
+from edgekws.corpus.clips import SPLITS, UNKNOWN, Clip, Selection
 from edgekws.corpus.folder import SUFFIXES, speaker_of, speaker_split
 from edgekws.errors import UserError
 from edgekws.files import folder_name, sha256

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekws.audio import CLIP_SAMPLES
-from edgekws.corpus import Clip, Corpus, Noise, Preparation
+from edgekws.audio import CLIP_SAMPLES, Preparation
+from edgekws.corpus.clips import Clip, Corpus, Noise
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, sha256
 from edgekws.progress import progress_bar

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
-from edgekws.corpus import rejects
+from edgekws.corpus.clips import rejects
 from edgekws.errors import UserError
 
 NEVER = 256  # a threshold that no average reaches

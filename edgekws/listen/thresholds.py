@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
-from edgekws.corpus import rejects
+from edgekws.corpus.clips import rejects
 from edgekws.listen.detector import NEVER, REFRACTORY_SECONDS, Settings, releases
 from edgekws.listen.trials import Spoken
 

@@ -13,7 +13,9 @@ from collections.abc import Collection, Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from edgekws import corpus, workspace
+from edgekws import workspace
+from edgekws.corpus import sources
+from edgekws.corpus.clips import rejects
 from edgekws.errors import UserError
 from edgekws.files import atomic_write
 from edgekws.model import catalogue
@@ -187,7 +189,7 @@ def _rows_of(path: Path) -> list[Row]:
     run = workspace.load_run(path)
     if not run.report.exists():
         raise UserError(f"{path} is not finished: it has no report; 'edgekws check' makes it")
-    if others := [label for label in corpus.labels_of(run.recipe) if corpus.rejects(label)]:
+    if others := [label for label in sources.labels_of(run.recipe) if rejects(label)]:
         raise UserError(
             f"{path} also has {', '.join(others)}; expected words alone: other accuracies cannot be compared"
         )

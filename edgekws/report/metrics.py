@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws.corpus import rejects
+from edgekws.corpus.clips import rejects
 
 Z95 = 1.959963984540054  # 97.5 % point of the normal distribution
 THRESHOLDS = (0.5, 0.7, 0.9)  # of the best word's probability, in place of a class that rejects

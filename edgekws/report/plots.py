@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.audio import SAMPLE_RATE
-from edgekws.corpus import Split
+from edgekws.corpus.clips import Split
 from edgekws.report.metrics import Proportion, poisson_interval
 
 

@@ -10,9 +10,8 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from edgekws import recipe as recipes
-from edgekws import recipe_text
+from edgekws import recipe_text, zoo
 from edgekws.corpus.download import ARCHIVES
-from edgekws.publish import pretrained
 from edgekws.recipe import Recipe
 
 FOLDER = "FOLDER"  # stands for where the recordings are
@@ -24,7 +23,7 @@ def command(private: Recipe) -> str:
     The embedded default has no RECIPE. SOURCE is FOLDER where the recordings are in a folder. No path of this machine
     is in it: runs that come first are expected as runs/NAME.
     """
-    recipe = pretrained.public(private)
+    recipe = zoo.public(private)
     base = min(bundled(), key=lambda path: (len(_changes(bundled()[path], recipe)), path))
     parts = ["edgekws", "run", *filter(None, [base])]
     if recipe.data.source != bundled()[base].data.source or _source(recipe) == FOLDER:

@@ -13,10 +13,10 @@ import jinja2
 import numpy as np
 
 from edgekws import recipe as recipes
-from edgekws import workspace
-from edgekws.corpus import Corpus, download, rejects
+from edgekws import workspace, zoo
+from edgekws.corpus import download
+from edgekws.corpus.clips import Corpus, rejects
 from edgekws.files import atomic_write
-from edgekws.publish import pretrained
 from edgekws.report import plots
 from edgekws.workspace import Run
 
@@ -99,7 +99,7 @@ def command(recipe: dict[str, Any]) -> str:
 def earlier_runs(recipe: dict[str, Any]) -> list[str]:
     """The runs that must be there before this recipe, given as plain tables, can be trained."""
     named = dict.fromkeys(recipe["training"].get(key) for key in ("start_from", "teacher"))
-    return [name for name in named if name and name not in pretrained.folders()]
+    return [name for name in named if name and name not in zoo.folders()]
 
 
 def confusions(figures: dict[str, Any], most: int = 5) -> list[tuple[str, str, int, int]]:

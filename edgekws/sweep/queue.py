@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from edgekws import corpus, workspace
+from edgekws import workspace
+from edgekws.corpus import sources
 from edgekws.errors import UserError
 from edgekws.progress import LOG_SECONDS, duration
 from edgekws.sweep import work
@@ -39,7 +40,7 @@ def prepare_recordings(runs: Sequence[Run]) -> dict[str, Ending]:
     for run in runs:
         if (key := (run.recipe.data, run.recipe.seed)) not in told:
             try:
-                corpus.of_recipe(run.recipe)
+                sources.of_recipe(run.recipe)
                 told[key] = ""
             except UserError as error:
                 told[key] = str(error)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import jinja2
 
-from edgekws import corpus
+from edgekws.corpus import sources
 from edgekws.files import atomic_write
 from edgekws.model import catalogue
 from edgekws.recipe import Recipe
@@ -47,7 +47,7 @@ def row(run: Run, ending: Ending | None) -> Row:
     """A run's row: what its records and its report say so far; the rest is empty."""
     recipe = run.recipe
     entry = catalogue.find(recipe.model.architecture)
-    classes = len(corpus.labels_of(recipe))
+    classes = len(sources.labels_of(recipe))
     column = variant(recipe)
     reported = entry.reported_accuracy.get(column)
     found: dict[str, object] = {

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from edgekws import workspace
-from edgekws.corpus import Corpus, labels_of
+from edgekws import workspace, zoo
+from edgekws.corpus.clips import Corpus
+from edgekws.corpus.sources import labels_of
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
 from edgekws.model import catalogue, network
-from edgekws.publish import pretrained
 from edgekws.recipe import Recipe
 from edgekws.train import fused_norm, loop
 from edgekws.workspace import Run
@@ -133,7 +133,7 @@ def _other_run(recipe: Recipe, key: str) -> Run | None:
     folder = getattr(recipe.training, key)
     if not folder:
         return None
-    other = workspace.load_run(pretrained.resolve(Path(folder).expanduser()))
+    other = workspace.load_run(zoo.resolve(Path(folder).expanduser()))
     if not other.float_model.exists():
         raise UserError(f"training.{key}: {other.folder} has no {other.float_model.name}; 'edgekws train' makes it")
     for name in ("architecture", "batch_norm", "coding") if key == "start_from" else ("coding",):

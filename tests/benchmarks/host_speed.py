@@ -19,7 +19,7 @@ import synthetic_tflite
 from ai_edge_litert.interpreter import Interpreter
 from engine import host
 
-from convert.tflite import graph
+from convert.tflite import reader
 from edgekws.model import catalogue, coding
 
 FLAGS = ("-O3", "-march=native")
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def _engine(data: bytes, folder: Path, kernels: str, samples: np.ndarray) -> Callable[[], None]:
-    spotter = host.build(graph.read(data), folder, FLAGS, kernels=kernels).new()
+    spotter = host.build(reader.read(data), folder, FLAGS, kernels=kernels).new()
     pointer = samples.ctypes.data_as(ctypes.c_void_p)
     push, state, count = spotter.library.edgekws_push, spotter.pointer, len(samples)
 

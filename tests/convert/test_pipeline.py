@@ -16,7 +16,7 @@ import tone_corpus
 
 from convert.tflite import mediapipe
 from edgekws import cli, workspace
-from edgekws.corpus import load
+from edgekws.corpus.sources import load
 from edgekws.model import coding
 
 pytestmark = pytest.mark.slow

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgekws import recipe
+from edgekws import recipe, zoo
 from edgekws.errors import UserError
-from edgekws.publish import pretrained
 from edgekws.recipe import Recipe
 
 
@@ -32,7 +31,7 @@ def test_a_recipe_that_ships_is_named_as_its_file_and_takes_up_only_what_others_
     assert made.name == path.stem
     others = [f"runs/{other.stem}" for other in RECIPES if other != path]
     for earlier in (made.training.start_from, made.training.teacher):
-        assert earlier in ("", *others, *pretrained.folders())
+        assert earlier in ("", *others, *zoo.folders())
 
 
 def test_every_key_is_explained():

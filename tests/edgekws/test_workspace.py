@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from edgekws import recipe, workspace
-from edgekws.corpus import Clip, Corpus, Preparation
+from edgekws.audio import Preparation
+from edgekws.corpus.clips import Clip, Corpus
 from edgekws.errors import UserError
 from edgekws.recipe import Recipe
 

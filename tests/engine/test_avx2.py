@@ -14,7 +14,7 @@ from engine.test_mve import TILED
 
 from convert.engine import kernels as kernel_sets
 from convert.engine import plan
-from convert.tflite import graph
+from convert.tflite import reader
 from convert.tflite.graph import Convolution
 from edgekws.model.architecture import Architecture, Block
 from edgekws.model.architecture import Convolution as Conv
@@ -28,7 +28,7 @@ FLAGS = ("-mavx2",)
 
 
 def build(data, folder, **options):
-    read = graph.read(data)
+    read = reader.read(data)
     return read, host.build(read, folder, FLAGS, kernels="avx2", **options)
 
 
@@ -68,7 +68,7 @@ def test_toom_cook_at_its_largest_sums(sign, tmp_path):
     shape = (32, 5, 64)
     signs = sign or np.where(np.indices(shape)[1] % 2, -1, 1)
     read = with_weights(
-        graph.read(synthetic_tflite.build(WIDE)), lambda _: np.full(shape, 127, np.int8) * np.int8(signs)
+        reader.read(synthetic_tflite.build(WIDE)), lambda _: np.full(shape, 127, np.int8) * np.int8(signs)
     )
     engine = host.build(read, tmp_path, FLAGS, kernels="avx2")
     assert_equal_to_tflm(read, engine, clips(read.input.length))
@@ -77,7 +77,7 @@ def test_toom_cook_at_its_largest_sums(sign, tmp_path):
 
 def test_no_toom_cook_where_sums_might_overflow():
     architecture = Architecture("", (Block((Conv(96, 5),)), Block((Conv(16, 5),), Pool(3))), (), 100)
-    read = with_weights(graph.read(synthetic_tflite.build(architecture)), lambda w: np.full_like(w, 127))
+    read = with_weights(reader.read(synthetic_tflite.build(architecture)), lambda w: np.full_like(w, 127))
     chosen = plan.plan(read, kernel_sets.find("avx2")).stages[1].kernel
     assert chosen.function == "edgekws_convolve_avx2"
     assert chosen.reason.startswith("not Toom-Cook: 360 times a sum may reach")

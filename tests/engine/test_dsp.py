@@ -13,7 +13,7 @@ from synthetic_tflite import Options
 
 from convert.engine import codegen, emulation, plan
 from convert.engine.kernels import dsp, dsp_fast, toom_cook
-from convert.tflite import graph, tflm_reference
+from convert.tflite import reader, tflm_reference
 from edgekws.model import catalogue, coding
 from edgekws.model.architecture import Architecture, Block
 from edgekws.model.architecture import Convolution as Conv
@@ -50,7 +50,7 @@ def golden(read, samples):
 @pytest.mark.parametrize("positions", [None, 7])
 @pytest.mark.parametrize("shape", [*SHAPES, *OWN_SHAPES])
 def test_shapes(shape, positions, kernels, tmp_path):
-    read = graph.read(synthetic_tflite.build((SHAPES | OWN_SHAPES)[shape], classes=5))
+    read = reader.read(synthetic_tflite.build((SHAPES | OWN_SHAPES)[shape], classes=5))
     engine = host.build(read, tmp_path, kernels=kernels, positions=positions)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
@@ -69,7 +69,7 @@ def with_constant_channels(read):
 
 @pytest.mark.parametrize("kernels", ["portable", *SETS])
 def test_channels_that_never_change_do_not_slow_the_others(kernels, tmp_path):
-    read = with_constant_channels(graph.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=5)))
+    read = with_constant_channels(reader.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=5)))
     if kernels in SETS:
         stage = plan.plan(read, SETS[kernels]).stages[1]
         assert "portable" not in stage.kernel.function
@@ -96,7 +96,7 @@ def with_smallest_scales(read):
 @pytest.mark.parametrize("kernels", SETS)
 @pytest.mark.parametrize("core", [None, pytest.param("cortex-m4", marks=needs_emulator)])
 def test_the_smallest_scales(core, kernels, tmp_path):
-    read = with_smallest_scales(graph.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=5)))
+    read = with_smallest_scales(reader.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=5)))
     stage = plan.plan(read, SETS[kernels]).stages[1]
     assert "portable" not in stage.kernel.function
     assert stage.stage.scaling.shift.min() == -dsp.MAX_SHIFT
@@ -112,7 +112,7 @@ def test_the_smallest_scales(core, kernels, tmp_path):
 @pytest.mark.parametrize("kernels", SETS)
 @pytest.mark.parametrize("options", OPTIONS)
 def test_quantizations(options, kernels, tmp_path):
-    read = graph.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=7, options=OPTIONS[options]))
+    read = reader.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=7, options=OPTIONS[options]))
     engine = host.build(read, tmp_path, kernels=kernels)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
@@ -121,7 +121,7 @@ def test_quantizations(options, kernels, tmp_path):
 @pytest.mark.parametrize("kernels", SETS)
 @pytest.mark.parametrize("shape", [*OWN_SHAPES, "stride 4", "even kernels", "two convolutions a block"])
 def test_shapes_on_a_core(shape, kernels, tmp_path):
-    read = graph.read(synthetic_tflite.build((SHAPES | OWN_SHAPES)[shape], classes=30))
+    read = reader.read(synthetic_tflite.build((SHAPES | OWN_SHAPES)[shape], classes=30))
     generate(read, tmp_path, kernels)
     samples = np.stack(list(clips(read.input.length).values()))
     np.testing.assert_array_equal(emulation.measure(tmp_path, "cortex-m4", samples).scores, golden(read, samples))
@@ -132,7 +132,7 @@ def test_shapes_on_a_core(shape, kernels, tmp_path):
 @pytest.mark.parametrize("kernels", SETS)
 @pytest.mark.parametrize("options", ["as trained", "no ReLU, any zero points"])
 def test_cores(core, kernels, options, tmp_path):
-    read = graph.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=30, options=OPTIONS[options]))
+    read = reader.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=30, options=OPTIONS[options]))
     generate(read, tmp_path, kernels)
     samples = np.stack(list(clips(read.input.length).values()))
     np.testing.assert_array_equal(emulation.measure(tmp_path, core, samples).scores, golden(read, samples))
@@ -144,7 +144,7 @@ def test_cores(core, kernels, options, tmp_path):
 )
 def test_reference_model(kernels, memory, instructions, tmp_path):
     """132.7 million multiply-accumulates."""
-    read = graph.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
+    read = reader.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
     planned = generate(read, tmp_path, kernels)
     samples = np.random.default_rng(1).integers(-32768, 32768, (1, 16_000)).astype(np.int16)
     measured = emulation.measure(tmp_path, "cortex-m4", samples)
@@ -155,7 +155,7 @@ def test_reference_model(kernels, memory, instructions, tmp_path):
 
 def stage_with(weights, **changes):
     """A stage that `dsp_fast` takes, but for the weights and what else is changed."""
-    read = graph.read(synthetic_tflite.build(OWN_SHAPES["32 channels"]))
+    read = reader.read(synthetic_tflite.build(OWN_SHAPES["32 channels"]))
     stage = plan.plan(read, dsp.KERNELS).stages[1].stage
     return replace(stage, weights=weights, **changes)
 
@@ -208,7 +208,7 @@ def test_extreme_weights_and_inputs(tmp_path):
     """All weights 127 or -127 against inputs that are as large as they go: on both sides of the bound."""
     for channels, function in ((64, "edgekws_convolve_dsp_fast"), (128, "edgekws_convolve_dsp_5")):
         wide = Architecture("", (Block((Conv(channels, 5), Conv(8, 5)), Pool(3)),), (), 530)
-        read = graph.read(synthetic_tflite.build(wide, classes=9, options=Options(relu=False)))
+        read = reader.read(synthetic_tflite.build(wide, classes=9, options=Options(relu=False)))
         first, second = read.layers[:2]
         signs = np.where(np.arange(channels) % 2, 1, -1)[:, None, None].astype(np.int8)
         layers = (

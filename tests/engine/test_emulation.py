@@ -8,7 +8,7 @@ import synthetic_tflite
 
 from convert.engine import codegen, emulation
 from convert.engine import kernels as kernel_sets
-from convert.tflite import graph, tflm_reference
+from convert.tflite import reader, tflm_reference
 from edgekws.errors import UserError
 from edgekws.model import catalogue, coding
 from edgekws.model.architecture import Architecture, Block
@@ -21,7 +21,7 @@ SMALL = Architecture("", (Block((Conv(6, 5),)), Block((Conv(5, 3),), Pool(3, "sa
 
 
 def generate(architecture, folder, classes=4, **options):
-    read = graph.read(synthetic_tflite.build(architecture, classes))
+    read = reader.read(synthetic_tflite.build(architecture, classes))
     return read, codegen.generate(read, [f"word{i}" for i in range(classes)], folder, **options)
 
 

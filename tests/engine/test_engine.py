@@ -15,7 +15,7 @@ from engine import host
 from synthetic_tflite import Options
 
 from convert.engine import codegen
-from convert.tflite import graph, tflm_reference
+from convert.tflite import reader, tflm_reference
 from convert.tflite.graph import Convolution, Graph, MaxPool
 from edgekws.model import catalogue, coding
 from edgekws.model.architecture import Architecture, Block
@@ -107,40 +107,40 @@ def synthetic(name: str, options: str = "as trained") -> bytes:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("positions", [None, 12])
 def test_shapes(shape, positions, tmp_path):
-    read = graph.read(synthetic_tflite.build(SHAPES[shape], classes=5))
+    read = reader.read(synthetic_tflite.build(SHAPES[shape], classes=5))
     engine = host.build(read, tmp_path, positions=positions)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_quantizations(options, tmp_path):
-    read = graph.read(synthetic_tflite.build(SHAPES["hidden layers"], classes=7, options=OPTIONS[options]))
+    read = reader.read(synthetic_tflite.build(SHAPES["hidden layers"], classes=7, options=OPTIONS[options]))
     assert_equal_to_tflm(read, host.build(read, tmp_path), clips(read.input.length))
 
 
 def test_small_weights_do_shift_to_the_left(tmp_path):
     data = synthetic_tflite.build(SHAPES["one channel, kernel 1"], options=OPTIONS["small weights"])
-    plan = host.build(graph.read(data), tmp_path).plan
+    plan = host.build(reader.read(data), tmp_path).plan
     assert max(planned.scaling.shift.max() for planned in plan.stages) > 0
 
 
 @pytest.mark.parametrize("classes", [1, 2, 16, 35, 500])
 def test_class_counts(classes, tmp_path):
-    read = graph.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=classes))
+    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=classes))
     assert_equal_to_tflm(read, host.build(read, tmp_path), clips(read.input.length))
 
 
 @pytest.mark.parametrize("code", coding.CODINGS)
 def test_every_sample_is_coded_as_in_training(code, tmp_path):
     """Through a network that passes its input on: kernel 1, weight 1, same scale."""
-    read = graph.read(synthetic_tflite.build(Architecture("", (Block((Conv(1, 1),)),), (), 1 << 16)))
+    read = reader.read(synthetic_tflite.build(Architecture("", (Block((Conv(1, 1),)),), (), 1 << 16)))
     engine = host.build(read, tmp_path, coding=code)
     assert_equal_to_tflm(read, engine, {"every sample": np.arange(-32768, 32768).astype(np.int16)}, code)
 
 
 @pytest.mark.parametrize("name", QUICK)
 def test_catalogue(name, tmp_path):
-    read = graph.read(synthetic(name))
+    read = reader.read(synthetic(name))
     some = {key: value for key, value in clips(16_000).items() if key in ("noise", "tone", "impulse")}
     assert_equal_to_tflm(read, host.build(read, tmp_path, FAST), some)
 
@@ -154,7 +154,7 @@ def test_whole_catalogue(name, tmp_path):
     parameters = catalogue.find(name).architecture.parameters()
     if parameters > LARGEST:
         pytest.skip(f"{parameters:,} constants take minutes to compile: EDGEKWS_LARGEST={parameters} runs this one too")
-    read = graph.read(synthetic_tflite.build(catalogue.find(name).architecture))
+    read = reader.read(synthetic_tflite.build(catalogue.find(name).architecture))
     assert_equal_to_tflm(read, host.build(read, tmp_path, FAST), {"tone": clips(16_000)["tone"]})
 
 
@@ -166,7 +166,7 @@ def test_a_thousand_inputs_on_the_reference_model(tmp_path):
     Two hundred of them on the DSP kernels, which are slow in plain C.
     """
     data = synthetic("custom-32/8")
-    read = graph.read(data)
+    read = reader.read(data)
     kernels = ("portable", "dsp", "dsp_fast", *host.native_kernels())
     engines = {name: host.build(read, tmp_path / name, FAST, kernels=name) for name in kernels}
     interpreter = reference_interpreter(data)
@@ -203,7 +203,7 @@ def reference_interpreter(data: bytes) -> Interpreter:
 def test_convolutions_equal_the_reference_kernels(name, options, tmp_path):
     """Every convolution tensor is that of LiteRT's reference kernels, and so is what the engine's stages put out."""
     data = synthetic(name, options)
-    read = graph.read(data)
+    read = reader.read(data)
     engine = host.build(read, tmp_path, FAST)
     interpreter = reference_interpreter(data)
     for samples in clips(16_000).values():
@@ -221,7 +221,7 @@ def test_convolutions_equal_the_reference_kernels(name, options, tmp_path):
 def test_softmax_equals_the_reference_kernel():
     """On the dense output that LiteRT itself made: its dense layer rounds differently."""
     data = synthetic("nano")
-    read = graph.read(data)
+    read = reader.read(data)
     interpreter = reference_interpreter(data)
     for seed in range(50):
         interpreter.set_tensor(
@@ -235,7 +235,7 @@ def test_softmax_equals_the_reference_kernel():
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    read = graph.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=5))
+    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=5))
     return host.build(read, tmp_path_factory.mktemp("small"), positions=6)
 
 
@@ -303,7 +303,7 @@ def test_compilers(compiler, tmp_path):
     """Warnings are errors, in the example too."""
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed: apt install {compiler}")
-    read = graph.read(synthetic_tflite.build(SHAPES["stride above kernel"], classes=5))
+    read = reader.read(synthetic_tflite.build(SHAPES["stride above kernel"], classes=5))
     engine = host.build(read, tmp_path, ("-O2",), compiler=compiler)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
     host.compile_with(
@@ -313,7 +313,7 @@ def test_compilers(compiler, tmp_path):
 
 def test_generated_folder_compiles_alone(tmp_path):
     """`cc *.c`, as the README says, of what a user gets: no other file, no flag, and as C++."""
-    read = graph.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=2))
+    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=2))
     codegen.generate(read, ["yes", "no"], tmp_path)
     main = '#include "edgekws.h"\nstatic edgekws s;\nint main(void) { edgekws_reset(&s); return edgekws_ready(&s); }\n'
     (tmp_path / "main.c").write_text(main)

@@ -9,7 +9,7 @@ from engine.test_engine import OPTIONS, SHAPES, clips
 
 from convert.engine import codegen, emulation
 from convert.engine.kernels import mve
-from convert.tflite import graph, tflm_reference
+from convert.tflite import reader, tflm_reference
 from edgekws.model import catalogue, coding
 from edgekws.model.architecture import Architecture, Block
 from edgekws.model.architecture import Convolution as Conv
@@ -41,7 +41,7 @@ TILED = {
 def check(architecture, folder, options="no softmax", **generating):
     """A hundred dense sums of everything before them show any difference. Returns the functions of the stages."""
     data = synthetic_tflite.build(architecture, classes=100, options=OPTIONS[options])
-    read = graph.read(data)
+    read = reader.read(data)
     plan = codegen.generate(read, [str(i) for i in range(100)], folder, kernels="mve", **generating)
     windows = np.stack(list(clips(read.input.length).values()))
     golden = [tflm_reference.run(read, coding.encode(window, "linear"))[-1][0] for window in windows]
@@ -85,7 +85,7 @@ def test_shapes(shape, tmp_path):
 
 
 def test_reference_model(tmp_path):
-    read = graph.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
+    read = reader.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
     plan = codegen.generate(read, [str(i) for i in range(16)], tmp_path, kernels="mve")
     clip = np.random.default_rng(0).integers(-32768, 32768, (1, 16_000)).astype(np.int16)
     measured = emulation.measure(tmp_path, "cortex-m55", clip)

@@ -12,7 +12,7 @@ from engine import host
 from engine.test_engine import FAST, SHAPES, synthetic
 from synthetic_tflite import Options
 
-from convert.tflite import graph
+from convert.tflite import reader
 from edgekws.errors import UserError
 from edgekws.model.architecture import Architecture, Block
 from edgekws.model.architecture import Convolution as Conv
@@ -71,7 +71,7 @@ def folders(tmp_path):
 @pytest.mark.parametrize("shape", [name for name in {**SHAPES, **DEEPER} if name not in UNSHARED])
 def test_shapes(shape, positions, folders):
     architecture = {**SHAPES, **DEEPER}[shape]
-    read = graph.read(synthetic_tflite.build(architecture, 5, Options(random_zero_points=True)))
+    read = reader.read(synthetic_tflite.build(architecture, 5, Options(random_zero_points=True)))
     plan = assert_equal_to_windows(read, folders, positions=positions, hop=shortest_hop(architecture))
     assert 0 < plan.sliding.trunk <= len(plan.stages)
 
@@ -89,7 +89,7 @@ def shortest_hop(architecture: Architecture) -> int:
 @pytest.mark.parametrize("hop", [1, 2, 9, 243, 486, 1000, 1215])
 def test_any_hop(hop, folders):
     """Work is shared as far as the pools divide the hop: by the first convolution alone for 1000 samples."""
-    read = graph.read(synthetic_tflite.build(DEEPER["six blocks"], 5))
+    read = reader.read(synthetic_tflite.build(DEEPER["six blocks"], 5))
     plan = assert_equal_to_windows(read, folders, hop=hop)
     assert plan.hop == hop
     powers = next(n for n in range(6) if hop % 3 ** (n + 1) or n == 5)
@@ -98,32 +98,32 @@ def test_any_hop(hop, folders):
 
 @pytest.mark.parametrize("name", NOISY)
 def test_catalogue(name, folders):
-    read = graph.read(synthetic(name))
+    read = reader.read(synthetic(name))
     assert_equal_to_windows(read, folders, hops=6, flags=FAST, chunk=5000)
 
 
 @pytest.mark.parametrize("largest", [1, 2, 7, 160, 5000])
 def test_any_chunks(largest, folders):
-    read = graph.read(synthetic_tflite.build(DEEPER["six blocks"], 5))
+    read = reader.read(synthetic_tflite.build(DEEPER["six blocks"], 5))
     assert_equal_to_windows(read, folders, chunk=largest)
 
 
 @pytest.mark.skipif(not CPU.exists() or " avx2 " not in CPU.read_text(), reason="this machine's processor has no AVX2")
 @pytest.mark.parametrize("shape", ["six blocks", "two convolutions, deep", "ceil pools, deep", "strides all the way"])
 def test_avx2(shape, folders):
-    read = graph.read(synthetic_tflite.build(DEEPER[shape], 5))
+    read = reader.read(synthetic_tflite.build(DEEPER[shape], 5))
     assert_equal_to_windows(read, folders, hop=shortest_hop(DEEPER[shape]), flags=FAST, kernels="avx2")
 
 
 def test_the_shortest_hop_shares_all(folders):
     for name, hop in {"custom-32/8": 2187, "custom-32/9": 2187, "nano": 2430, "only-conv/4": 1024}.items():
-        read = graph.read(synthetic(name))
+        read = reader.read(synthetic(name))
         plan = host.build(read, folders / "sliding", mode="sliding").plan
         assert plan.hop == hop, name
 
 
 def test_reset_forgets(folders):
-    read = graph.read(synthetic_tflite.build(DEEPER["six blocks"], 5))
+    read = reader.read(synthetic_tflite.build(DEEPER["six blocks"], 5))
     engine = host.build(read, folders / "sliding", mode="sliding")
     samples, spotter = stream(engine.plan.window), engine.new()
     golden = results(engine, samples, 100)[0]
@@ -139,6 +139,6 @@ def test_reset_forgets(folders):
 
 @pytest.mark.parametrize("shape", sorted(UNSHARED))
 def test_refused(shape, tmp_path):
-    read = graph.read(synthetic_tflite.build(SHAPES[shape]))
+    read = reader.read(synthetic_tflite.build(SHAPES[shape]))
     with pytest.raises(UserError, match="no work can be shared between windows"):
         host.build(read, tmp_path, mode="sliding")

@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import synthetic_tflite  # noqa: E402
 
 from convert.engine import codegen  # noqa: E402
-from convert.tflite import graph  # noqa: E402
+from convert.tflite import reader  # noqa: E402
 from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool  # noqa: E402
 
 COMPILE = ("clang", "-std=c99", "-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -56,7 +56,7 @@ def main() -> int:
 
 def build(architecture: Architecture, hop: int, kernels: str, folder: Path) -> Path:
     """The harness with two engines of one model: sliding, and window with its symbols renamed."""
-    read = graph.read(synthetic_tflite.build(architecture, classes=5))
+    read = reader.read(synthetic_tflite.build(architecture, classes=5))
     window, sliding = folder / "window", folder / "sliding"
     plan = codegen.generate(read, list("abcde"), window, kernels=kernels)
     codegen.generate(read, list("abcde"), sliding, kernels=kernels, mode="sliding", hop=hop)

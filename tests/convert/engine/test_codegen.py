@@ -10,7 +10,7 @@ import synthetic_tflite
 
 from convert.engine import codegen
 from convert.engine.fixed_point import exponentials, quantized_multiplier
-from convert.tflite import graph
+from convert.tflite import graph, reader
 from convert.tflite.graph import Activation, Softmax
 from edgekws.errors import UserError
 from edgekws.model.architecture import Architecture, Block
@@ -22,7 +22,7 @@ SMALL = Architecture("small", (Block((Conv(4, 5),)), Block((Conv(6, 3),), Pool(3
 
 @pytest.fixture(scope="module")
 def small():
-    return graph.read(synthetic_tflite.build(SMALL, classes=3))
+    return reader.read(synthetic_tflite.build(SMALL, classes=3))
 
 
 def test_same_arguments_same_bytes(small, tmp_path):
@@ -93,7 +93,7 @@ def test_wrong_arguments(small, tmp_path, arguments, refusal):
 
 
 def refusal_of(architecture, tmp_path, options=None, classes=3):
-    read = graph.read(synthetic_tflite.build(architecture, classes, options or synthetic_tflite.Options()))
+    read = reader.read(synthetic_tflite.build(architecture, classes, options or synthetic_tflite.Options()))
     with pytest.raises(UserError) as error:
         codegen.generate(read, [str(i) for i in range(classes)], tmp_path)
     return str(error.value)

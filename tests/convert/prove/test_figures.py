@@ -8,7 +8,7 @@ import pytest
 import synthetic_tflite
 
 from convert.prove import figures
-from convert.tflite import graph
+from convert.tflite import reader
 from edgekws import __version__
 from edgekws.errors import UserError
 from edgekws.model import catalogue
@@ -87,7 +87,7 @@ def test_costs_are_those_of_the_architecture(found):
 
 def test_costs_name_each_layers_kind_and_window():
     content = synthetic_tflite.build(catalogue.find("nano").architecture)
-    cost = figures.cost(graph.read(content))
+    cost = figures.cost(reader.read(content))
     assert cost["tflite_bytes"] == len(content)
     first, second, third = cost["layers"][:3]
     assert (first["kind"], first["kernel"], first["stride"]) == ("convolution", 40, 10)

@@ -9,12 +9,13 @@ from engine import host
 
 from convert.prove import parity
 from convert.tflite import artifact, conversion, mediapipe, tflm_reference
-from edgekws import corpus
+from edgekws import zoo
+from edgekws.corpus import sources
+from edgekws.corpus.clips import rejects
 from edgekws.model import coding
-from edgekws.publish import pretrained
 from edgekws.report import metrics
 
-NAMES = list(pretrained.folders())
+NAMES = list(zoo.folders())
 RECORDINGS = os.environ.get("EDGEKWS_SPEECH_COMMANDS")
 
 
@@ -36,7 +37,7 @@ def self_made_clips() -> np.ndarray:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_int8_rung_on_self_made_clips(name, tmp_path):
     """Float stands beside int8 on recordings only, below: of sounds that are no speech, a network is rarely sure."""
-    folder, shipped = pretrained.find(name), artifact.load(pretrained.find(name))
+    folder, shipped = zoo.find(name), artifact.load(zoo.find(name))
     clips = self_made_clips()
     codes = coding.encode(clips, shipped.coding)
     reference = np.array([tflm_reference.run(shipped.graph, code)[-1][0] for code in codes])
@@ -52,7 +53,7 @@ def test_every_int8_rung_on_self_made_clips(name, tmp_path):
 
 def published_figures(report: dict, labels: tuple[str, ...]) -> tuple[int, int, float]:
     """Clips, right ones and accuracy of int8 over the words; clips that are no words are made, and not looked at."""
-    classes = [label for label in labels if corpus.rejects(label)]
+    classes = [label for label in labels if rejects(label)]
     if not classes:
         return report["testing_clips"], report["correct"]["int8"], report["accuracy"]["int8"]
     title = f"classes {' and '.join(classes)}"
@@ -68,10 +69,10 @@ def test_every_rung_on_recordings(name, tmp_path):
     the model, from float to the C engine, near to int8. The engine is equal to the bit to TFLM's arithmetic, above."""
     from edgekws.train import float_model
 
-    folder, shipped = pretrained.find(name), artifact.load(pretrained.find(name))
-    words = [label for label in shipped.labels if not corpus.rejects(label)]
+    folder, shipped = zoo.find(name), artifact.load(zoo.find(name))
+    words = [label for label in shipped.labels if not rejects(label)]
     total, correct, accuracy = published_figures(json.loads((folder / "report.json").read_text()), shipped.labels)
-    split = corpus.load(RECORDINGS, words, progress=False).split("testing")
+    split = sources.load(RECORDINGS, words, progress=False).split("testing")
     codes = coding.encode(split.samples, shipped.coding)
     int8 = parity.probabilities(conversion.predict(shipped.content, codes, kernels="reference", title=name))
     floats = float_model.load(folder / "float.keras").predict(coding.network_input(codes), verbose=0)

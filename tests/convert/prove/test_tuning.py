@@ -15,7 +15,7 @@ from convert.prove import figures, tuning
 from convert.targets import Request, bundle
 from convert.tflite import artifact
 from edgekws import cli, workspace
-from edgekws.corpus import Noise
+from edgekws.corpus.clips import Noise
 from edgekws.errors import UserError
 from edgekws.listen import detector, thresholds
 from edgekws.listen.thresholds import Scored

@@ -8,7 +8,7 @@ import tone_corpus
 
 from convert.quantize import fake_quant, fine_tuning
 from edgekws import recipe, workspace
-from edgekws.corpus import load
+from edgekws.corpus.sources import load
 from edgekws.model import catalogue, coding, network
 from edgekws.train import float_model, loop
 from edgekws.train.augment import Front

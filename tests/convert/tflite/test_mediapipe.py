@@ -16,11 +16,10 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from synthetic_tflite import Options
 
-from convert.tflite import artifact, conversion, graph, mediapipe
-from edgekws import audio
+from convert.tflite import artifact, conversion, mediapipe, reader
+from edgekws import audio, zoo
 from edgekws.errors import UserError
 from edgekws.model import catalogue, coding
-from edgekws.publish import pretrained
 
 LABELS = ("yes", "no", '"ü', "a b")
 WINDOW = 16_000
@@ -129,12 +128,12 @@ def test_what_does_not_fit_is_named(core):
     with pytest.raises(UserError, match="zero point 3"):
         mediapipe.build(shifted, LABELS, "linear")
     with pytest.raises(UserError, match="FLOAT32|QUANTIZE|RESHAPE|MUL|ADD|not int8"):
-        graph.read(mediapipe.build(core, LABELS, "linear"))  # the engine is made from the int8 file
+        reader.read(mediapipe.build(core, LABELS, "linear"))  # the engine is made from the int8 file
 
 
 def test_every_shipped_model_has_its_phone_file():
-    assert pretrained.folders()
-    for folder in pretrained.folders().values():
+    assert zoo.folders()
+    for folder in zoo.folders().values():
         shipped = artifact.load(folder)
         assert (folder / "model_phone.tflite").read_bytes() == mediapipe.build(
             shipped.content, shipped.labels, shipped.coding
@@ -184,7 +183,7 @@ def test_mediapipe_gives_the_same_scores_on_recordings(tmp_path):
     recordings = [path for path in recordings if path.exists()][::13][:100]
     samples = np.stack([audio.read_clip(path)[0] for path in recordings])
     assert len(samples) == 100
-    model = pretrained.default() / "model_phone.tflite"
+    model = zoo.default() / "model_phone.tflite"
     _, scores = by_mediapipe(model.read_bytes(), samples, tmp_path)
     assert np.array_equal(scores, mediapipe.scores(model, samples))
     assert len(np.unique(scores, axis=0)) > 10

@@ -10,7 +10,7 @@ import pytest
 import synthetic_tflite
 from ai_edge_litert import schema_py_generated as schema
 
-from convert.tflite import graph
+from convert.tflite import reader
 from convert.tflite.graph import Convolution, Dense, MaxPool, Softmax
 from edgekws.errors import UserError
 from edgekws.model import catalogue
@@ -36,7 +36,7 @@ def changed(data: bytes, change) -> bytes:
 
 
 def test_reference_model():
-    read = graph.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
+    read = reader.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
     assert (read.multiply_accumulates, read.parameters, read.arena_bytes) == (132_748_288, 94_768, 1_024_000)
     assert [type(layer) for layer in read.layers] == [Convolution] + [Convolution, MaxPool] * 7 + [Dense, Softmax]
     assert (read.input.length, read.input.channels, read.input.scale, read.input.zero_point) == (16_000, 1, 1 / 128, 0)
@@ -48,7 +48,7 @@ def test_reference_model():
 @pytest.mark.parametrize("name", ["custom-32/8", "kernel-5/5", "only-conv/4", "vgg-64/6", "base/5-2fc", "nano"])
 def test_figures_equal_the_architecture(name):
     architecture = catalogue.find(name).architecture
-    read = graph.read(synthetic_tflite.build(architecture))
+    read = reader.read(synthetic_tflite.build(architecture))
     assert read.multiply_accumulates == architecture.macs()
     assert read.parameters == architecture.parameters()
     lengths = [cost.output_shape for cost in architecture.layers()]
@@ -58,7 +58,7 @@ def test_figures_equal_the_architecture(name):
 def test_layers_carry_what_the_file_says(small, tmp_path):
     path = tmp_path / "model.tflite"
     path.write_bytes(small)
-    first, second, pool, hidden, classes, softmax = graph.read(path).layers
+    first, second, pool, hidden, classes, softmax = reader.read(path).layers
     assert (first.kernel, first.stride, first.padding, first.pad_before, first.relu) == (5, 1, "same", 2, True)
     assert (second.kernel, second.stride, second.padding, second.pad_before) == (3, 2, "valid", 0)
     assert first.weights.shape == (4, 5, 1)
@@ -74,18 +74,18 @@ def test_layers_carry_what_the_file_says(small, tmp_path):
 def test_padding_of_an_incomplete_first_group():
     """16,000 - 24 positions in groups of 5 lack 4: two before, two behind."""
     architecture = Architecture("x", (Block((Conv(2, 25, 1, "valid"),), Pool(5, "same")),))
-    pool = graph.read(synthetic_tflite.build(architecture)).layers[1]
+    pool = reader.read(synthetic_tflite.build(architecture)).layers[1]
     assert (pool.output.length, pool.pad_before) == (3196, 2)
 
 
 def test_not_a_tflite_file(tmp_path):
     (tmp_path / "notes.txt").write_text("hello, this is no model")
     with pytest.raises(UserError, match="mark TFL3"):
-        graph.read(tmp_path / "notes.txt")
+        reader.read(tmp_path / "notes.txt")
     with pytest.raises(UserError, match=r"missing.*cannot be read"):
-        graph.read(tmp_path / "missing")
+        reader.read(tmp_path / "missing")
     with pytest.raises(UserError, match="cannot be read"):
-        graph.read(tmp_path)
+        reader.read(tmp_path)
 
 
 def operators(model):
@@ -132,9 +132,9 @@ REFUSED = {
 
 @pytest.mark.parametrize("refusal", REFUSED)
 def test_refused(small, refusal):
-    graph.read(changed(small, lambda model: None))  # so that it is the change that is refused
+    reader.read(changed(small, lambda model: None))  # so that it is the change that is refused
     with pytest.raises(UserError, match=refusal):
-        graph.read(changed(small, REFUSED[refusal]))
+        reader.read(changed(small, REFUSED[refusal]))
 
 
 def test_a_reshape_that_regroups_frames_is_refused():
@@ -156,7 +156,7 @@ def test_a_reshape_that_regroups_frames_is_refused():
         operators(model)[1:3] = [reshape, second]
 
     with pytest.raises(UserError, match="regroups the frames"):
-        graph.read(changed(data, regroup))
+        reader.read(changed(data, regroup))
 
 
 def check_mutants(data: bytes, count: int, seed: int) -> int:
@@ -181,7 +181,7 @@ def check_mutants(data: bytes, count: int, seed: int) -> int:
                 del mutant[max(at, 16) :]
                 break
         try:
-            graph.read(bytes(mutant))
+            reader.read(bytes(mutant))
             valid += 1
         except UserError:
             pass

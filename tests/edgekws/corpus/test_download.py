@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgekws import corpus
-from edgekws.corpus import download
+from edgekws.corpus import download, sources
 from edgekws.corpus.download import Archive, fetch, unpack
 from edgekws.errors import UserError
 
@@ -133,7 +132,7 @@ def test_a_data_set_is_downloaded_once_and_loads(serve, data_set, tmp_path, monk
     server = serve(data_set)
     monkeypatch.setitem(download.ARCHIVES, "speech_commands_v0.01", server.archive())
     for _ in range(2):
-        loaded = corpus.load("speech_commands_v0.01", WORDS, cache=tmp_path, progress=False)
+        loaded = sources.load("speech_commands_v0.01", WORDS, cache=tmp_path, progress=False)
         assert loaded.counts() == {
             "training": {"yes": 2, "no": 2},
             "validation": {"yes": 1, "no": 1},

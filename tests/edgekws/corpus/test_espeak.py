@@ -9,8 +9,8 @@ import espeakng_loader
 import numpy as np
 import pytest
 
-from edgekws import corpus
-from edgekws.corpus import Selection, espeak
+from edgekws.corpus import espeak, sources
+from edgekws.corpus.clips import SPLITS, Selection
 from edgekws.errors import UserError
 
 WORDS = ("seven", "cat", "house")
@@ -19,7 +19,7 @@ WORDS = ("seven", "cat", "house")
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory):
     cache = tmp_path_factory.mktemp("espeak")
-    return corpus.load("espeak", WORDS, clips_per_word=15, cache=cache, progress=False)
+    return sources.load("espeak", WORDS, clips_per_word=15, cache=cache, progress=False)
 
 
 def test_counts_and_order(spoken):
@@ -54,7 +54,7 @@ def test_the_same_words_are_spoken_alike_another_time(spoken, tmp_path):
     before = list(espeak.speak(breathing))
     time.sleep(1.1)
     assert all(map(np.array_equal, before, espeak.speak(breathing)))
-    again = corpus.load("espeak", WORDS, clips_per_word=15, cache=tmp_path, progress=False)
+    again = sources.load("espeak", WORDS, clips_per_word=15, cache=tmp_path, progress=False)
     assert again.fingerprint == spoken.fingerprint
 
 
@@ -84,7 +84,7 @@ def test_the_voices_have_vocal_tracts_as_people_have():
 
 def test_the_plan_keeps_speakers_apart_and_names_clips_by_them():
     plan = espeak.plan(WORDS, Selection(clips_per_word=150))
-    speakers = {split: {clip.speaker for clip in plan.clips if clip.split == split} for split in corpus.SPLITS}
+    speakers = {split: {clip.speaker for clip in plan.clips if clip.split == split} for split in SPLITS}
     for one, other in itertools.combinations(speakers.values(), 2):
         assert not {name.split("+")[1] for name in one} & {name.split("+")[1] for name in other}
     assert all(clip.name.startswith(f"{clip.word}/{clip.speaker}_nohash_") for clip in plan.clips)

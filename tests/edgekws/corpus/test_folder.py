@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgekws import audio, corpus
-from edgekws.corpus import folder
+from edgekws import audio
+from edgekws.audio import Preparation
+from edgekws.corpus import folder, sources
+from edgekws.corpus.clips import SPLITS, Selection
 from edgekws.corpus.folder import speaker_split
 from edgekws.errors import UserError
 
@@ -16,7 +18,7 @@ GSC16 = "zero one two three four five yes no up down left right go bed cat happy
 
 
 def _load(path, tmp_path, words=WORDS, **settings):
-    return corpus.load(str(path), words, cache=tmp_path / "cache", progress=False, **settings)
+    return sources.load(str(path), words, cache=tmp_path / "cache", progress=False, **settings)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def test_entries_of_other_words_are_ignored_and_missing_files_counted(recordings
     path = recordings(*(f"{word}/{letter}_nohash_0.wav" for word in WORDS for letter in "abc"))
     (path / "validation_list.txt").write_text("yes/a_nohash_0.wav\nno/a_nohash_0.wav\nhouse/a_nohash_0.wav\n?\n")
     (path / "testing_list.txt").write_text("yes/b_nohash_0.wav\nno/b_nohash_0.wav\nno/gone_nohash_0.wav\n")
-    assert _load(path, tmp_path).preparation == corpus.Preparation(clips=6, not_found=1)
+    assert _load(path, tmp_path).preparation == Preparation(clips=6, not_found=1)
 
 
 def test_bad_lists(recordings, tmp_path):
@@ -88,7 +90,7 @@ def test_recordings_of_ones_own(recordings, tmp_path):
     (path / "no" / "notes.txt").write_text("quiet room")
     (path / "no" / ".hidden.wav").write_text("not audio")
     loaded = _load(path, tmp_path)
-    assert loaded.preparation == corpus.Preparation(clips=120, resampled=60, mixed_down=60, padded=60, not_audio=1)
+    assert loaded.preparation == Preparation(clips=120, resampled=60, mixed_down=60, padded=60, not_audio=1)
     assert all(clip.split == speaker_split(clip.speaker, 10, 10) for clip in loaded.clips)
     assert {clip.speaker for clip in loaded.clips if clip.word == "yes"} == {f"take {n}" for n in range(60)}
     assert "own" in loaded.licence
@@ -99,7 +101,7 @@ def test_the_same_person_is_in_one_split_in_all_words(recordings, tmp_path):
     splits = {}
     for clip in _load(path, tmp_path).clips:
         assert splits.setdefault(clip.speaker, clip.split) == clip.split
-    assert set(splits.values()) == set(corpus.SPLITS)
+    assert set(splits.values()) == set(SPLITS)
 
 
 def test_clips_per_word_limits_training_only_and_is_drawn_by_the_seed(speech, tmp_path):
@@ -172,7 +174,7 @@ def test_recordings_in_formats_that_cannot_be_read_are_not_passed_over(speech, t
 def test_a_file_instead_of_a_folder(tmp_path):
     (tmp_path / "a.wav").touch()
     with pytest.raises(UserError, match="is not a folder"):
-        folder.plan(tmp_path / "a.wav", WORDS, corpus.Selection())
+        folder.plan(tmp_path / "a.wav", WORDS, Selection())
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgekws import audio, corpus
-from edgekws.corpus import SPLITS, UNKNOWN, Preparation, Rejection, other_sound
+from edgekws import audio
+from edgekws.audio import Preparation
+from edgekws.corpus import other_sound, sources
+from edgekws.corpus.clips import SPLITS, UNKNOWN, Rejection, Selection
 from edgekws.errors import UserError
 
 WORDS = ("yes", "no")
@@ -18,7 +20,7 @@ WORDS = ("yes", "no")
 
 def load(folder, tmp_path, *folders, cache="cache"):
     wanted = Rejection(unknown_from=tuple(map(str, folders)))
-    return corpus.load(str(folder), WORDS, rejection=wanted, cache=tmp_path / cache, progress=False)
+    return sources.load(str(folder), WORDS, rejection=wanted, cache=tmp_path / cache, progress=False)
 
 
 def others(loaded, split):
@@ -44,7 +46,7 @@ def talk(tmp_path):
 
 def recording(path):
     """It as it is found, whatever split it is for."""
-    return other_sound._recording(path, path.name, corpus.Selection(), {})
+    return other_sound._recording(path, path.name, Selection(), {})
 
 
 def test_any_folder_of_sound_is_unknown_second_by_second(speech, talk, tmp_path):

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from edgekws import corpus, recipe
-from edgekws.corpus import SILENCE, SPLITS, UNKNOWN, Noise, Rejection, Selection, espeak, rejection
+from edgekws import recipe
+from edgekws.corpus import espeak, rejection, sources
+from edgekws.corpus.clips import SILENCE, SPLITS, UNKNOWN, Noise, Rejection, Selection
 from edgekws.errors import UserError
 
 WORDS = ("yes", "no")
@@ -18,7 +19,7 @@ def source(speech, recordings):
 
 
 def load(folder, tmp_path, wanted, words=WORDS):
-    return corpus.load(str(folder), words, rejection=wanted, cache=tmp_path / "cache", progress=False)
+    return sources.load(str(folder), words, rejection=wanted, cache=tmp_path / "cache", progress=False)
 
 
 def test_the_classes_come_last_and_the_words_stay_what_they_were(source, tmp_path):
@@ -66,7 +67,7 @@ def test_spoken_clips_are_by_voices_of_their_split(speech, tmp_path):
 def test_the_same_seed_gives_the_same_clips(source, tmp_path):
     first, again = (load(source, tmp_path / place, ALL) for place in ("a", "b"))
     assert first.fingerprint == again.fingerprint
-    other = corpus.load(str(source), WORDS, rejection=ALL, seed=1, cache=tmp_path, progress=False)
+    other = sources.load(str(source), WORDS, rejection=ALL, seed=1, cache=tmp_path, progress=False)
     assert other.fingerprint != first.fingerprint
 
 
@@ -119,14 +120,14 @@ def test_other_words_are_those_of_the_source_that_have_clips_in_every_split(sour
     monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
     recordings("rare/speaker0_nohash_0.wav")
     made = recipe.replace(recipe.Recipe(), {"data.source": str(source), "data.words": list(WORDS)})
-    found = corpus.other_words(made)
+    found = sources.other_words(made)
     assert found.words == ("eight", "stop")
     assert found.counts()["training"] == {"eight": 1, "stop": 1}
     testing = {clip.speaker for clip in found.split("testing").clips}
     assert testing == {clip.speaker for clip in load(source, tmp_path, None).split("testing").clips}
     everything = recipe.replace(made, {"data.words": [*WORDS, "eight", "stop", "rare"]})
-    assert corpus.other_words(everything) is None
-    assert corpus.other_words(recipe.Recipe()) is None
+    assert sources.other_words(everything) is None
+    assert sources.other_words(recipe.Recipe()) is None
 
 
 def test_silence_holds_noises_of_every_kind(monkeypatch):

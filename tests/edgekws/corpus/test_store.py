@@ -8,14 +8,17 @@ import time
 import numpy as np
 import pytest
 
-from edgekws import audio, corpus
+from edgekws import audio
+from edgekws.audio import Preparation
+from edgekws.corpus import sources
+from edgekws.corpus.clips import SPLITS
 from edgekws.errors import UserError
 
 WORDS = ("yes", "no")
 
 
 def _load(folder, cache, **settings):
-    return corpus.load(str(folder), WORDS, cache=cache, progress=False, **settings)
+    return sources.load(str(folder), WORDS, cache=cache, progress=False, **settings)
 
 
 def _prepared(cache):
@@ -43,9 +46,9 @@ def test_splits_are_views_of_the_memory_map_with_labels(speech, tmp_path):
     loaded = _load(speech, tmp_path / "cache")
     assert loaded.words == WORDS
     assert len(loaded.clips) == len(loaded.samples) == 80
-    assert loaded.preparation == corpus.Preparation(clips=80)
+    assert loaded.preparation == Preparation(clips=80)
     seen = 0
-    for name in corpus.SPLITS:
+    for name in SPLITS:
         split = loaded.split(name)
         assert np.shares_memory(split.samples, loaded.samples)
         assert not split.samples.flags.writeable
@@ -83,7 +86,7 @@ def test_a_changed_recording_is_prepared_again(speech, tmp_path, recordings):
     recordings(name, samples=8_000)
     second = _load(speech, tmp_path / "cache")
     assert second.fingerprint != first.fingerprint
-    assert second.preparation == corpus.Preparation(clips=80, padded=1)
+    assert second.preparation == Preparation(clips=80, padded=1)
     assert not second.samples[0][:4_000].any()
 
 
@@ -120,10 +123,11 @@ def test_killed_while_preparing_the_next_call_starts_anew(speech, tmp_path):
     cache = tmp_path / "cache"
     program = (
         "import os, signal\n"
-        "from edgekws import audio, corpus\n"
+        "from edgekws import audio\n"
+        "from edgekws.corpus import sources\n"
         "read = audio.read_clip\n"
         "audio.read_clip = lambda p: os.kill(os.getpid(), signal.SIGKILL) if 'speaker30' in str(p) else read(p)\n"
-        f"corpus.load({str(speech)!r}, {WORDS!r}, progress=False)"
+        f"sources.load({str(speech)!r}, {WORDS!r}, progress=False)"
     )
     environment = {**os.environ, "EDGEKWS_CACHE": str(cache)}
     assert subprocess.run([sys.executable, "-c", program], env=environment).returncode == -signal.SIGKILL
@@ -132,7 +136,8 @@ def test_killed_while_preparing_the_next_call_starts_anew(speech, tmp_path):
 
 
 def test_two_processes_may_prepare_the_same_corpus(speech, tmp_path):
-    program = f"from edgekws import corpus; print(corpus.load({str(speech)!r}, {WORDS!r}, progress=False).fingerprint)"
+    prepared = f"sources.load({str(speech)!r}, {WORDS!r}, progress=False)"
+    program = f"from edgekws.corpus import sources; print({prepared}.fingerprint)"
     environment = {**os.environ, "EDGEKWS_CACHE": str(tmp_path / "cache")}
     both = [
         subprocess.Popen([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE) for _ in range(2)
@@ -157,12 +162,12 @@ def test_two_processes_may_prepare_the_same_corpus(speech, tmp_path):
 )
 def test_settings_that_make_no_sense(speech, tmp_path, settings, words, message):
     with pytest.raises(UserError, match=message):
-        corpus.load(str(speech), words, cache=tmp_path / "cache", progress=False, **settings)
+        sources.load(str(speech), words, cache=tmp_path / "cache", progress=False, **settings)
     assert not (tmp_path / "cache").exists()
 
 
 def test_a_source_that_is_not_there_names_the_nearest(tmp_path):
     with pytest.raises(UserError, match=r"did you mean speech_commands_v0\.02"):
-        corpus.load("speech_comands_v0.02", WORDS, cache=tmp_path)
+        sources.load("speech_comands_v0.02", WORDS, cache=tmp_path)
     with pytest.raises(UserError, match=r"expected a folder of recordings, or one of espeak"):
-        corpus.load(str(tmp_path / "nowhere"), WORDS, cache=tmp_path)
+        sources.load(str(tmp_path / "nowhere"), WORDS, cache=tmp_path)

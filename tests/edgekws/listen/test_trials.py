@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgekws.corpus import Selection, espeak
+from edgekws.corpus import espeak
+from edgekws.corpus.clips import Selection
 from edgekws.listen import trials
 
 WORDS = ("yes", "no", "up")

@@ -9,7 +9,8 @@ import pytest
 from convert import pipeline
 from convert.prove import figures, robustness
 from convert.tflite import artifact
-from edgekws import cli, corpus, recipe, workspace
+from edgekws import cli, recipe, workspace, zoo
+from edgekws.corpus import sources
 from edgekws.errors import UserError
 from edgekws.listen import detector
 from edgekws.publish import pretrained
@@ -80,7 +81,7 @@ def test_a_published_run_names_folders_of_other_sound_without_their_place(run, t
         ("~/models/runs/first", "runs/first"),
         ("/home/me/first", "runs/first"),
         ("/home/me/runs/sweep/nano", "runs/nano"),
-        (str(pretrained.folders()["nano"]), "nano"),
+        (str(zoo.folders()["nano"]), "nano"),
         ("runs/first", "runs/first"),
         ("nano", "nano"),
         ("", ""),
@@ -119,28 +120,28 @@ def test_a_strange_folder_is_left_alone(run, tmp_path):
 
 
 def test_names_are_looked_up_where_no_path_is(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrained, "folders", lambda: {"nano": run.folder})
-    assert pretrained.resolve("nano") == run.folder == pretrained.default() == pretrained.find("nano")
-    assert pretrained.default(pretrained.LISTENING) == run.folder
-    assert pretrained.resolve(tmp_path) == tmp_path
-    assert artifact.load(pretrained.resolve("nano")).labels == WORDS
+    monkeypatch.setattr(zoo, "folders", lambda: {"nano": run.folder})
+    assert zoo.resolve("nano") == run.folder == zoo.default() == zoo.find("nano")
+    assert zoo.default(zoo.LISTENING) == run.folder
+    assert zoo.resolve(tmp_path) == tmp_path
+    assert artifact.load(zoo.resolve("nano")).labels == WORDS
     with pytest.raises(UserError, match="did you mean nano"):
-        pretrained.find("nao")
-    monkeypatch.setattr(pretrained, "folders", dict)
+        zoo.find("nao")
+    monkeypatch.setattr(zoo, "folders", dict)
     with pytest.raises(UserError, match="no pretrained model ships"):
-        pretrained.default()
+        zoo.default()
 
 
 def test_a_model_that_ships_is_checked_by_name(run, tmp_path, monkeypatch, capsys):
     folder = pretrained.publish(run, tmp_path / "pretrained" / "mine", source="words of mine")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
-    monkeypatch.setattr(pretrained, "folders", lambda: {"mine": folder})
+    monkeypatch.setattr(zoo, "folders", lambda: {"mine": folder})
     monkeypatch.chdir(tmp_path)
     assert cli.main(["check", "mine"]) == 0
     assert "every file is as it was published" in capsys.readouterr().out
     others = dataclasses.replace(finished_run.corpus(WORDS), fingerprint="0" * 64)
     asked = []
-    monkeypatch.setattr(corpus, "of_recipe", lambda recipe: asked.append(recipe.data.source) or others)
+    monkeypatch.setattr(sources, "of_recipe", lambda recipe: asked.append(recipe.data.source) or others)
     monkeypatch.setattr(pipeline, "measure_robustness", lambda run, clips: {"asked": clips.fingerprint})
     monkeypatch.setattr(robustness, "lines", lambda found: [str(found)])
     assert cli.main(["check", "mine", "--robustness", "--data", "elsewhere"]) == 0
@@ -154,9 +155,9 @@ def test_a_model_that_ships_is_checked_by_name(run, tmp_path, monkeypatch, capsy
     assert "labels.txt" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", pretrained.folders())
+@pytest.mark.parametrize("name", zoo.folders())
 def test_what_ships_is_whole(name):
-    assert workspace.damaged_files(workspace.load_run(pretrained.find(name))) == []
+    assert workspace.damaged_files(workspace.load_run(zoo.find(name))) == []
 
 
 def test_a_tuned_detector_is_published_with_the_model(run, tmp_path):

@@ -10,8 +10,7 @@ import soundfile
 from page_reader import page, words_of
 
 from convert.prove import figures
-from edgekws import recipe
-from edgekws.publish import pretrained
+from edgekws import recipe, zoo
 from edgekws.report import metrics, plots, run_report
 
 WORDS = ("yes", "no", "up")
@@ -195,7 +194,7 @@ def test_the_command_of_the_model_card_finds_the_recordings(source, command):
 
 
 def test_the_model_card_names_the_runs_that_come_first(tmp_path, monkeypatch):
-    monkeypatch.setattr(pretrained, "folders", lambda: {"nano": tmp_path})
+    monkeypatch.setattr(zoo, "folders", lambda: {"nano": tmp_path})
     run, facts = written(tmp_path, finished_run.corpus(WORDS))
     assert "comes first" not in (run.folder / "model_card.md").read_text()
     facts["recipe"]["training"] |= {"start_from": "runs/first_one", "teacher": "nano"}

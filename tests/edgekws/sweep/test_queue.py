@@ -16,12 +16,13 @@ import page_reader
 import pytest
 import tone_corpus
 
-from edgekws import cli, corpus, files, recipe, workspace
+from edgekws import cli, files, recipe, workspace
+from edgekws.corpus import sources
 from edgekws.errors import UserError
 from edgekws.sweep import cluster, grid, queue, results, work
 
 FAKE = (sys.executable, str(Path(__file__).parent / "fake_edgekws.py"))
-OF_RECIPE = corpus.of_recipe
+OF_RECIPE = sources.of_recipe
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -29,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[3]
 def stand_in(tmp_path, monkeypatch):
     monkeypatch.setattr(work, "COMMAND", FAKE)
     monkeypatch.setattr(queue, "POLL_SECONDS", 0.05)
-    monkeypatch.setattr(corpus, "of_recipe", lambda *args, **options: None)
+    monkeypatch.setattr(sources, "of_recipe", lambda *args, **options: None)
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     monkeypatch.setattr(queue, "cores", lambda: 4)
     monkeypatch.chdir(tmp_path)
@@ -73,7 +74,7 @@ def test_recordings_that_cannot_be_had_fail_their_runs_alone(monkeypatch, capsys
         if recipe.data.words == ("a", "b"):
             raise UserError("there is no word a")
 
-    monkeypatch.setattr(corpus, "of_recipe", of_recipe)
+    monkeypatch.setattr(sources, "of_recipe", of_recipe)
     write(["first", "last"], more="[[run]]\nname = 'other'\ndata.words = ['a', 'b']\n")
     assert sweep() == 1
     assert {name: row["status"] for name, row in rows().items()} == {"other": "failed", "first": "done", "last": "done"}
@@ -84,7 +85,7 @@ def test_recordings_that_no_run_can_have_are_one_mistake(monkeypatch, capsys):
     def of_recipe(recipe):
         raise UserError("there is no folder x")
 
-    monkeypatch.setattr(corpus, "of_recipe", of_recipe)
+    monkeypatch.setattr(sources, "of_recipe", of_recipe)
     write(["first", "last"])
     assert sweep() == 2
     assert capsys.readouterr().err == "edgekws: error: there is no folder x\n"
@@ -263,7 +264,7 @@ def test_an_error_of_an_earlier_attempt_is_not_the_reason_of_a_later_failure(tmp
 
 
 def test_recordings_are_prepared_before_runs_need_them(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(corpus, "of_recipe", OF_RECIPE)
+    monkeypatch.setattr(sources, "of_recipe", OF_RECIPE)
     monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
     write(["first", "last"], more='data.words = ["low", "high"]\n')
     assert sweep("--data", "tones") == 2

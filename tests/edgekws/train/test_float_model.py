@@ -8,7 +8,7 @@ import pytest
 import tone_corpus
 
 from edgekws import recipe, workspace
-from edgekws.corpus import labels_of, load
+from edgekws.corpus.sources import labels_of, load
 from edgekws.errors import UserError
 from edgekws.files import sha256
 from edgekws.model import catalogue, network

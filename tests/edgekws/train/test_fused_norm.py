@@ -5,7 +5,7 @@ import pytest
 import tone_corpus
 
 from edgekws import recipe, workspace
-from edgekws.corpus import load
+from edgekws.corpus.sources import load
 from edgekws.model import network
 from edgekws.model.catalogue import find
 from edgekws.train import float_model, fused_norm

@@ -41,7 +41,7 @@ import sys
 sys.path.insert(0, {str(HERE.parents[1])!r})
 import pathlib, tone_corpus
 from edgekws import recipe, workspace
-from edgekws.corpus import load
+from edgekws.corpus.sources import load
 from edgekws.train import float_model
 folder = pathlib.Path({str(tmp_path)!r})
 data = tone_corpus.write(folder / "tones", clips=40)
