@@ -106,7 +106,7 @@ class Process:
                 stderr=subprocess.STDOUT,
                 env=environment(self.threads),
                 start_new_session=True,  # Ctrl-C on the terminal comes to the sweep alone, which passes it on
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                preexec_fn=_begin,
             )
 
 
@@ -144,9 +144,11 @@ def has_broken_bound(run: Run) -> bool:
     return run.report.exists() and not json.loads(run.report.read_text())["parity"]["holds"]
 
 
-def _die_with_parent() -> None:
-    """In the child, before it begins: on Linux, a sweep that is killed takes its runs with it."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
+def _begin() -> None:
+    """In the child, before it begins: it can be interrupted, and on Linux a sweep that is killed takes it along."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has what runs in its background ignore this signal
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def _last_words(log: Path, status: int, begin: int) -> str:

@@ -103,7 +103,7 @@ from edgekws.cli import quiet
 with quiet.libraries(native=True):
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
-    from edgekws import pretrained
+    from edgekws.publish import pretrained
     print(int(tf.constant(1) + 1))
     Interpreter(str(pretrained.default() / "model_int8.tflite")).allocate_tensors()
 """

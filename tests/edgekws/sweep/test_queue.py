@@ -162,13 +162,38 @@ def started(tmp_path):
         "sys.exit(cli.main(['sweep', 'my sweep.toml', '--jobs', '2']))"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment, stderr=subprocess.PIPE)
-    state = tmp_path / "runs" / "my sweep" / "slow" / "state" / "float.npz"
-    limit = time.monotonic() + 30
-    while not state.exists() and time.monotonic() < limit:
-        time.sleep(0.05)
-    assert state.exists()
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment,
+        stderr=subprocess.PIPE,
+        # pytest may run in the background of a shell, which ignores the signal and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    wait_for(tmp_path / "runs" / "my sweep" / "slow" / "state" / "float.npz")
     return process
+
+
+def wait_for(path):
+    limit = time.monotonic() + 60
+    while not path.exists() and time.monotonic() < limit:
+        time.sleep(0.05)
+    assert path.exists()
+
+
+def test_a_run_can_be_interrupted_where_ctrl_c_is_ignored(tmp_path):
+    """As in the background of a shell."""
+    write(["slow"])
+    run = queue.runs_of(grid.load(Path("my sweep.toml")), tmp_path / "runs")[0]
+    work.prepare(run)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process = work.Process(run.folder, True, tmp_path / "log", 1, FAKE)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_for(run.state("float.npz"))
+    process.interrupt()
+    assert process._child.wait(10) != 0
 
 
 def children(folder):
