@@ -10,7 +10,16 @@ from pathlib import Path
 
 from edgekws.errors import UserError
 
-NOTES = {"resampled": "resampled to 16 kHz", "mixed_down": "mixed down to mono", "clipped": "clipped at full scale"}
+NOTES = {
+    "resampled": "resampled to 16 kHz",
+    "mixed_down": "mixed down to mono",
+    "one_channel": "the channels cancel each other (one is inverted?): the loudest was taken",
+    "rescaled": "integers saved as floats, scaled to full scale",
+    "miscounted": "its header gives a wrong length: read to its end",
+    "damaged": "damaged: sound is missing in places",
+    "clipped": "clipped at full scale",
+    "too_long": "only its first hour was read; 'edgekws listen' is for long recordings",
+}
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:

@@ -14,8 +14,8 @@ from edgekws.cli import moved
 from edgekws.errors import UserError
 
 if TYPE_CHECKING:
+    from edgekws.audio import Faults
     from edgekws.listen.events import Event, Progress
-    from edgekws.streams import Faults
 
 _FAULTS_SECONDS = 1.0  # between lines about what is wrong with the sound
 _ALONE_SECONDS = 2.0  # a recording shorter than this is of one word; one that is not heard is told what hears it
@@ -82,8 +82,8 @@ def _listen(args: argparse.Namespace) -> int:
 def _listen_to_all(args: argparse.Namespace) -> int:
     from convert.engine import host_library
     from convert.tflite import artifact
-    from edgekws import streams, zoo
-    from edgekws.audio import SAMPLE_RATE
+    from edgekws import audio, zoo
+    from edgekws.audio import microphone
     from edgekws.listen import detector
     from edgekws.listen.events import listen, within_quiet
 
@@ -101,14 +101,14 @@ def _listen_to_all(args: argparse.Namespace) -> int:
     failed = 0
     for path in args.files or [None]:
         scorer.reset()
-        faults = streams.Faults()
+        faults = audio.Faults()
         lead = 0 if path is None else settings.delay
-        blocks = streams.microphone(faults) if path is None else within_quiet(streams.recording(path, faults), settings)
+        blocks = microphone.blocks(faults) if path is None else within_quiet(audio.blocks(path, faults), settings)
         try:
             name = "" if path is None else str(path)
             events = listen(blocks, scorer.push, settings, model.labels, lead)
             heard, found = _hear(events, faults, name, args.json)
-            seconds = heard - settings.delay / SAMPLE_RATE  # without the quiet after it
+            seconds = heard - settings.delay / audio.SAMPLE_RATE  # without the quiet after it
             if path is not None and not found and seconds < _ALONE_SECONDS:
                 print(f"{path} lasts {seconds:.1f} s; 'edgekws classify' is for a word alone", file=sys.stderr)
         except UserError as error:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekws import streams
-from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation, fit, why_unreadable
+from edgekws import audio
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation, fit
 from edgekws.corpus.clips import SPLITS, UNKNOWN, Clip, Selection
 from edgekws.corpus.folder import SUFFIXES, speaker_of, speaker_split
 from edgekws.errors import UserError
@@ -78,9 +78,9 @@ def seconds(recording: Recording) -> Iterator[tuple[np.ndarray, Preparation]]:
 
     Memory does not grow with the length. Raises UserError for anything but a whole, readable, finite recording.
     """
-    faults, waiting, left = streams.Faults(), np.zeros(0, np.int16), recording.seconds
-    for block in streams.recording(recording.path, faults):
-        waiting = np.concatenate([waiting, block])
+    faults, waiting, left, count = audio.Faults(), np.zeros(0, np.int16), recording.seconds, 0
+    for block in audio.blocks(recording.path, faults, pipes=False):
+        waiting, count = np.concatenate([waiting, block]), count + len(block)
         while left > 1 and len(waiting) >= CLIP_SAMPLES:
             yield waiting[:CLIP_SAMPLES], Preparation(clips=1)
             waiting, left = waiting[CLIP_SAMPLES:], left - 1
@@ -89,9 +89,11 @@ def seconds(recording: Recording) -> Iterator[tuple[np.ndarray, Preparation]]:
     if faults.not_finite:
         raise UserError(f"{recording.path} holds samples that are not numbers (NaN or infinity); export it again or "
                         "remove it")  # fmt: skip
+    if count >= (recording.seconds + 1) * CLIP_SAMPLES:
+        raise UserError(f"{recording.path} is longer than its header says; write it again, or cut it into two files")
     if left > 1:
         raise UserError(f"{recording.path} became shorter while it was read; run this again when nothing writes to it")
-    yield fit(waiting), recording.done + Preparation(clips=1, clipped=int(faults.clipped > 0))
+    yield fit(waiting), recording.done + audio.done_to(faults)
 
 
 def holds(clip: Clip) -> bool:
@@ -128,18 +130,9 @@ def _check_apart(folders: Sequence[str]) -> None:
 
 
 def _recording(path: Path, name: str, selection: Selection, known: Mapping[str, str]) -> Recording:
-    import soundfile
-
-    try:
-        info = soundfile.info(path)
-    except (OSError, RuntimeError, TypeError, ValueError) as error:
-        raise UserError(why_unreadable(path, error)) from None
+    whole = audio.length(path) // SAMPLE_RATE
     speaker = speaker_of(path.stem) if "_nohash_" in path.stem else name
     split = known.get(speaker) or speaker_split(speaker, selection.validation_percent, selection.testing_percent)
-    whole = info.frames // info.samplerate
-    if whole > _LONGEST_SECONDS:  # also what a header says that does not know
-        raise UserError(f"{path} is longer than a day by its header, or that does not say; cut it, or write it again")
-    done = Preparation(
-        resampled=int(info.samplerate != SAMPLE_RATE), mixed_down=int(info.channels > 1), padded=int(whole < 1)
-    )
-    return Recording(path, name, speaker, split, max(whole, 1), done)
+    if whole > _LONGEST_SECONDS:
+        raise UserError(f"{path} is longer than a day; cut it")
+    return Recording(path, name, speaker, split, max(whole, 1), Preparation(padded=int(whole < 1)))

@@ -20,7 +20,7 @@ from edgekws.progress import progress_bar
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # whatever a missing or damaged file can raise
 _KEPT_DAYS = 30  # since it was last opened: a prepared corpus is large, and made again when it is asked for
-_FORMAT = 1  # goes up whenever prepared clips would come out differently
+_FORMAT = 2  # goes up whenever prepared clips would come out differently
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ import numpy as np
 
 from convert.engine import host_library
 from convert.tflite import artifact
+from edgekws.audio import Faults
+from edgekws.audio.convert import Converter
 from edgekws.listen import detector
 from edgekws.listen.events import Event, listen
-from edgekws.streams import Converter, Faults
 
 RATE, SECONDS = 44_100, 10
 

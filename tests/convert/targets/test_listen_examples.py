@@ -14,7 +14,7 @@ from serial_port import serial_lines
 from convert.engine import emulation, host_library
 from convert.targets import Request, bare_metal, bundle
 from convert.tflite.artifact import Artifact
-from edgekws import streams
+from edgekws import audio
 from edgekws.listen.detector import Settings, Tuned
 from edgekws.listen.events import Event, listen, within_quiet
 from edgekws.model import catalogue
@@ -163,7 +163,7 @@ def heard(tmp_path_factory):
     parts = [rng.normal(0, 10 ** rng.uniform(1, 4), 4000) for _ in range(24)]
     sound = np.clip(np.concatenate(parts), -32_768, 32_767).astype(np.int16)
     soundfile.write(folder / "a recording.wav", sound, 16_000)
-    blocks = streams.recording(folder / "a recording.wav", streams.Faults())
+    blocks = audio.blocks(folder / "a recording.wav", audio.Faults())
     items = listen(blocks, host_library.scorer(artifact).push, settings, LABELS)
     expected = [item.word for item in items if isinstance(item, Event)]
     assert len(expected) > 5
@@ -240,7 +240,7 @@ def test_a_board_gives_the_words_and_times_of_the_pc(board, heard, tmp_path):
     lines = serial_lines(board, folder / "listen.elf", last="the recording has ended")
     artifact = heard.request.artifact
     settings = artifact.detector.settings
-    blocks = within_quiet(streams.recording(heard.path, streams.Faults()), settings)
+    blocks = within_quiet(audio.blocks(heard.path, audio.Faults()), settings)
     items = listen(blocks, host_library.scorer(artifact).push, settings, LABELS, settings.delay)
     events = [item for item in items if isinstance(item, Event)]
     assert [event.word for event in events] != heard.expected, "the quiet changes something"

@@ -156,17 +156,18 @@ def test_interrupt_says_that_work_goes_on(tones, monkeypatch, capsys):
 def sound(monkeypatch):
     """What `listen` hears, of a recording or a microphone: a block, then what was put here."""
     from convert.engine import host_library
-    from edgekws import streams
+    from edgekws import audio
+    from edgekws.audio import microphone
 
-    def heard(*_):
+    def heard(*_, **__):
         yield np.zeros(8_000, np.int16)
         raise ends.pop()
 
     ends = []
     scorer = SimpleNamespace(words="a stand-in", hop=2_000, push=lambda block: np.zeros((0, 16), np.int8), reset=list)
     monkeypatch.setattr(host_library, "scorer", lambda model: scorer)
-    monkeypatch.setattr(streams, "recording", heard)
-    monkeypatch.setattr(streams, "microphone", heard)
+    monkeypatch.setattr(audio, "blocks", heard)
+    monkeypatch.setattr(microphone, "blocks", heard)
     return ends
 
 

@@ -241,8 +241,8 @@ def test_a_folder_of_sound_that_does_not_serve_is_told(speech, talk, tmp_path):
     flac[21] &= 0xF0  # its number of samples: 0, not known
     flac[22:26] = bytes(4)
     (talk / "piped.flac").write_bytes(flac)
-    with pytest.raises(UserError, match=r"piped\.flac is longer than a day by its header, or that does not say"):
-        load(speech, tmp_path, talk)
+    names = " ".join(clip.name for clip in load(speech, tmp_path, talk).clips)
+    assert "piped.flac" in names, "its seconds are counted by reading it"
     (talk / "piped.flac").unlink()
     (talk / "podcast.m4a").write_text("not a format that is read")
     with pytest.raises(UserError, match=r"podcast\.m4a"):

@@ -57,7 +57,7 @@ def test_the_command_says_words_and_goes_on_after_a_bad_file(folder, tmp_path, c
     assert lines[0].startswith(f"{files[0]}: ")
     assert lines[0].count("%") == 2
     assert "at 0.5 s" in lines[2]
-    assert "not a whole recording" in err
+    assert "no.wav is text" in err
     assert "resampled to 16 kHz, mixed down to mono" in err
 
 

@@ -15,13 +15,13 @@ SINK = ("module-null-sink", "sink_name=speaker", "rate=48000")
 ALSA = "</usr/share/alsa/alsa.conf>\npcm.!default { type pulse }\nctl.!default { type pulse }\n"
 HEAR = """
 import sys
-from edgekws import streams
-faults = streams.Faults()
-for block in streams.microphone(faults):
+from edgekws.audio import Faults, microphone
+faults = Faults()
+for block in microphone.blocks(faults):
     sys.stdout.buffer.write(block.tobytes())
     sys.stdout.flush()
-    if faults.lines(streams.Faults()):
-        print(faults.lines(streams.Faults()), file=sys.stderr, flush=True)
+    if faults.lines(Faults()):
+        print(faults.lines(Faults()), file=sys.stderr, flush=True)
 """
 
 

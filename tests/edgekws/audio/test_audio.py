@@ -110,19 +110,22 @@ def test_truncated_files(tmp_path, suffix, kept):
     assert str(path) in str(error.value)
 
 
-def test_what_is_no_recording(tmp_path):
-    cases = {
-        "text.wav": b"this is not audio\n" * 100,
-        "empty.wav": b"",
-        "header.wav": b"RIFF\x24\x00\x00\x00WAVE",
-        "samples.raw": bytes(1000),
-    }
-    for name, content in cases.items():
-        (tmp_path / name).write_bytes(content)
-        with pytest.raises(UserError, match="empty file" if name == "empty.wav" else "not a whole recording") as error:
-            audio.read(tmp_path / name)
-        assert str(tmp_path / name) in str(error.value)
-        assert "\n" not in str(error.value)
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("text.wav", b"this is not audio\n" * 100, "is text; expected a recording"),
+        ("empty.wav", b"", "is an empty file; record it again"),
+        ("header.wav", b"RIFF\x24\x00\x00\x00WAVE", "is not a whole recording (it ends before its sound)"),
+        ("samples.raw", bytes(1000), "holds nothing but zero bytes"),
+        ("noise.wav", bytes(range(128, 256)) * 9, "is not a whole recording"),
+    ],
+)
+def test_what_is_no_recording(tmp_path, name, content, told):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError) as error:
+        audio.read(tmp_path / name)
+    assert str(error.value).startswith(f"{tmp_path / name} {told}")
+    assert "\n" not in str(error.value)
 
 
 def test_no_samples(tmp_path):

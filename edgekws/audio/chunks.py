@@ -1,0 +1,200 @@
+"""Recordings made of chunks: WAV, RIFX, RF64, BW64, W64, AIFF and CAF.
+
+The size that the header gives the sound is only believed where the file bears it out. libsndfile gets a header made
+anew, without the chunks that do not describe the samples.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edgekws.audio import mpeg
+from edgekws.audio.decode import Part, cut_off
+from edgekws.audio.faults import Faults
+from edgekws.audio.source import NotWholeError, Source
+
+_PIECE_BYTES = 2**30  # a longer recording is decoded in pieces, whose headers have room for their size
+_UNKNOWN = 0x7FFF0000  # programs that write to a pipe put 0 or a size from here on, as they do not know it
+_MOST_CHUNKS = 10_000
+_MOST_DESCRIPTION = 65_536
+_SCRAP = 256  # bytes behind the sound that are no chunk and not worth telling: a tag, what fills a block
+_MPEG_IN_WAV = 0x55
+
+
+@dataclass(frozen=True)
+class Family:
+    """How a container writes its chunks."""
+
+    order: str  # of bytes, for struct
+    size: str  # struct's letter
+    first: int  # where the first chunk begins
+    id_bytes: int = 4
+    align: int = 2
+    whole: bool = False  # the size counts the chunk's own header
+    sound: bytes = b"data"
+    described: bytes = b"fmt "
+
+    @property
+    def header(self) -> int:
+        return self.id_bytes + struct.calcsize(self.order + self.size)
+
+
+WAV = Family("<", "I", 12)
+RIFX = Family(">", "I", 12)
+W64 = Family("<", "Q", 40, id_bytes=16, align=8, whole=True)
+AIFF = Family(">", "I", 12, sound=b"SSND", described=b"COMM")
+CAF = Family(">", "Q", 8, align=1, described=b"desc")
+
+
+def family(head: bytes) -> Family | None:
+    """The family of a file by its first 40 bytes."""
+    magic, form = head[:4], head[8:12]
+    if magic in (b"RIFF", b"RF64", b"BW64") and form == b"WAVE":
+        return WAV
+    if magic == b"RIFX" and form == b"WAVE":
+        return RIFX
+    if magic == b"FORM" and form in (b"AIFF", b"AIFC"):
+        return AIFF
+    if magic == b"riff" and head[24:28] == b"wave":
+        return W64
+    return CAF if magic == b"caff" else None
+
+
+def parts(source: Source, kind: Family, faults: Faults) -> Iterator[Part]:
+    """The sound of a file in pieces. Raises NotWholeError, at the end where the sound is cut off."""
+    description, declared, start = _described(source, kind)
+    if kind is AIFF:
+        offset = int.from_bytes(source.read_at(start, 4), "big")
+        start, declared = start + 8 + offset, max(declared - 8 - offset, 0)
+    elif kind is CAF:
+        start, declared = start + 4, max(declared - 4, 0)
+        if description[8:12] not in (b"lpcm", b"alaw", b"ulaw"):
+            yield Part((range(source.size or 2**62),), trust=True)
+            return
+    align = _frame_bytes(kind, description)
+    known = 0 if _is_unknown(kind, declared) else declared
+    if source.size is None:
+        yield from _through_a_pipe(source, kind, description, range(start, start + known), align, faults)
+        return
+    end, stop = start + declared, source.size
+    if end <= source.size and _chunks_follow(source, kind, end):
+        stop = end
+    elif known and end < source.size:
+        faults.miscounted += 1
+    if kind in (WAV, RIFX) and int.from_bytes(description[:2], "little" if kind is WAV else "big") == _MPEG_IN_WAV:
+        yield from mpeg.parts(source, faults, start, stop)
+    else:
+        for at in range(start, stop, _piece(align)):
+            yield _part(kind, description, range(at, min(at + _piece(align), stop)), align)
+    if known and end > source.size:
+        raise cut_off()
+
+
+def _described(source: Source, kind: Family) -> tuple[bytes, int, int]:
+    """The description of the samples, and the declared size and the place of the sound."""
+    at, description, large = kind.first, b"", 0
+    for _ in range(_MOST_CHUNKS):
+        name, size = _chunk(source, kind, at)
+        body = at + kind.header
+        if name == kind.sound:
+            if not description:
+                raise NotWholeError("is not a whole recording (its samples come before their description)")
+            return description, large if large and size == 0xFFFFFFFF else size, body
+        if name == kind.described:
+            description = source.read_at(body, min(size, _MOST_DESCRIPTION))
+        elif name == b"ds64":  # of RF64: the size of the whole, then of the sound
+            large = int.from_bytes(source.read_at(body + 8, 8), "little")
+        at = body + size + -size % kind.align
+    raise NotWholeError(f"is not a whole recording (more than {_MOST_CHUNKS} chunks before its sound)")
+
+
+def _chunk(source: Source, kind: Family, at: int) -> tuple[bytes, int]:
+    """Name and size of the chunk at a place; NotWholeError behind the last."""
+    head = source.read_at(at, kind.header)
+    if len(head) < kind.header:
+        raise NotWholeError("is not a whole recording (it ends before its sound)")
+    size = struct.unpack_from(kind.order + kind.size, head, kind.id_bytes)[0]
+    return head[:4], max(size - kind.header, 0) if kind.whole else size
+
+
+def _is_unknown(kind: Family, declared: int) -> bool:
+    return _UNKNOWN <= declared <= 0xFFFFFFFF if kind.size == "I" else declared >= 2**62
+
+
+def _chunks_follow(source: Source, kind: Family, at: int) -> bool:
+    """Whether only chunks follow, or next to nothing, or zeros: then the sound ends here."""
+    end = source.size or 0
+    for _ in range(_MOST_CHUNKS):
+        at += -at % kind.align
+        if end - at < _SCRAP:
+            return True
+        name, size = _chunk(source, kind, at)
+        if not _is_name(name):
+            return not any(any(source.read_at(place, 2**20)) for place in range(at, end, 2**20))
+        at += kind.header + size
+    return False
+
+
+def _is_name(name: bytes) -> bool:
+    return len(name) == 4 and all(0x20 <= letter < 0x7F for letter in name)
+
+
+def _through_a_pipe(
+    source: Source, kind: Family, description: bytes, declared: range, align: int, faults: Faults
+) -> Iterator[Part]:
+    """Pieces as they come: the declared bytes, and behind them what is no chunk; without any, until the pipe ends."""
+    at, left = declared.start, len(declared)
+    while True:
+        size = min(left or _piece(align), _piece(align))
+        yield _part(kind, description, range(at, at + size), align)
+        at += size
+        ahead = source.read_at(at, 4)
+        if not ahead:
+            if left and source.taken < at + left - size:
+                raise cut_off()
+            return
+        if left == size:
+            if len(ahead) < 4 or _is_name(ahead[at % kind.align :].ljust(4)):
+                return
+            faults.miscounted += 1
+        left = max(left - size, 0)
+
+
+def _frame_bytes(kind: Family, description: bytes) -> int:
+    """How many bytes belong together, so that a recording can be cut behind them; 1 where that is not known."""
+    try:
+        if kind is AIFF:
+            channels, _, bits = struct.unpack_from(">hIh", description)
+            return max(channels * -(-bits // 8), 1)
+        if kind is CAF:
+            return max(struct.unpack_from(">I", description, 16)[0], 1)
+        return max(int(struct.unpack_from(kind.order + "H", description, 12)[0]), 1)
+    except struct.error:
+        raise NotWholeError("is not a whole recording (the description of its samples is cut off)") from None
+
+
+def _piece(align: int) -> int:
+    return max(_PIECE_BYTES // align, 1) * align
+
+
+def _part(kind: Family, description: bytes, sound: range, align: int) -> Part:
+    """A file of its own with this sound."""
+    size = len(sound)
+    if kind is CAF:
+        head = b"caff" + struct.pack(">HH4sq", 1, 0, b"desc", len(description)) + description
+        return Part((head + struct.pack(">4sqI", b"data", size + 4, 0), sound))
+    if kind is AIFF:
+        form = b"AIFC" if len(description) > 18 else b"AIFF"
+        described = description[:2] + struct.pack(">I", size // align) + description[6:]
+        chunks = _packed(">", b"COMM", described) + struct.pack(">4sIII", b"SSND", size + 8, 0, 0)
+        return Part((struct.pack(">4sI4s", b"FORM", 4 + len(chunks) + size, form) + chunks, sound))
+    order = kind.order if kind is RIFX else "<"
+    chunks = _packed(order, b"fmt ", description) + struct.pack(order + "4sI", b"data", size)
+    magic = b"RIFX" if kind is RIFX else b"RIFF"
+    return Part((struct.pack(order + "4sI4s", magic, 4 + len(chunks) + size, b"WAVE") + chunks, sound))
+
+
+def _packed(order: str, name: bytes, content: bytes) -> bytes:
+    return struct.pack(order + "4sI", name, len(content)) + content + bytes(len(content) % 2)

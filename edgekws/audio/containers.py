@@ -1,0 +1,80 @@
+"""Which container a recording is in, and its parts for the decoder."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from edgekws.audio import chunks, mpeg, ogg
+from edgekws.audio.decode import Part, cut_off
+from edgekws.audio.faults import Faults
+from edgekws.audio.source import NotWholeError, Pipe, Source
+
+HEAD_BYTES = 4_096
+_FLAC_MOST = 6_000  # samples that a byte of FLAC can stand for
+_AU = {b".snd": ">", b"dns.": "<"}
+_AU_UNKNOWN = 0xFFFFFFFF
+_SCRAP = 256  # bytes behind the sound that are not worth telling
+
+
+def parts(source: Source, head: bytes, faults: Faults) -> Iterator[Part]:
+    """The parts of a recording that begins with ``head``; what is wrong on the way is counted, at the end raised."""
+    kind = chunks.family(head)
+    if kind:
+        return chunks.parts(source, kind, faults)
+    if isinstance(source, Pipe):
+        raise AssertionError("only recordings made of chunks are read as they come")
+    start = _behind_tags(source)
+    magic = source.read_at(start, 4)
+    if magic == b"fLaC":
+        return _flac(source, start, faults)
+    if magic == b"OggS":
+        return ogg.parts(source, faults)
+    if magic in _AU:
+        return _au(source, _AU[magic], faults)
+    if mpeg.begins(source, start):
+        return mpeg.parts(source, faults, start)
+    return iter([Part((range(source.size or 0),), trust=True)])
+
+
+def comes_in_chunks(head: bytes) -> bool:
+    """Whether a pipe that begins with ``head`` can be read as it comes."""
+    return chunks.family(head) is not None
+
+
+def _behind_tags(source: Source) -> int:
+    """Where the sound begins behind ID3 tags, which also stand before FLAC."""
+    at = 0
+    while (head := source.read_at(at, 10))[:3] == b"ID3":
+        at += mpeg.tag_bytes(head)
+    return at
+
+
+def _flac(source: Source, start: int, faults: Faults) -> Iterator[Part]:
+    """One part with an unknown number of samples, so that all of them are read, and the number that the header says."""
+    head = bytearray(source.read_at(start, 42))
+    if len(head) < 42:
+        raise NotWholeError("is not a whole recording (its header is cut off)")
+    told = int.from_bytes(head[21:26], "big") & (2**36 - 1)
+    head[21] &= 0xF0
+    head[22:26] = bytes(4)
+    size = (source.size or 0) - start
+    if told > size * _FLAC_MOST:
+        faults.miscounted += 1
+        told = 0
+    yield Part((bytes(head), range(start + 42, start + size)), frames=told or None)
+
+
+def _au(source: Source, order: str, faults: Faults) -> Iterator[Part]:
+    """One part that goes to the end of the file."""
+    head = source.read_at(0, 24)
+    if len(head) < 24:
+        raise NotWholeError("is not a whole recording (its header is cut off)")
+    offset, told = struct.unpack_from(order + "II", head, 4)
+    size = source.size or 0
+    made = head[:4] + struct.pack(order + "II", 24, _AU_UNKNOWN) + head[12:]
+    yield Part((made, range(min(max(offset, 24), size), size)), trust=True)
+    if told not in (0, _AU_UNKNOWN):
+        if offset + told > size:
+            raise cut_off()
+        faults.miscounted += size - offset - told >= _SCRAP

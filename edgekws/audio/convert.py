@@ -1,0 +1,121 @@
+"""Decoded sound to 16-bit mono at 16 kHz, block by block."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from edgekws.audio.faults import Faults
+
+SAMPLE_RATE = 16_000
+_FULL_SCALE = 32_768  # libsndfile's float for 16-bit samples is sample / 32768, exact in float32
+_NEAR_FULL_SCALE = 0.98  # mu-law's largest sample is 32,124 of 32,768
+_CANCELLED = 0.03  # a mean with less of the loudest channel's power than this (-15 dB) has lost the sound
+_INTEGER_PEAK = 16.0  # no float recording is so far beyond full scale all the time
+
+
+class Converter:
+    """float32 (frames, channels) at any rate, block by block, to int16 (samples,) at 16 kHz."""
+
+    def __init__(self, rate: int, faults: Faults) -> None:
+        self._faults, self._resampler = faults, None
+        self._before: np.ndarray | None = None  # the last two frames
+        if rate != SAMPLE_RATE:
+            import soxr
+
+            self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+
+    def convert(self, block: np.ndarray, last: bool = False) -> np.ndarray:
+        """The samples that this block completes; ``last`` also those that the resampler still held."""
+        finite = np.isfinite(block)
+        if not finite.all():
+            self._faults.not_finite += int((~finite).any(axis=1).sum())
+            block = np.where(finite, block, np.float32(0))
+        if self._before is None or self._before.shape[1] != block.shape[1]:
+            self._before = np.zeros((2, block.shape[1]), np.float32)
+        known = np.concatenate([self._before, block])
+        self._faults.clipped += int(clipped(known)[2:].sum())
+        self._before = known[-2:]
+        mono = np.clip(block, -1, 1).mean(axis=1, dtype=np.float32)
+        if self._resampler is not None:
+            mono = self._resampler.resample_chunk(np.ascontiguousarray(mono), last=last)
+        return to_int16(mono)
+
+
+def to_int16(sound: np.ndarray, scale: float = _FULL_SCALE) -> np.ndarray:
+    """Sound times ``scale``, rounded and limited to 16 bits, int16 in the same shape."""
+    return np.clip(np.rint(sound * scale), -32_768, 32_767).astype(np.int16)
+
+
+def clipped(frames: np.ndarray) -> np.ndarray:
+    """Which of float32 (n, channels) are clipped in a channel, bool (n,): beyond full scale, or near it and the same as
+    the two before, as no sound stays there whatever the number of bits. One at full scale alone is not."""
+    high = np.abs(frames)
+    found = high > 1
+    stays = frames[2:] == frames[1:-1]
+    found[2:] |= (high[2:] >= _NEAR_FULL_SCALE) & stays & (frames[1:-1] == frames[:-2])
+    return found.any(axis=1)
+
+
+def settled(blocks: Iterable[np.ndarray], floats: bool, ahead: int, faults: Faults) -> Iterator[np.ndarray]:
+    """The blocks, float32 (n, channels), at full scale 1, and of channels that cancel each other the loudest alone.
+
+    ``floats``: what was recorded may be integers saved as floats. Both are judged by the sound so far and ``ahead``
+    values more, which are held back.
+    """
+    judge, waiting, size = _Judge(floats), collections.deque[np.ndarray](), 0
+    for block in blocks:
+        judge.hear(block)
+        waiting.append(block)
+        size += block.size
+        while size > ahead:
+            size -= waiting[0].size
+            yield judge.settled(waiting.popleft())
+    yield from map(judge.settled, waiting)
+    faults.rescaled += judge.scale != 1
+    faults.one_channel += judge.channel is not None
+    faults.mixed_down += judge.channel is None and judge.channels > 1
+
+
+class _Judge:
+    """What is known about scale and channels by the sound so far."""
+
+    def __init__(self, floats: bool) -> None:
+        self._floats, self.scale, self.channels = floats, 1.0, 1
+        self.channel: int | None = None
+        self._sums = np.zeros((3, 1))  # of how many, the values and their squares; by channel, last of their mean
+
+    def hear(self, block: np.ndarray) -> None:
+        self.channels = block.shape[1]
+        if self._floats:
+            self.scale = max(self.scale, full_scale(block))
+        if self.channels > 1 and self.channel is None:
+            finite = np.where(np.isfinite(block), block, 0).astype(np.float64)
+            signals = np.column_stack([finite, finite.mean(axis=1)])
+            self._sums = self._sums + np.stack([np.ones_like(signals), signals, signals**2]).sum(axis=1)
+            self.channel = self._louder()
+
+    def settled(self, block: np.ndarray) -> np.ndarray:
+        """The block as far as it is kept."""
+        kept = block if self.channel is None else block[:, self.channel : self.channel + 1]
+        return kept if self.scale == 1 else kept / np.float32(self.scale)
+
+    def _louder(self) -> int | None:
+        """The loudest channel where the mean of all has lost its sound."""
+        count, total, squares = self._sums
+        *power, mean = squares - total**2 / count
+        loudest = int(np.argmax(power))
+        return loudest if mean < _CANCELLED * power[loudest] else None
+
+
+def full_scale(block: np.ndarray) -> float:
+    """1 for floats; for integers saved as floats the full scale that fits them."""
+    values = np.abs(block[np.isfinite(block) & (block != 0)])
+    peak = float(values.max(initial=0))
+    whole = peak >= 2 and bool((values == np.rint(values)).all())
+    if not whole and (peak < _INTEGER_PEAK or np.median(values) <= 1):
+        return 1.0
+    room = 1 if whole else 2  # resampling goes beyond full scale
+    return next((float(2**bits) for bits in (15, 23, 31) if peak <= room * 2**bits), 1.0)

@@ -1,0 +1,127 @@
+"""Parts of a recording, decoded by libsndfile: it sees bytes that were made for it and never seeks in the sound."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from edgekws.audio.faults import Faults
+from edgekws.audio.source import NotWholeError, Source
+
+BLOCK_SECONDS = 0.5
+RATES = (1_000, 768_000)  # Hz
+_BLOCK_VALUES = 2**18  # the most samples of all channels in a block
+_PLAUSIBLE_FRAMES = 2**40
+
+
+@dataclass(frozen=True)
+class Part:
+    """What libsndfile is given as one file: bytes that were made for it, and ranges of the recording's bytes."""
+
+    pieces: tuple[bytes | range, ...]
+    frames: int | None = None  # that there must be; None: nobody knows
+    trust: bool = False  # with ``frames`` None: as many as libsndfile finds in the header
+
+
+class View:
+    """The bytes of a part one after the other, as the file object that soundfile wants. A seek alone reads nothing."""
+
+    def __init__(self, source: Source, pieces: tuple[bytes | range, ...]) -> None:
+        self._source, self._pieces = source, pieces
+        self._size, self._at = sum(map(len, pieces)), 0
+        self.error: BaseException | None = None  # soundfile would print what is raised while it reads, and go on
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._at = max(offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence], 0)
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """As many bytes as there are from here on, up to the buffer's size."""
+        done = 0
+        try:
+            while done < len(buffer) and (content := self._next(len(buffer) - done)):
+                buffer[done : done + len(content)] = content
+                done += len(content)
+                self._at += len(content)
+        except BaseException as error:  # also Ctrl-C, while a pipe gives nothing
+            self.error = error
+        return done
+
+    def _next(self, size: int) -> bytes:
+        before = 0
+        for piece in self._pieces:
+            if self._at < before + len(piece):
+                inside = piece[self._at - before :][:size]
+                return self._source.read_at(inside.start, len(inside)) if isinstance(inside, range) else inside
+            before += len(piece)
+        return b""
+
+
+class Decoded:
+    """A part as blocks of float32 (frames, channels). ``form``: its rate, channels, and whether they are floats."""
+
+    def __init__(self, source: Source, part: Part, faults: Faults) -> None:
+        self._view, self._part, self._faults = View(source, part.pieces), part, faults
+        try:
+            self._file = soundfile.SoundFile(self._view)
+        except (OSError, RuntimeError, TypeError, ValueError) as error:
+            raise self._view.error or NotWholeError(_reason(error)) from None
+        self._file.seekable = lambda: False  # it would seek after every block, which some formats cannot
+        rate, channels = int(self._file.samplerate), int(self._file.channels)
+        if not RATES[0] <= rate <= RATES[1]:
+            self._file.close()
+            raise NotWholeError(f"has a rate of {rate % 2**32} Hz by its header; expected {RATES[0]} to {RATES[1]} Hz")
+        self.form = rate, channels, self._file.subtype in ("FLOAT", "DOUBLE")
+
+    def length(self) -> int:
+        """How many frames it has, decoded only where nothing else tells."""
+        told = self._part.frames or self._file.frames
+        with self._file:
+            if 0 <= told < _PLAUSIBLE_FRAMES:
+                return int(told)
+            return sum(map(len, self.blocks()))
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Half a second each, less where there are many channels. NotWholeError where the part ends too early."""
+        rate, channels, _ = self.form
+        size = max(min(round(rate * BLOCK_SECONDS), _BLOCK_VALUES // channels), 1)
+        wanted, got = self._part.frames, 0
+        if self._part.trust and 0 < self._file.frames < _PLAUSIBLE_FRAMES:
+            wanted = self._file.frames
+        with self._file:
+            while True:
+                try:
+                    block = self._file.read(size, dtype="float32", always_2d=True)
+                except (OSError, RuntimeError, TypeError, ValueError) as error:
+                    raise self._view.error or NotWholeError(_reason(error)) from None
+                if self._view.error:
+                    raise self._view.error
+                got += len(block)
+                if len(block):
+                    yield block
+                if len(block) < size:
+                    break
+        if wanted is None:
+            return
+        self._faults.miscounted += got > wanted
+        if got < wanted:
+            raise cut_off(got / rate, wanted / rate)
+
+
+def cut_off(there: float | None = None, wanted: float | None = None) -> NotWholeError:
+    """That a recording ends too early, by the seconds that are there and those that its header promises."""
+    known = "" if wanted is None else f" ({there:.1f} s are there, the header says {wanted:.1f} s)"
+    return NotWholeError(f"is truncated: it ends before its header says{known}; copy it again or remove it")
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).rsplit(": ", 1)[-1].rstrip(".")
+    return f"is not a whole recording ({text or 'libsndfile cannot read it'})"

@@ -1,0 +1,129 @@
+"""The bytes of a recording: a regular file, or a pipe that is read once and forward."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+STANDARD_INPUT = ("-", "/dev/stdin")
+_KEPT_BYTES = 2**20  # of the beginning of a pipe, where the description of the sound is
+_SPOOLED_BYTES = 2**30  # the most that is copied of a pipe
+_COPY_BYTES = 2**20
+
+
+class NotWholeError(Exception):
+    """Why a recording cannot be read, or not to its end; the text goes on after the recording's name."""
+
+
+class Source:
+    """Bytes by their place. ``size`` is None where only reading tells it."""
+
+    size: int | None
+    taken = 0  # how many bytes a pipe gave so far
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        self._handle = handle
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """Up to ``size`` bytes from ``offset`` on, fewer at the end alone."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self._handle.close()
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+
+class File(Source):
+    """A file that can be read anywhere."""
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        super().__init__(handle)
+        self.size = handle.seek(0, os.SEEK_END)
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        self._handle.seek(offset)
+        return self._handle.read(size)
+
+
+class Pipe(Source):
+    """A pipe: what was read comes again from its first MiB only."""
+
+    size = None
+
+    def __init__(self, handle: IO[bytes]) -> None:
+        super().__init__(handle)
+        self._kept = bytearray()
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        while self.taken < offset:
+            if not self._take(min(offset - self.taken, _COPY_BYTES)):
+                return b""
+        kept = bytes(self._kept[offset : offset + size])
+        if offset + len(kept) == self.taken:
+            return kept + self._take(size - len(kept))
+        if len(kept) < size:
+            raise NotWholeError("cannot be read twice, as it comes through a pipe; save it as a file first")
+        return kept
+
+    def spooled(self) -> File:
+        """All that comes through it, as a file that goes when it is closed."""
+        copy = tempfile.TemporaryFile()  # noqa: SIM115 - the File closes it
+        copy.write(self._kept)
+        while content := self._take(_COPY_BYTES):
+            copy.write(content)
+            if copy.tell() > _SPOOLED_BYTES:
+                raise NotWholeError(
+                    f"is longer than {_SPOOLED_BYTES >> 30} GiB, and no WAV, which is read as it comes; save it as a "
+                    "file first"
+                )
+        return File(copy)
+
+    def _take(self, size: int) -> bytes:
+        """The next bytes, fewer at the end alone."""
+        parts = []
+        while size and (part := self._handle.read(size)):
+            parts.append(part)
+            size -= len(part)
+        taken = b"".join(parts)
+        if self.taken == len(self._kept):
+            self._kept += taken[: _KEPT_BYTES - len(self._kept)]
+        self.taken += len(taken)
+        return taken
+
+
+def opened(path: str | Path, pipes: bool) -> Source:
+    """Open a recording, with ``pipes`` also a pipe or standard input ("-"). Raises NotWholeError for anything else."""
+    try:
+        if pipes and str(path) in STANDARD_INPUT:
+            if sys.stdin is None or sys.stdin.isatty():
+                raise NotWholeError("is a terminal; pipe a recording into it, or give a file")
+            return _source(os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0))
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise NotWholeError("cannot be opened: Is a directory")
+        if not stat.S_ISREG(mode) and not (pipes and stat.S_ISFIFO(mode)):
+            raise NotWholeError("is no regular file (a pipe or a device); expected a recording")
+        return _source(open(path, "rb", buffering=0 if stat.S_ISFIFO(mode) else 65_536))
+    except FileNotFoundError:
+        raise NotWholeError("does not exist; expected a recording") from None
+    except (OSError, ValueError) as error:
+        raise NotWholeError(f"cannot be opened: {getattr(error, 'strerror', None) or error}") from None
+
+
+def _source(handle: Any) -> Source:
+    mode = os.fstat(handle.fileno()).st_mode
+    if stat.S_ISREG(mode):
+        return File(handle)
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):
+        return Pipe(handle)
+    handle.close()
+    raise NotWholeError("is no regular file and no pipe; expected a recording")
