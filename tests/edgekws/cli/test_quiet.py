@@ -103,9 +103,9 @@ from edgekws.cli import quiet
 with quiet.libraries(native=True):
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter
-    from edgekws.publish import pretrained
+    from edgekws import zoo
     print(int(tf.constant(1) + 1))
-    Interpreter(str(pretrained.default() / "model_int8.tflite")).allocate_tensors()
+    Interpreter(str(zoo.default() / "model_int8.tflite")).allocate_tensors()
 """
     done = python(program)
     assert (done.stdout, done.stderr) == (b"2\n", b"")
