@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from edgekws.corpus import sources
 from edgekws.corpus.clips import SILENCE, Corpus
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
+from edgekws.guard import untrusted
 from edgekws.listen import detector
 from edgekws.model import catalogue, coding
 from edgekws.report import metrics
@@ -136,7 +136,7 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
         workspace.save_arrays(run.predictions, {"labels": split.labels} | scores)
         facts = figures.collect(run, clips, ladder)
         if run.profile.exists():
-            facts["engine"] = json.loads(run.profile.read_text())
+            facts["engine"] = untrusted.json_object(run.profile, "remove it")
         for key, path in (("robustness", run.robustness), ("listening", run.listening)):
             if (known := _known(run, path)) is not None:
                 facts[key] = known
@@ -173,7 +173,7 @@ def measure_robustness(run: Run, clips: Corpus) -> dict[str, Any]:
 def add_robustness(run: Run, clips: Corpus, found: dict[str, Any]) -> None:
     """Put these figures into a checked run: robustness.json, the report, the model card and the manifest."""
     workspace.write_json(run.robustness, {"model": sha256(run.int8_model), "found": found})
-    _write_report(run, clips, json.loads(run.report.read_text()) | {"robustness": found})
+    _write_report(run, clips, run.read_report() | {"robustness": found})
 
 
 def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> dict[str, An
     tuned, found = tuning.tune(run, clips, per_hour, hours)
     workspace.write_json(run.detector, detector.tuned_to_json(tuned, clips.words))
     workspace.write_json(run.listening, {"model": sha256(run.int8_model), "found": found})
-    _write_report(run, clips, json.loads(run.report.read_text()) | {"listening": found})
+    _write_report(run, clips, run.read_report() | {"listening": found})
     return found
 
 
@@ -193,8 +193,8 @@ def _known(run: Run, path: Path) -> dict[str, Any] | None:
     """What a file holds of earlier measurements, where they were of this very int8 model."""
     if not path.exists():
         return None
-    kept = json.loads(path.read_text())
-    return kept["found"] if kept["model"] == sha256(run.int8_model) else None
+    kept = untrusted.json_object(path, "remove it")
+    return kept.get("found") if kept.get("model") == sha256(run.int8_model) else None
 
 
 def _scored(rung: str, scorer: Callable[[], np.ndarray]) -> np.ndarray:
@@ -209,7 +209,7 @@ def _scored(rung: str, scorer: Callable[[], np.ndarray]) -> np.ndarray:
 def add_profile(run: Run, clips: Corpus, profile: dict[str, Any]) -> None:
     """Put what the engine costs into a finished run: profile.json, the report, the model card and the manifest."""
     workspace.write_json(run.profile, profile)
-    _write_report(run, clips, json.loads(run.report.read_text()) | {"engine": profile})
+    _write_report(run, clips, run.read_report() | {"engine": profile})
 
 
 def _write_report(run: Run, clips: Corpus, facts: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic writes, check sums, the cache folder."""
+"""Files that are whole or not there: atomic writes, locks, check sums, the cache and temporary folders."""
 
 import contextlib
 import errno
@@ -7,18 +7,38 @@ import hashlib
 import os
 import secrets
 import shutil
+import stat
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from edgekws.errors import UserError
+from edgekws.guard import untrusted
 
-_STALE_SECONDS = 24 * 3600
+if sys.platform != "win32":
+    import fcntl
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
+_GRACE_SECONDS = 60  # in which a folder that was just made is locked
+_STALE_SECONDS = 24 * 3600  # without a write, where nothing can be locked
 
 
 def cache_folder() -> Path:
-    """Where prepared corpora and downloads are kept: $EDGEKWS_CACHE, else `edgekws` in the platform's user cache."""
+    """Where prepared corpora and downloads are kept: $EDGEKWS_CACHE, else `edgekws` in the platform's user cache.
+
+    It is made, for its owner alone, where it is not there.
+    """
+    folder = _named_cache()
+    with contextlib.suppress(OSError):  # who writes into it says what is wrong
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def _named_cache() -> Path:
     if chosen := os.environ.get("EDGEKWS_CACHE"):
         return Path(chosen).expanduser()
     if sys.platform == "win32":
@@ -30,8 +50,49 @@ def cache_folder() -> Path:
     return base / "edgekws"
 
 
+def private(folder: Path) -> Path:
+    """Make a folder that its owner alone may enter; a UserError where it is another user's, or a link."""
+    with writing(folder):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        state = folder.lstat()
+        if sys.platform != "win32" and (state.st_uid != os.geteuid() or stat.S_ISLNK(state.st_mode)):
+            raise UserError(f"{folder} is a link, or belongs to another user; remove it, or set EDGEKWS_CACHE")
+        if state.st_mode & 0o077:
+            folder.chmod(0o700)
+    return folder
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """A temporary folder that goes when the block ends; what fails there is told of it, not of where results go."""
+    try:
+        place = tempfile.gettempdir()
+    except FileNotFoundError as error:
+        raise UserError(f"no temporary folder can be written ({error.strerror}); set TMPDIR to one with room") from None
+    try:
+        with tempfile.TemporaryDirectory(prefix="edgekws-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        elsewhere = error.filename and not str(error.filename).startswith(place)
+        if elsewhere or error.errno not in (*_FULL, *_FORBIDDEN):
+            raise
+        raise UserError(
+            f"the temporary folder {place} cannot be written ({error.strerror}); free some space there, or set TMPDIR "
+            "to another folder"
+        ) from error
+
+
+def check_writable(folder: Path) -> None:
+    """A UserError where no file can be made in this folder: for before the work whose result goes there."""
+    with writing(folder), tempfile.TemporaryFile(dir=folder) as probe:
+        probe.write(b"edgekws")
+        probe.flush()
+
+
 def sha256(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 of a plain file's bytes, in hexadecimal; a UserError where it is a pipe, a device or a folder."""
+    if not untrusted.is_regular(path):
+        untrusted.content(path)  # says what it is
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
@@ -47,9 +108,9 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in _FULL:
             raise UserError(f"the disk is full: {path} could not be written; free some space and try again") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno in _FORBIDDEN:
             raise UserError(f"no permission to write {path}; choose another place or mend its permissions") from error
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
             raise UserError(f"{path} cannot be written ({error.strerror}); choose another place") from error
@@ -82,8 +143,6 @@ def only_one(lock: Path, doing: str) -> Iterator[None]:
     if sys.platform == "win32":
         yield
         return
-    import fcntl
-
     with writing(lock):
         lock.parent.mkdir(parents=True, exist_ok=True)
         file = open(lock, "ab")  # noqa: SIM115
@@ -94,7 +153,7 @@ def only_one(lock: Path, doing: str) -> Iterator[None]:
         except (BlockingIOError, FileNotFoundError):
             raise UserError(f"{doing} is going on already, in another process; wait for it or stop it") from None
         except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP):
+            if error.errno not in _NO_LOCKS:
                 raise
         try:
             yield
@@ -115,23 +174,85 @@ def atomic_folder(dest: str | os.PathLike[str]) -> Iterator[Path]:
         folder = dest.with_name(f".{dest.name}.partial-{secrets.token_hex(4)}")
         folder.mkdir()
         try:
-            yield folder
-            try:
-                os.rename(folder, dest)
-            except OSError as error:
-                if dest.exists():
-                    raise FileExistsError(errno.EEXIST, "already there", str(dest)) from error
-                raise
+            with _locked(folder):
+                yield folder
+                try:
+                    os.rename(folder, dest)
+                except OSError as error:
+                    if dest.exists():
+                        raise FileExistsError(errno.EEXIST, "already there", str(dest)) from error
+                    raise
             _sync_folder(dest.parent)
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def replaced(dest: Path) -> Iterator[None]:
+    """Move what is at ``dest`` aside; remove it when the block ends well, and put it back when it does not."""
+    old = dest.with_name(f".{dest.name}.old-{secrets.token_hex(4)}")
+    there = dest.exists()
+    if there:
+        with writing(dest):
+            dest.rename(old)
+    try:
+        yield
+    except BaseException:
+        if there and not dest.exists():
+            old.rename(dest)
+        raise
+    if there:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def foreign(folder: Path, sums: Mapping[str, object]) -> list[str]:
+    """What a folder holds beside the plain files of these SHA-256 by path: others, changed ones, links, empty folders.
+
+    Paths with /, in order.
+    """
+    found = []
+    for place, folders, names in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(place, name))]
+        for name in (*names, *links):
+            path = Path(place, name)
+            relative = path.relative_to(folder).as_posix()
+            plain = untrusted.is_regular(path) and not path.is_symlink()
+            if relative not in sums or not plain or sha256(path) != sums[relative]:
+                found.append(relative)
+        if not folders and not names and Path(place) != folder:
+            found.append(f"{Path(place).relative_to(folder).as_posix()}/")
+    return sorted(found)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[bool | None]:
+    """Lock a folder for as long as the block, or this process, lasts: True; False where another holds it; None where
+    nothing can be locked, as on Windows and some network disks."""
+    if sys.platform == "win32":
+        yield None
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        held: bool | None = True
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held = False
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            held = None
+        yield held
+    finally:
+        os.close(descriptor)
+
+
 def _remove_stale(dest: Path) -> None:
-    """Remove what killed processes left of earlier tries at `dest`; younger folders may still be written to."""
+    """Remove what killed processes left of earlier tries at `dest`: nobody holds its lock any more."""
     for left in dest.parent.glob(f".{glob.escape(dest.name)}.partial-*"):
-        with contextlib.suppress(OSError):
-            if time.time() - left.stat().st_mtime > _STALE_SECONDS:
+        with contextlib.suppress(OSError), _locked(left) as free:
+            written = max(path.lstat().st_mtime for path in (left, *left.rglob("*")))
+            if free is not False and time.time() - written > (_GRACE_SECONDS if free else _STALE_SECONDS):
                 shutil.rmtree(left)
 
 

@@ -11,10 +11,9 @@ from typing import Any
 from edgekws import text
 from edgekws.errors import UserError
 
-_LARGEST = 1 << 20  # a thousand times a recipe
-_DEEP = re.compile(
-    r"^[^#=]*?(?:\.[^.#=\n]*){8,}", re.MULTILINE
-)  # no key has as many parts; tomllib's time is their square
+_LARGEST = 256 << 10  # a hundred times a recipe
+_STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
+_DEEP = re.compile(r'(?:\.(?:[\w-]+|"")){8}')  # no key has as many parts; tomllib's time is their square
 _ESCAPES = "in double quotes a backslash begins an escape"
 
 
@@ -29,12 +28,12 @@ def read(path: Path, what: str = "recipe", remedy: str = "") -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path}: cannot read the {what} ({error.strerror}){remedy}") from None
     try:
-        if _DEEP.search(content):
+        if _DEEP.search(re.sub(r"#.*|[ \t]+", "", _STRING.sub('""', content))):
             raise UserError(f"{path}: a key of more than eight parts; expected TABLE.KEY = VALUE")
         return tomllib.loads(content)
     except RecursionError:
         raise UserError(f"{path}: not valid TOML: nested too deep") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # of tomllib, or of a number with thousands of digits
         raise UserError(f"{path}: not valid TOML: {error}{_path_hint(content, str(error))}") from None
 
 
@@ -46,7 +45,7 @@ def value(written: str, kind: Any) -> Any:
     written = written.strip()
     try:
         parsed = tomllib.loads(f"value = {written}")["value"]
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         parsed = written
     if kind is str:
         return parsed if isinstance(parsed, str) and parsed != written else _unquoted(written)

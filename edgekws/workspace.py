@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import re
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,12 @@ import numpy as np
 from edgekws import recipe as recipes
 from edgekws.corpus.clips import Corpus
 from edgekws.errors import UserError
-from edgekws.files import atomic_write, sha256, writing
+from edgekws.files import atomic_write, scratch, sha256, writing
+from edgekws.guard import untrusted
 from edgekws.listen import detector
 from edgekws.recipe import Recipe
+
+_SHIPPED = ("recipe.toml", "float.keras", "model_int8.tflite", "model_phone.tflite", "labels.txt")  # of every manifest
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,13 @@ class Run:
 
     def read_record(self, name: str) -> dict[str, Any]:
         """What that step wrote; a UserError says which command to run where it did not run yet."""
-        try:
-            return json.loads(self.record(name).read_text())
-        except FileNotFoundError:
-            raise UserError(f"{self.folder}: step '{name}' has not run yet; 'edgekws {name}' does it") from None
+        if not self.record(name).exists():
+            raise UserError(f"{self.folder}: step '{name}' has not run yet; 'edgekws {name}' does it")
+        return untrusted.json_object(self.record(name), f"remove it, and run 'edgekws {name}' again")
+
+    def read_report(self) -> dict[str, Any]:
+        """The figures of the last check."""
+        return untrusted.json_object(self.report, "run 'edgekws check' again")
 
     def identity(self, corpus: Corpus, *origins: str) -> str:
         """What unfinished work depends on: the recipe but for its name and bounds, and the very recordings.
@@ -150,7 +155,7 @@ def load_run(folder: Path) -> Run:
 def begin(run: Run, corpus: Corpus) -> None:
     """Make the folder and write down recipe and recordings, or raise a UserError where these changed since then."""
     if run.corpus_file.exists():
-        if json.loads(run.corpus_file.read_text())["fingerprint"] != corpus.fingerprint:
+        if untrusted.json_object(run.corpus_file, "remove it").get("fingerprint") != corpus.fingerprint:
             raise UserError(
                 f"{run.folder}: the recordings ({corpus.source}) changed since this run began; choose another name"
             )
@@ -177,14 +182,23 @@ def write_manifest(run: Run, facts: dict[str, Any]) -> None:
 
 
 def damaged_files(run: Run) -> list[str]:
-    """Files that are missing or are not what the manifest says; empty where all are whole."""
+    """Files that are missing or are not what the manifest says; empty where all are whole.
+
+    Only plain files inside the folder are opened, whatever the manifest names.
+    """
     try:
-        sums = json.loads(run.manifest.read_text())["sha256"]
-    except (OSError, ValueError, KeyError):
+        sums = untrusted.json_object(run.manifest)["sha256"].items()
+    except (UserError, KeyError, AttributeError):
         return ["manifest.json"]
-    return [
-        name for name, total in sums.items() if not (run.folder / name).exists() or sha256(run.folder / name) != total
-    ]
+    named = {name: untrusted.inside(run.folder, name) for name, _ in sums}
+    wrong = [name for name, total in sums if (path := named[name]) is None or sha256(path) != total]
+    return wrong + [name for name in _SHIPPED if (run.folder / name).exists() and name not in named]
+
+
+def require_whole(run: Run) -> None:
+    """A UserError where files of a checked run are not those that its manifest names."""
+    if damaged := damaged_files(run):
+        raise UserError(f"{run.folder}: {', '.join(damaged)} changed since the check; run 'edgekws check' again")
 
 
 def save_keras(model: Any, path: Path) -> None:
@@ -192,8 +206,8 @@ def save_keras(model: Any, path: Path) -> None:
 
     Keras writes the date of saving, left out here, and memory addresses as ids of shared objects, numbered here.
     """
-    with tempfile.TemporaryDirectory() as scratch:
-        saved = Path(scratch) / "model.keras"
+    with scratch() as folder:
+        saved = folder / "model.keras"
         model.save(saved)
         out = io.BytesIO()
         with zipfile.ZipFile(saved) as source, zipfile.ZipFile(out, "w") as target:

@@ -12,7 +12,9 @@ ROOT = Path(__file__).resolve().parents[1]
 # from the ground up: a room imports from its own modules and from floors below, never sideways and never upwards
 FLOORS = (
     ("edgekws", "edgekws.errors"),
-    ("edgekws.audio", "edgekws.files", "edgekws.model", "edgekws.progress", "edgekws.text"),
+    ("edgekws.text",),
+    ("edgekws.guard",),
+    ("edgekws.audio", "edgekws.files", "edgekws.model", "edgekws.progress"),
     ("edgekws.recipe_text", "edgekws.streams", "edgekws.words"),
     ("edgekws.recipe",),
     ("edgekws.corpus", "edgekws.zoo"),

@@ -16,6 +16,7 @@ from convert.tflite import graph, reader
 from edgekws import __version__
 from edgekws import recipe as recipes
 from edgekws.corpus.clips import SILENCE, Corpus
+from edgekws.guard import archives
 from edgekws.report import metrics
 from edgekws.workspace import Run
 
@@ -31,8 +32,8 @@ PACKAGES = {
 
 def collect(run: Run, clips: Corpus, ladder: parity.Ladder) -> dict[str, Any]:
     """The figures of a run whose predictions.npz is written; the same inputs give the same dictionary, in one order."""
-    with np.load(run.predictions) as file:
-        labels, scores = file["labels"], {name: file[name] for name in parity.RUNGS}
+    file = archives.arrays(run.predictions, "run 'edgekws check' again")
+    labels, scores = file["labels"], {name: file[name] for name in parity.RUNGS}
     model = reader.read(run.int8_model)
     return {
         "name": run.recipe.name,

@@ -11,6 +11,7 @@ from convert.quantize import fake_quant
 from edgekws import workspace
 from edgekws.corpus.clips import Corpus
 from edgekws.files import atomic_write, sha256
+from edgekws.guard import archives, untrusted
 from edgekws.model import catalogue, coding, network
 from edgekws.train import float_model, loop
 from edgekws.workspace import Run
@@ -51,10 +52,12 @@ def quantize(run: Run, clips: Corpus) -> None:
 
 def read_weights(run: Run) -> dict[str, list[np.ndarray]]:
     """The weights of the fake-quantized models that ``quantize`` wrote, by kind (ptq, qat)."""
-    with np.load(run.quantized) as file:
-        kinds = sorted({key.partition("_")[0] for key in file.files})
+    remedy = "remove it, and run 'edgekws quantize' again"
+    file = archives.arrays(run.quantized, remedy)
+    with untrusted.reading(run.quantized, "weights", remedy):
+        kinds = sorted({key.partition("_")[0] for key in file})
         return {
-            kind: [file[f"{kind}_{i}"] for i in range(sum(key.startswith(f"{kind}_") for key in file.files))]
+            kind: [file[f"{kind}_{i}"] for i in range(sum(key.startswith(f"{kind}_") for key in file))]
             for kind in kinds
         }
 

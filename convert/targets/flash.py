@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import shutil
 import subprocess
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekws.errors import UserError
+from edgekws.guard import untrusted
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,9 @@ def command(bundle: Path, *, board: str | None = None, image: Path | None = None
     manifest_file = bundle / "manifest.json"
     if not manifest_file.exists():
         raise UserError(f"{bundle} is not a bundle's folder: it has no manifest.json")
-    try:
-        target = json.loads(manifest_file.read_text(encoding="utf-8"))["target"]
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{manifest_file} is damaged; make the bundle again") from None
+    target = str(untrusted.json_object(manifest_file, "make the bundle again").get("target"))
     chip = board or CHIPS.get(target)
-    if chip is None and str(target).startswith("mps"):
+    if chip is None and target.startswith("mps"):
         raise UserError(MPS)
     if chip is None:
         raise UserError(

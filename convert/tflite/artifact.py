@@ -8,6 +8,7 @@ from pathlib import Path
 from convert.tflite import graph, reader
 from edgekws import recipe, zoo
 from edgekws.errors import UserError
+from edgekws.guard import untrusted
 from edgekws.listen.detector import FILE as DETECTOR_FILE
 from edgekws.listen.detector import Tuned
 from edgekws.listen.detector import read as read_detector
@@ -56,18 +57,18 @@ def load(path: Path, coding: str | None = None) -> Artifact:
             if not needed.exists():
                 raise UserError(f"{path}: {needed.name} is missing; expected a finished run or a pretrained folder")
         made_by = recipe.load(recipe_file)
-        labels = tuple(labels_file.read_text(encoding="utf-8").splitlines())
-        read = reader.read(model)
-        if len(labels) != read.output.size:
-            raise UserError(f"{labels_file} has {len(labels)} words, the model {read.output.size} classes")
+        content = untrusted.content(model, untrusted.MODEL_BYTES)
+        read = reader.parse(content, str(model))
+        labels = untrusted.labels(labels_file, read.output.size)
         tuned = read_detector(path / DETECTOR_FILE, labels) if (path / DETECTOR_FILE).exists() else None
         card = path / CARD
-        told = card.read_text(encoding="utf-8") if card.exists() else ""
-        return Artifact(made_by.name, read, labels, coding or made_by.model.coding, model.read_bytes(), tuned, told)
+        told = untrusted.read_text(card) if card.exists() else ""
+        return Artifact(made_by.name, read, labels, coding or made_by.model.coding, content, tuned, told)
     if not path.exists():
         raise UserError(
             f"{path}: no such run folder or .tflite file, and no pretrained model of that name "
             f"(there are: {', '.join(zoo.folders()) or 'none'})"
         )
-    reader.read(path)  # names the file where it is none
-    return Artifact.of(path.read_bytes(), path.stem, coding=coding or "linear")
+    content = untrusted.content(path, untrusted.MODEL_BYTES)
+    reader.parse(content, str(path))  # names the file where it is none
+    return Artifact.of(content, path.stem, coding=coding or "linear")

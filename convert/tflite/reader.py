@@ -11,7 +11,6 @@ size is made, and every walk has a fixed depth, so that a hostile file ends in o
 from __future__ import annotations
 
 import math
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,8 @@ import numpy as np
 
 from convert.tflite.graph import Activation, Convolution, Dense, Graph, Layer, MaxPool, Padding, Softmax
 from edgekws.errors import UserError
+from edgekws.guard import untrusted
 
-MAX_FILE_BYTES = 256 << 20
 MAX_LAYERS = 1000
 MAX_ELEMENTS = 1 << 28  # of one tensor
 
@@ -35,25 +34,18 @@ def read(source: str | Path | bytes) -> Graph:
     """
     if isinstance(source, bytes):
         return parse(source, "the model")
-    path = Path(source)
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise UserError(f"{path}: expected a model of at most {MAX_FILE_BYTES >> 20} MB, not so large a file")
-        return parse(path.read_bytes(), str(path))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror}); give the path of a .tflite file") from None
+    return parse(untrusted.content(source, untrusted.MODEL_BYTES), str(source))
 
 
 def parse(data: bytes, name: str) -> Graph:
     """The graph in the bytes of a .tflite file; `name` starts every error message."""
     if data[4:8] != b"TFL3":
         raise UserError(f"{name}: expected a .tflite file, but it does not carry the mark TFL3; give a converted model")
-    try:
-        return _Reader(data).graph()
-    except _RefusedError as refusal:
-        raise UserError(f"{name}: {refusal}") from None
-    except (struct.error, ValueError, TypeError, IndexError, OverflowError, AttributeError) as error:
-        raise UserError(f"{name}: damaged .tflite file ({error}); convert the model again") from None
+    with untrusted.reading(name, ".tflite file", "convert the model again"):
+        try:
+            return _Reader(data).graph()
+        except _RefusedError as refusal:
+            raise UserError(f"{name}: {refusal}") from None
 
 
 class _RefusedError(Exception):

@@ -45,6 +45,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _classify(args: argparse.Namespace) -> int:
+    from convert.tflite import artifact
     from edgekws import audio, zoo
     from edgekws.corpus.clips import UNKNOWN
     from edgekws.listen.classify import Classifier
@@ -54,6 +55,7 @@ def _classify(args: argparse.Namespace) -> int:
     folder = zoo.resolve(args.model) if args.model else zoo.default()
     if not folder.is_dir():
         zoo.find(str(args.model))
+    artifact.load(folder)  # refuses what LiteRT would only stumble over
     classifier = Classifier(folder)
     failed = 0
     for path in args.files:

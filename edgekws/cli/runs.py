@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekws.cli import moved
-from edgekws.errors import UserError
+from edgekws.errors import UserError, plain
 from edgekws.files import only_one
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def _check(args: argparse.Namespace) -> int:
     run = moved.found(run, args.data, args.unknown_from)
     damaged = workspace.damaged_files(run) if run.manifest.exists() else []
     for name in damaged:
-        print(f"manifest: {name} is missing or not the file that was written (SHA-256 differs)")
+        print(f"manifest: {plain(name)} is missing or not the file that was written (SHA-256 differs)")
     if run.manifest.exists() and not run.corpus_file.exists():
         return _check_shipped(run, damaged, args.robustness)
     clips = pipeline.load_corpus(run)
@@ -153,7 +152,7 @@ def _check_shipped(run: Run, damaged: list[str], robustness_too: bool) -> int:
     print(f"{run.folder}: every file is as it was published")
     if robustness_too:
         clips = sources.of_recipe(run.recipe)
-        known = json.loads(run.report.read_text())["data"]["fingerprint"]
+        known = run.read_report().get("data", {}).get("fingerprint")
         if clips.fingerprint != known:
             print(f"note: these recordings ({clips.source}) are not quite those it was trained and proved with")
         print("\n".join(robustness.lines(pipeline.measure_robustness(run, clips))))

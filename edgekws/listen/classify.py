@@ -15,6 +15,7 @@ import numpy as np
 from edgekws import audio
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.errors import UserError
+from edgekws.guard import untrusted
 from edgekws.model import coding
 
 HOP_SAMPLES = CLIP_SAMPLES // 2
@@ -40,15 +41,14 @@ class Classifier:
         for needed in (model, folder / "labels.txt", folder / "recipe.toml"):
             if not needed.exists():
                 raise UserError(f"{folder}: {needed.name} is missing; expected a finished run or a pretrained model")
-        self.labels = tuple((folder / "labels.txt").read_text(encoding="utf-8").splitlines())
         self.coding = recipe.load(folder / "recipe.toml").model.coding
-        try:
-            self._interpreter = Interpreter(str(model), num_threads=1)
+        content = untrusted.content(model, untrusted.MODEL_BYTES)
+        with untrusted.reading(model, ".tflite file", "convert the model again"):
+            self._interpreter = Interpreter(model_content=content, num_threads=1)
             self._interpreter.allocate_tensors()
-        except (RuntimeError, ValueError) as error:
-            raise UserError(f"{model} is not a model that LiteRT can run ({error})") from None
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+            self._input = self._interpreter.get_input_details()[0]
+            self._output = self._interpreter.get_output_details()[0]
+        self.labels = untrusted.labels(folder / "labels.txt", int(self._output["shape"][-1]))
 
     def scores(self, window: np.ndarray) -> np.ndarray:
         """Probabilities float32 (classes,) of int16 (16000,) samples at 16 kHz."""

@@ -5,7 +5,6 @@ Scores count from 0 to 255 in units of 1/256, as the int8 softmax gives them plu
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.corpus.clips import rejects
 from edgekws.errors import UserError
+from edgekws.guard import untrusted
 
 NEVER = 256  # a threshold that no average reaches
 FILE = "detector.json"
@@ -95,16 +95,14 @@ def default(labels: Sequence[str], hop: int) -> Settings:
 
 def read(path: Path, labels: Sequence[str]) -> Tuned:
     """What a run's ``detector.json`` holds."""
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        goals = {float(goal): from_json(one, labels) for goal, one in stored.get("goals", {}).items()}
-        return Tuned(from_json(stored, labels), goals)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror}); remove it for the default settings") from None
-    except UserError as error:
-        raise UserError(f"{path}: {error}; remove it for the default settings") from None
-    except (ValueError, KeyError, TypeError, OverflowError, AttributeError) as error:
-        raise UserError(f"{path} is damaged ({error!r}); remove it for the default settings") from None
+    remedy = "remove it for the default settings"
+    stored = untrusted.json_object(path, remedy)
+    with untrusted.reading(path, "detector's settings", remedy):
+        try:
+            goals = {float(goal): from_json(one, labels) for goal, one in stored.get("goals", {}).items()}
+            return Tuned(from_json(stored, labels), goals)
+        except UserError as error:
+            raise UserError(f"{path}: {error}; {remedy}") from None
 
 
 def fitting(tuned: Tuned | None, labels: Sequence[str], hop: int) -> Settings:

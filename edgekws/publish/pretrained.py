@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -26,9 +25,8 @@ def publish(run: Run, destination: Path, *, source: str) -> Path:
     """
     if not run.report.exists() or not run.manifest.exists():
         raise UserError(f"{run.folder} is not finished: it has no report; 'edgekws run' or 'edgekws check' makes it")
-    if damaged := workspace.damaged_files(run):
-        raise UserError(f"{run.folder}: {', '.join(damaged)} changed since the check; run 'edgekws check' again")
-    figures = json.loads(run.report.read_text())
+    workspace.require_whole(run)
+    figures = run.read_report()
     if not figures["parity"]["holds"]:
         raise UserError(f"{run.folder}: a bound of its parity ladder is broken ('edgekws check' says which)")
     if destination.exists() and not (destination / "model_int8.tflite").exists():

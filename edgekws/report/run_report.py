@@ -17,6 +17,7 @@ from edgekws import workspace, zoo
 from edgekws.corpus import download
 from edgekws.corpus.clips import Corpus, rejects
 from edgekws.files import atomic_write
+from edgekws.guard import archives
 from edgekws.report import plots
 from edgekws.workspace import Run
 
@@ -47,8 +48,7 @@ def write(run: Run, clips: Corpus, figures: dict[str, Any]) -> None:
 
 def html(run: Run, clips: Corpus, figures: dict[str, Any]) -> str:
     """The report page: figures, predictions.npz, both histories and the clips most wrong, in one text."""
-    with np.load(run.predictions) as file:
-        scores = file["int8"]
+    scores = archives.arrays(run.predictions, "run 'edgekws check' again")["int8"]
     histories = {"float": run.history, "qat": run.folder / "qat_history.csv"}
     panels = {
         kind: plots.learning_curves(path, figures["training"][kind]["best_epoch"])

@@ -18,6 +18,7 @@ from edgekws import recipe as recipes
 from edgekws import workspace
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, cache_folder
+from edgekws.guard import archives
 from edgekws.sweep import work
 from edgekws.sweep.queue import POLL_SECONDS, Progress, already_ended, log_of
 from edgekws.sweep.work import Ending
@@ -92,10 +93,11 @@ def packed(folder: Path) -> bytes:
 
 def unpack(content: bytes, folder: Path) -> None:
     """Put a packed run into its folder; killed in between, it does not look done."""
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        for name in archive.namelist():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            atomic_write(folder / name, archive.read(name))
+    remedy = "start the sweep again"
+    files = archives.members_of(content, folder, "packed run", remedy)
+    for path, data in archives.placed(files, folder, folder, remedy).items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        atomic_write(path, data)
 
 
 def _connected(address: str) -> Any:

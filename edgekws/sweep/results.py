@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -69,7 +68,7 @@ def row(run: Run, ending: Ending | None) -> Row:
         record = run.read_record("convert")
         found["validation_int8"] = _fraction(record["validation"][record["kept"]]["accuracy"])
     if ending and ending.status != "failed" and run.report.exists():
-        figures = json.loads(run.report.read_text())
+        figures = run.read_report()
         total, paired = figures["testing_clips"], figures["int8_minus_float"]
         found["testing_clips"] = total
         if "quantization" in figures:  # a published model has no records

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from edgekws import recipe, workspace
 from edgekws.files import atomic_write
+from edgekws.guard import untrusted
 from edgekws.model import catalogue
 from edgekws.train import loop
 from edgekws.workspace import Run
@@ -141,7 +141,10 @@ def epoch_cost(run: Run) -> float:
 
 
 def has_broken_bound(run: Run) -> bool:
-    return run.report.exists() and not json.loads(run.report.read_text())["parity"]["holds"]
+    if not run.report.exists():
+        return False
+    with untrusted.reading(run.report, "report", "run 'edgekws check' again"):
+        return not run.read_report()["parity"]["holds"]
 
 
 def _begin() -> None:

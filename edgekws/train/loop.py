@@ -19,9 +19,11 @@ import numpy as np
 
 from edgekws.errors import UserError
 from edgekws.files import atomic_write
+from edgekws.guard import archives, untrusted
 from edgekws.progress import progress_bar
 from edgekws.train.mixup import mixed
 
+_REMEDY = "remove it, and the training begins anew"
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
 Prepare = Callable[[np.ndarray, int, int], np.ndarray]
 
@@ -191,7 +193,8 @@ class _Progress:
         state = cls()
         if not path.exists():
             return state
-        with np.load(path) as file:
+        file = archives.arrays(path, _REMEDY)
+        with untrusted.reading(path, "state of a training", _REMEDY):
             meta = json.loads(file["meta"].tobytes())
             if meta["identity"] != identity:
                 raise UserError(
@@ -199,7 +202,7 @@ class _Progress:
                     "name or remove it"
                 )
             state.history = meta["history"]
-            state.best = [file[f"best_{i}"] for i in range(sum(key.startswith("best_") for key in file.files))]
+            state.best = [file[f"best_{i}"] for i in range(sum(key.startswith("best_") for key in file))]
             for i, variable in enumerate(variables):
                 variable.assign(file[f"variable_{i}"])
         return state
@@ -210,10 +213,12 @@ def epochs_in(checkpoint: Path) -> int:
     if not checkpoint.exists():
         return 0
     try:
-        with np.load(checkpoint) as file:
-            return len(json.loads(file["meta"].tobytes())["history"])
-    except FileNotFoundError:  # the training ended just now
-        return 0
+        with untrusted.reading(checkpoint, "state of a training", _REMEDY):
+            return len(json.loads(archives.arrays(checkpoint, _REMEDY)["meta"].tobytes())["history"])
+    except UserError:
+        if checkpoint.exists():
+            raise
+        return 0  # the training ended just now
 
 
 def history_csv(history: list[dict[str, float]]) -> str:

@@ -96,7 +96,7 @@ def test_a_wrong_model_is_named(folder, tmp_path, capsys):
     for name in ("labels.txt", "recipe.toml"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     assert cli.main(["classify", str(tmp_path / "a.wav"), "--model", str(tmp_path)]) == 2
-    assert "not a model that LiteRT can run" in capsys.readouterr().err
+    assert "expected a .tflite file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shipped", [False, True])

@@ -1,0 +1,142 @@
+"""Files that others may have written: which may be opened, how much of one is read, and what a damaged one ends in.
+
+Whatever a damaged or hostile file makes a library raise comes out as a UserError of one line that names the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from edgekws import text
+from edgekws.errors import UserError
+
+MB = 1 << 20
+TEXT_BYTES = 16 * MB  # of a manifest, a report, a table
+MODEL_BYTES = 256 * MB
+FILE_BYTES = 1024 * MB  # of what a manifest may name
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
+
+Name = str | os.PathLike[str]
+
+
+@contextlib.contextmanager
+def reading(name: Name, what: str, remedy: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes its reader raise into a UserError: what it should have been, what to do."""
+    try:
+        yield
+    except UserError:
+        raise
+    except OSError as error:
+        reason = error.strerror or first_line(error)
+        raise UserError(f"{name}: the {what} cannot be read ({reason}); {remedy}") from error
+    except Exception as error:  # libraries document few of the errors that hostile bytes lead to
+        raise UserError(f"{name}: damaged {what} ({first_line(error)}); {remedy}") from error
+
+
+def is_regular(path: Name) -> bool:
+    """Whether a plain file is there, or a link to one: no folder, pipe or device, and no link that leads nowhere."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):  # ValueError: a name with a zero byte
+        return False
+
+
+def content(path: Name, most: int = TEXT_BYTES) -> bytes:
+    """The bytes of a plain file; a UserError where it is anything else, cannot be read, or is larger than ``most``."""
+    try:
+        _check_kind(path, os.stat(path).st_mode)  # first: to open some devices is to use them
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with open(os.open(path, flags), "rb") as file:
+            _check_kind(path, os.fstat(file.fileno()).st_mode)
+            data = file.read(most + 1)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+    if len(data) > most:
+        raise UserError(f"{path} is too large: expected at most {size_shown(most)}")
+    return data
+
+
+def read_text(path: Name, most: int = TEXT_BYTES) -> str:
+    """The text of a plain file in UTF-8, with or without a byte order mark."""
+    try:
+        return content(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+
+
+def json_object(path: Name, remedy: str = "make it again") -> dict[str, Any]:
+    """The JSON object in a file."""
+    return parse_json(content(path), path, remedy)
+
+
+def parse_json(data: bytes, name: Name, remedy: str = "make it again") -> dict[str, Any]:
+    """The JSON object in these bytes of the file ``name``; other values, too deep a nesting and damage are refused."""
+    with reading(name, "JSON", remedy):
+        found = json.loads(data)
+        if not isinstance(found, dict):
+            raise ValueError(f"expected an object, got {type(found).__name__}")
+        json.dumps(found, ensure_ascii=False).encode()  # lone surrogates could not be written again
+    return found
+
+
+def labels(path: Path, classes: int) -> tuple[str, ...]:
+    """The words of a model's ``labels.txt``, a line each, as many as the model has classes, all of them printable."""
+    found = tuple(line.removesuffix("\r") for line in read_text(path).removesuffix("\n").split("\n"))
+    if len(found) != classes:
+        raise UserError(f"{path} has {len(found)} words, the model {classes} classes")
+    check_labels(found, path)
+    return found
+
+
+def check_labels(found: tuple[str, ...], name: Name) -> None:
+    """A UserError for words that are empty, not all different, or hold characters that no line of text can."""
+    for word in found:
+        if not word.strip() or text.unprintable(word):
+            raise UserError(f"{name}: {word!r} cannot be a word; expected a line of printable text")
+    if len(set(found)) < len(found):
+        twice = next(word for word in found if found.count(word) > 1)
+        raise UserError(f"{name}: the word '{twice}' is there twice; every class needs its own")
+
+
+def inside(folder: Path, name: object) -> Path | None:
+    """The plain file that a name in a manifest of the folder stands for; None where it is none, huge, or elsewhere."""
+    if not isinstance(name, str) or not name or "\\" in name or "\0" in name:
+        return None
+    parts = PurePosixPath(name)
+    path = folder.joinpath(*parts.parts)
+    if parts.is_absolute() or ".." in parts.parts or not is_regular(path):
+        return None
+    try:
+        within = path.resolve(strict=True).is_relative_to(folder.resolve(strict=True))
+        within = within and path.stat().st_size <= FILE_BYTES
+    except (OSError, RuntimeError):  # RuntimeError: a link to itself, before Python 3.13
+        return None
+    return path if within else None
+
+
+def _check_kind(path: Name, mode: int) -> None:
+    if kind := next((words for holds, words in _KINDS if holds(mode)), ""):
+        raise UserError(f"{path} cannot be read: it is {kind}; expected a plain file")
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, in one line that is not too long."""
+    lines = str(error).strip().splitlines()
+    return lines[0][:200] if lines else type(error).__name__
+
+
+def size_shown(count: int) -> str:
+    """A bound of bytes for people."""
+    return f"{count // MB} MB" if count >= MB else f"{count >> 10} kB"
