@@ -66,6 +66,9 @@ class Model:
     dropout: float = _key(0.0, "before the dense layer", low=0, high=0.95)
     batch_norm: bool = _key(True, "batch normalisation after every convolution (folds away in the int8 model)")
     coding: str = _key("linear", "how 16-bit samples become the int8 input", choices=("linear", "mu_law"))
+    level_control: bool = _key(
+        False, "samples come to one level before the coding, a whisper as loud as a shout; the same on a device"
+    )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from edgekws import workspace
 from edgekws.corpus.clips import Corpus
 from edgekws.files import atomic_write, sha256
 from edgekws.guard import archives, untrusted
-from edgekws.model import catalogue, coding, network
+from edgekws.model import catalogue, coding, front_end, network
 from edgekws.train import float_model, loop
 from edgekws.workspace import Run
 
@@ -67,7 +67,7 @@ def _calibration_inputs(run: Run, clips: Corpus) -> np.ndarray:
     samples = clips.split("training").samples
     count = min(run.recipe.quantization.calibration_clips, len(samples))
     chosen = np.sort(np.random.default_rng(run.recipe.seed).permutation(len(samples))[:count])
-    codes = coding.encode(np.asarray(samples[chosen]), run.recipe.model.coding)
+    codes = front_end.codes(np.asarray(samples[chosen]), run.recipe.model)
     return coding.network_input(codes)
 
 
@@ -90,7 +90,7 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> loop.Outcome:
     recipe = run.recipe
     settings = recipe.quantization
     noises = float_model.training_noise(recipe, clips)
-    front = Front(recipe.augment, recipe.model.coding, noises, recipe.seed, name="front")
+    front = Front(recipe.augment, recipe.model, noises, recipe.seed, name="front")
 
     def augmented(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
         # the layer's random state is set from epoch and step, so that a resumed run draws the same
@@ -98,7 +98,7 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> loop.Outcome:
         return np.asarray(front(samples, training=True))
 
     def coded(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
-        return coding.network_input(coding.encode(samples, recipe.model.coding))
+        return coding.network_input(front_end.codes(samples, recipe.model))
 
     learn, validate = clips.split("training"), clips.split("validation")
     size = recipe.training.batch_size

@@ -1,4 +1,4 @@
-"""From int16 recordings to what the network sees: augmentation in training, then the int8 coding, batched.
+"""From int16 recordings to what the network sees: augmentation in training, the front end, the int8 coding, batched.
 
 A Keras layer of ``keras.ops`` alone, so that it runs inside the training step, on the accelerator where there is one.
 """
@@ -6,7 +6,7 @@ A Keras layer of ``keras.ops`` alone, so that it runs inside the training step, 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -14,10 +14,11 @@ import numpy as np
 from keras import ops
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
-from edgekws.model import coding
+from edgekws.model import coding, front_end
 from edgekws.recipe import Augment
 
 OCTAVES = 7  # of the equalizer: 4 to 8 kHz, 2 to 4 kHz and so on, the last one all below 125 Hz
+HEADROOM_DB = 12.0  # by which what was heard before a clip may have been louder than all of it
 NOISE_HOP = 4_000  # background noise is cut into one-second windows, a new one every quarter of a second
 
 
@@ -32,40 +33,61 @@ def noise_windows(noises: Iterable[np.ndarray]) -> np.ndarray:
 class Front(keras.layers.Layer):
     """int16 (batch, 16000) → float32 (batch, 1, 16000, 1): ``code / 128``, augmented first where ``training``.
 
+    Before the coding comes what ``model.front_end`` does, in float: an offset is within one unit of that in integers.
+
     Augmentation: a shift of up to ``shift_ms`` (zeros move in), a speed of up to ``speed_percent`` more or less (pitch
     and formants move with it, as from speaker to speaker), a level of each octave of up to ``equalizer_db`` more or
     less at the same level of all, a stretch of up to ``mask_ms`` made silent, a gain of up to ``gain_db`` either way,
-    and with ``noise_probability`` a background noise at a signal-to-noise ratio drawn uniformly in decibels. All draws
-    are uniform and come from one seed generator, whose state is part of the model's variables.
+    and with ``noise_probability`` a background noise at a signal-to-noise ratio drawn uniformly in decibels. Level
+    control has heard nothing before half of the clips, and before the others something from as loud as the clip's first
+    block to 12 dB louder than all of it. All draws are uniform and come from one seed generator, whose state is part of
+    the model's variables.
     """
 
-    def __init__(self, settings: Augment, input_coding: str, noises: np.ndarray, seed: int, **kwargs: Any) -> None:
+    def __init__(self, settings: Augment, heard: front_end.Input, noises: np.ndarray, seed: int, **kwargs: Any) -> None:
         super().__init__(dtype="float32", trainable=False, **kwargs)
         self.settings = settings
-        self.input_coding = input_coding
+        self.input_coding, self.level_control = heard.coding, heard.level_control
         rms = [max(np.sqrt(np.mean(np.square(n, dtype=np.float32))), 1.0) for n in noises]
         # tensors from here on: a compiler would take arrays for constants, and take long over them
         self.noises, self.noise_rms = ops.convert_to_tensor(noises), ops.convert_to_tensor(rms, "float32")
         self.seed_generator = keras.random.SeedGenerator(seed)
         self._limit = round(settings.shift_ms * SAMPLE_RATE / 1000)
-        self._augmented_and_coded = _compiled(lambda samples, drawn: self._coded(self._changed(samples, drawn)))
+        self._augmented_and_coded = _compiled(self._changed_and_coded)
 
     def call(self, samples: Any, training: bool = False) -> Any:
         if training:
             coded = self._augmented_and_coded(samples, self._drawn(ops.shape(samples)[0]))
         else:
-            coded = self._coded(ops.cast(samples, "float32"))
+            coded = self._coded(self._front_end(ops.cast(samples, "float32")))
         return ops.reshape(coded, (-1, 1, CLIP_SAMPLES, 1))
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         return (input_shape[0], 1, CLIP_SAMPLES, 1)
 
+    def _changed_and_coded(self, samples: Any, drawn: dict[str, Any]) -> Any:
+        wave = ops.clip(ops.floor(self._changed(samples, drawn) + 0.5), -32_768.0, 32_767.0)
+        return self._coded(self._front_end(wave, drawn))
+
     def _coded(self, wave: Any) -> Any:
-        """``code / 128`` of a wave on the scale of int16, limited to it; the augmented one is rounded on the way."""
+        """``code / 128`` of whole numbers in the range of int16."""
         if self.input_coding == "linear":
-            return ops.clip(ops.floor(wave * (1 / 256) + 0.5), -128.0, 127.0) * (1 / 128)
+            return ops.minimum(ops.floor(wave * (1 / 256) + 0.5), 127.0) * (1 / 128)
         table = ops.convert_to_tensor(coding.table(self.input_coding).astype(np.float32) / 128)
-        return ops.take(table, ops.cast(ops.clip(wave + 32_768.5, 0.0, 65_535.0), "int32"))
+        return ops.take(table, ops.cast(wave + 32_768.0, "int32"))
+
+    def _front_end(self, wave: Any, drawn: Mapping[str, Any] | None = None) -> Any:
+        """Whole numbers (batch, 16000) → the same through the front end; ``drawn``: with what was heard before."""
+        blocks = ops.reshape(wave, (-1, CLIP_SAMPLES // front_end.BLOCK, front_end.BLOCK))
+        means = ops.mean(blocks, axis=2)
+        kept = 31 / 32  # of d in a block
+        d = _scanned(ops.concatenate([means[:, :1], means[:, 1:] * (1 - kept)], axis=1), 0.0,
+                     lambda now, before, reach: now + kept**reach * before)  # fmt: skip
+        blocks = ops.clip(blocks - ops.floor(d + 0.5)[..., None], -32_767.0, 32_767.0)
+        if self.level_control:
+            envelope = _envelope(ops.max(ops.abs(blocks), axis=2), drawn)
+            blocks = ops.floor(blocks * (front_end.LEVEL / envelope)[..., None] + 0.5)
+        return ops.reshape(blocks, (-1, CLIP_SAMPLES))
 
     def _drawn(self, batch: Any) -> dict[str, Any]:
         """Every random number for a batch by name, float32 (batch, 1), of the octaves (batch, 7); none is drawn in
@@ -87,6 +109,8 @@ class Front(keras.layers.Layer):
             ranges["noise"] = (0.0, float(len(self.noises)))
             ranges["snr_db"] = (settings.snr_db_low, settings.snr_db_high)
             ranges["noisy"] = (0.0, 1.0)
+        if self.level_control:
+            ranges["heard_before"], ranges["level_before"] = (0.0, 1.0), (0.0, 1.0)
         return {
             name: keras.random.uniform(
                 (batch, OCTAVES if name == "octave_db" else 1), low, high, dtype="float32", seed=self.seed_generator
@@ -141,6 +165,30 @@ class Front(keras.layers.Layer):
         level = ops.reshape(ops.take(self.noise_rms, chosen), (-1, 1))
         wanted = ops.cast(drawn["noisy"] < self.settings.noise_probability, "float32")
         return noise, wanted * _amplitude(-drawn["snr_db"]) / level
+
+
+def _envelope(peaks: Any, drawn: Mapping[str, Any] | None) -> Any:
+    """Level control's envelope of blocks by their peaks, float32 (batch, blocks)."""
+    peaks = ops.log(ops.maximum(peaks, float(front_end.LOWEST_PEAK)))
+    fall = -math.log(1 - 2.0**-front_end.DECAY)  # a block
+    if drawn is not None:
+        quietest, loudest = peaks[:, :1], ops.max(peaks, axis=1, keepdims=True) + math.log(10) * HEADROOM_DB / 20
+        before = quietest + drawn["level_before"] * (loudest - quietest) - fall
+        first = ops.where(drawn["heard_before"] < 0.5, quietest, ops.maximum(quietest, before))
+        peaks = ops.concatenate([first, peaks[:, 1:]], axis=1)
+    return ops.exp(_scanned(peaks, -math.inf, lambda now, before, reach: ops.maximum(now, before - reach * fall)))
+
+
+def _scanned(values: Any, neutral: float, combined: Callable[[Any, Any, int], Any]) -> Any:
+    """A recurrence along rows (batch, n) in log2 n steps: each value with those before it, by ``combined``.
+
+    ``combined(now, before, reach)`` joins what is known at two places, ``reach`` apart; before the first is ``neutral``.
+    """
+    count, reach = values.shape[1], 1
+    while reach < count:
+        before = ops.pad(values[:, :-reach], ((0, 0), (reach, 0)), constant_values=neutral)
+        values, reach = combined(values, before, reach), 2 * reach
+    return values
 
 
 def _equalized(wave: Any, gains: Any) -> Any:

@@ -203,7 +203,7 @@ def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher
 
     settings = recipe.training
     core = _network(fused_norm.build, recipe, len(clips.words))
-    front = Front(recipe.augment, recipe.model.coding, training_noise(recipe, clips), recipe.seed, name="front")
+    front = Front(recipe.augment, recipe.model, training_noise(recipe, clips), recipe.seed, name="front")
     inputs = keras.Input((core.input_shape[2],), dtype="int16")
     scores = core(heard := front(inputs))
     if teacher:

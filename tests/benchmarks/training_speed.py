@@ -54,7 +54,7 @@ def _model(name: str, settings: recipe.Recipe, ours: str | None, noises: np.ndar
     build = fused_norm.build if ours else network.build
     architecture = catalogue.find(name).architecture
     core = build(architecture, classes=CLASSES, dropout=settings.model.dropout, batch_norm=True)
-    front = augment.Front(settings.augment, settings.model.coding, noises, 1)
+    front = augment.Front(settings.augment, settings.model, noises, 1)
     inputs = keras.Input((16_000,), dtype="int16")
     model = keras.Model(inputs, core(front(inputs)))
     model.compile(keras.optimizers.AdamW(), "categorical_crossentropy", metrics=["accuracy"], jit_compile=False)

@@ -13,6 +13,7 @@ import os
 import subprocess
 import tempfile
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from convert.engine import codegen
 from convert.engine.plan import Plan
 from convert.tflite.graph import Graph
 
+ENGINE = Path(str(files("firmware_assets") / "engine"))
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic")
 DRIVER = r"""
 #include "edgekws_kernels.h"
@@ -118,7 +120,7 @@ def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str
     (folder / "driver.c").write_text(DRIVER)
     library = folder / "engine.so"
     command = (compiler, "-std=c99", "-O1", *WARNINGS, "-DEDGEKWS_TRACE", "-fPIC", *flags)
-    command += tuple(os.environ.get("EDGEKWS_CFLAGS", "").split())
+    command += extra_flags()
     kernels = {path for path in folder.glob("kernels_*.c")}
     objects = [kernel_object(command, plan.kernels.value_bits, path) for path in sorted(kernels)]
     sources = sorted(path for path in folder.glob("*.c") if path.name != "main.c" and path not in kernels)
@@ -129,6 +131,11 @@ def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str
     loaded.edgekws_ready.restype = ctypes.c_bool
     loaded.edgekws_scores.restype = ctypes.POINTER(ctypes.c_int8)
     return Engine(loaded, plan)
+
+
+def extra_flags() -> tuple[str, ...]:
+    """Those of the environment, such as sanitizers."""
+    return tuple(os.environ.get("EDGEKWS_CFLAGS", "").split())
 
 
 def native_kernels() -> tuple[str, ...]:

@@ -90,8 +90,9 @@ def test_dropout_draws_by_seed_and_epoch_in_a_step_that_is_compiled():
 
 def test_no_two_steps_share_a_random_state():
     every = {"augment.speed_percent": 10.0, "augment.equalizer_db": 6.0, "augment.mask_ms": 50.0}
-    settings = recipe.replace(recipe.Recipe(), every).augment
-    front = Front(settings, "linear", np.ones((2, 16_000), np.int16), 1, name="front")
+    every |= {"model.level_control": True}
+    made = recipe.replace(recipe.Recipe(), every)
+    front = Front(made.augment, made.model, np.ones((2, 16_000), np.int16), 1, name="front")
     epochs, steps, taken = 3, 5, []
     for epoch in range(epochs):
         for step in range(steps):
@@ -101,4 +102,4 @@ def test_no_two_steps_share_a_random_state():
             last = np.asarray(front.seed_generator.state).tolist()
             assert last[0] == first[0] == 1
             taken += range(first[1], last[1])
-    assert len(taken) == len(set(taken)) == 9 * epochs * steps  # nine draws with every augmentation there is
+    assert len(taken) == len(set(taken)) == 11 * epochs * steps  # eleven draws with every augmentation there is

@@ -1,0 +1,99 @@
+/* Before the engine: a DC blocker, and level control where the model was trained with it; in integers, on blocks of 10 ms
+ * at 16 kHz. edgekws/model/front_end.py does the same on the PC, sample for sample, and says what is computed.
+ *
+ *     static edgekws_frontend frontend;
+ *     edgekws_frontend_reset(&frontend, EDGEKWS_LEVEL_CONTROL);
+ *     for (;;) {
+ *         int16_t heard[256 + EDGEKWS_FRONTEND_WAITING];
+ *         size_t n = microphone(buffer);                            // at most 256 samples
+ *         n = edgekws_frontend_push(&frontend, buffer, n, heard);
+ *         ... edgekws_push(&spotter, heard + i, n - i) ...
+ *     }
+ *
+ * A recording of whole blocks, such as a window of 16,000 samples, comes out whole; edgekws_frontend_flush gives the rest
+ * of others. Nothing is allocated, nothing is global. */
+#ifndef EDGEKWS_FRONTEND_H
+#define EDGEKWS_FRONTEND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { EDGEKWS_FRONTEND_BLOCK = 160, EDGEKWS_FRONTEND_WAITING = EDGEKWS_FRONTEND_BLOCK - 1 };
+
+/* The state of one stream. Its fields are the front end's own. */
+typedef struct {
+    int32_t d;        /* 5120 times the mean of the last third of a second */
+    int32_t envelope; /* 256 times the level that the gain is for */
+    uint16_t waiting; /* samples of the block under way */
+    bool begun, level_control;
+    int16_t block[EDGEKWS_FRONTEND_BLOCK];
+} edgekws_frontend;
+
+/* Starts over: the next sample is the first of a stream. */
+static inline void edgekws_frontend_reset(edgekws_frontend *frontend, bool level_control)
+{
+    memset(frontend, 0, sizeof *frontend);
+    frontend->level_control = level_control;
+}
+
+/* Writes what waits, by the offset that is known; levels count from 256 on. */
+static inline void edgekws_frontend_write(edgekws_frontend *frontend, int16_t *out)
+{
+    const int32_t offset = (frontend->d + 2560 + 5120 * 32768) / 5120 - 32768;
+    int32_t peak = 256, gain;
+    for (uint32_t i = 0; i < frontend->waiting; i++) {
+        int32_t y = frontend->block[i] - offset;
+        y = y > 32767 ? 32767 : y < -32767 ? -32767 : y;
+        out[i] = (int16_t)y;
+        y = y < 0 ? -y : y;
+        if (y > peak) peak = y;
+    }
+    if (frontend->level_control) {
+        frontend->envelope -= frontend->envelope >> 7;
+        if (frontend->envelope < peak * 256) frontend->envelope = peak * 256;
+        gain = (1 << 30) / (frontend->envelope >> 4);
+        for (uint32_t i = 0; i < frontend->waiting; i++) out[i] = (int16_t)((out[i] * gain + 2048) >> 12);
+    }
+    frontend->waiting = 0;
+}
+
+/* Takes samples and writes those of every block that they complete: up to count + EDGEKWS_FRONTEND_WAITING, not over the
+ * samples it takes. Returns how many it wrote. */
+static inline size_t edgekws_frontend_push(edgekws_frontend *frontend, const int16_t *samples, size_t count,
+                                           int16_t *out)
+{
+    size_t written = 0;
+    for (size_t taken = 0; taken < count; taken++) {
+        frontend->block[frontend->waiting++] = samples[taken];
+        if (frontend->waiting < EDGEKWS_FRONTEND_BLOCK) continue;
+        int32_t sum = 0;
+        for (uint32_t i = 0; i < EDGEKWS_FRONTEND_BLOCK; i++) sum += frontend->block[i];
+        frontend->d = frontend->begun ? frontend->d + sum - (frontend->d >> 5) : 32 * sum;
+        frontend->begun = true;
+        edgekws_frontend_write(frontend, out + written);
+        written += EDGEKWS_FRONTEND_BLOCK;
+    }
+    return written;
+}
+
+/* At the end of a stream: writes what waits for the rest of its block, up to EDGEKWS_FRONTEND_WAITING samples, and returns
+ * how many these are. The next push starts another stream. */
+static inline size_t edgekws_frontend_flush(edgekws_frontend *frontend, int16_t *out)
+{
+    const size_t written = frontend->waiting;
+    edgekws_frontend_write(frontend, out);
+    edgekws_frontend_reset(frontend, frontend->level_control);
+    return written;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
