@@ -17,7 +17,7 @@ from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
 from edgekws.guard import untrusted
 from edgekws.listen import detector
-from edgekws.model import catalogue, coding
+from edgekws.model import catalogue, coding, front_end
 from edgekws.report import metrics
 from edgekws.train import loop
 from edgekws.workspace import Run
@@ -72,7 +72,7 @@ def _choose_int8(run: Run, clips: Corpus) -> None:
 
     architecture = catalogue.find(run.recipe.model.architecture).architecture
     split = clips.split("validation")
-    codes = coding.encode(split.samples, run.recipe.model.coding)
+    codes = front_end.codes(np.asarray(split.samples), run.recipe.model)
     content: dict[str, bytes] = {}
     accuracy: dict[str, metrics.Proportion] = {}
     for kind, weights in fine_tuning.read_weights(run).items():
@@ -108,7 +108,8 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     recipe = run.recipe
     architecture = catalogue.find(recipe.model.architecture).architecture
     split = clips.split("testing")
-    codes = coding.encode(split.samples, recipe.model.coding)
+    heard = front_end.process(np.asarray(split.samples), recipe.model.level_control)
+    codes = coding.encode(heard, recipe.model.coding)
     inputs = coding.network_input(codes)
 
     def float_scores() -> np.ndarray:
@@ -130,7 +131,7 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
 
     scorers = (float_scores, fake_quant_scores, int8_scores, xnnpack_scores)
     scores = {rung: _scored(rung, scorer) for rung, scorer in zip(parity.RUNGS, scorers, strict=True)}
-    on_phones = _scored("phone", lambda: mediapipe.scores(run.phone_model, split.samples))
+    on_phones = _scored("phone", lambda: mediapipe.scores(run.phone_model, heard))
     ladder = parity.climb(scores, split.labels, recipe.parity, phone=on_phones)
     if write:
         workspace.save_arrays(run.predictions, {"labels": split.labels} | scores)
@@ -164,7 +165,7 @@ def measure_robustness(run: Run, clips: Corpus) -> dict[str, Any]:
         split.labels,
         [clip.speaker if clip.word != SILENCE else "" for clip in split.clips],
         augment.noise_windows(held_out),
-        run.recipe.model.coding,
+        run.recipe.model,
         int8_scores,
         float_scores,
     )

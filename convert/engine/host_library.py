@@ -1,5 +1,6 @@
 """Scores of a stream of samples here: the C engine in sliding mode, compiled once; LiteRT where there is no compiler.
 
+Samples go through the front end first, so that a result is known once the block of 10 ms in which its window ends is.
 Both give the scores of every window that ends a hop after the one before, however the samples are cut into blocks.
 """
 
@@ -24,6 +25,7 @@ from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, cache_folder, writing
 from edgekws.model import coding
+from edgekws.model.front_end import FrontEnd
 
 OPTIONS = ("-O3", "-std=c99", "-shared", "-fPIC")
 
@@ -63,6 +65,7 @@ class Engine:
         self.hop = _hop(artifact)
         self.words = f"the C engine ({kernels} kernels)"
         self._classes = artifact.graph.output.size
+        self._front_end = FrontEnd(artifact.level_control)
         self._library = ctypes.CDLL(str(_compiled(artifact, compiler, kernels)))
         self._library.edgekws_host_size.restype = ctypes.c_size_t
         self._library.edgekws_host_hear.restype = ctypes.c_size_t
@@ -73,10 +76,11 @@ class Engine:
         self.reset()
 
     def reset(self) -> None:
+        self._front_end.reset()
         self._library.edgekws_reset(self._state.ctypes.data)
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        samples = np.ascontiguousarray(samples, np.int16)
+        samples = np.ascontiguousarray(self._front_end.push(samples))
         scores = np.empty((len(samples) // self.hop + 2, self._classes), np.int8)
         found = self._library.edgekws_host_hear(
             self._state.ctypes.data, samples.ctypes.data, len(samples), scores.ctypes.data
@@ -93,6 +97,7 @@ class Windows:
         self.words = f"LiteRT, window by window: {why}"
         self.hop = _hop(artifact)
         self._coding, self._window = artifact.coding, artifact.graph.input.length
+        self._front_end = FrontEnd(artifact.level_control)
         self._interpreter = Interpreter(model_content=artifact.content, num_threads=1)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]
@@ -101,13 +106,15 @@ class Windows:
         self.reset()
 
     def reset(self) -> None:
-        self._waiting = np.zeros(0, np.int16)
+        self._front_end.reset()
+        self._waiting = np.zeros(0, np.int8)
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        waiting, results = np.concatenate([self._waiting, samples]), []
+        codes = coding.encode(self._front_end.push(samples), self._coding)
+        waiting, results = np.concatenate([self._waiting, codes]), []
         while len(waiting) >= self._window:
-            codes = coding.encode(waiting[: self._window], self._coding)
-            self._interpreter.set_tensor(self._input["index"], codes.reshape(self._input["shape"]))
+            window = waiting[: self._window].reshape(self._input["shape"])
+            self._interpreter.set_tensor(self._input["index"], window)
             self._interpreter.invoke()
             results.append(self._interpreter.get_tensor(self._output["index"])[0].copy())
             waiting = waiting[self.hop :]

@@ -46,7 +46,7 @@ def collect(run: Run, clips: Corpus, ladder: parity.Ladder) -> dict[str, Any]:
         "int8_minus_float": _paired(ladder.int8_minus_float),
         "parity": _parity(ladder),
         "cost": cost(model),
-        "input": _port(model.input, run.recipe.model.coding),
+        "input": _port(model.input) | _heard(run.recipe.model),
         "output": _port(model.output),
         "quantization": _quantization(run),
         "training": {"float": run.read_record("train"), "qat": run.read_record("quantize")},
@@ -120,13 +120,16 @@ def _parity(ladder: parity.Ladder) -> dict[str, Any]:
     }
 
 
-def _port(activation: graph.Activation, coding: str | None = None) -> dict[str, Any]:
-    port = {
+def _port(activation: graph.Activation) -> dict[str, Any]:
+    return {
         "shape": [activation.length, activation.channels],
         "scale": activation.scale,
         "zero_point": activation.zero_point,
     }
-    return port | {"coding": coding} if coding else port
+
+
+def _heard(model: recipes.Model) -> dict[str, Any]:
+    return {"coding": model.coding, "level_control": model.level_control}
 
 
 def _layer(layer: graph.Layer) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How a model holds outside its testing split: other levels, background noise, shifts, each word, the worst speakers.
+"""How a model holds outside its testing split: levels, offsets, background noise, shifts, each word, worst speakers.
 
 Every condition changes the 16-bit samples of the whole testing split as a microphone would have, saturation included,
 and scores int8 (LiteRT with XNNPACK) and float on the same clips. The draws of noise have a seed of their own, so that
@@ -16,15 +16,17 @@ from typing import Any
 import numpy as np
 
 from edgekws.audio import SAMPLE_RATE, to_int16
-from edgekws.model import coding
+from edgekws.model import coding, front_end
 from edgekws.progress import progress_bar
 from edgekws.report import metrics
 
 LEVELS_DB = (0.0, -24.0, -12.0, -6.0, 6.0, 12.0)
+DBFS = (-15.0, -25.0, -35.0, -50.0)  # of full scale, a clip's power over its second
+OFFSETS = (0.1, 0.2)  # of full scale
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 SHIFTS_MS = (-200.0, -100.0, -50.0, 50.0, 100.0, 200.0)
 SEED = 2019
-COLLAPSE = 0.05  # lost accuracy at 10 dB of noise, or at a shift of 100 ms, that no model should have
+COLLAPSE = 0.05  # lost accuracy at 10 dB of noise, a shift of 100 ms or an offset, that no model should have
 _CHUNK = 256  # clips changed at once: 33 MB of float64
 
 Scores = Callable[[np.ndarray], np.ndarray]
@@ -32,9 +34,10 @@ Scores = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Condition:
-    """One change of the clips: a level or a signal-to-noise ratio in dB, or a shift in ms (later is positive)."""
+    """One change of the clips: a level by or a loudness to so many dB, an offset as a share of full scale, noise at a
+    ratio in dB, or a shift in ms (later is positive)."""
 
-    kind: str  # level, noise or shift
+    kind: str  # level, loudness, offset, noise or shift
     value: float
 
     @property
@@ -44,6 +47,10 @@ class Condition:
             return f"noise at {self.value:g} dB SNR"
         if self.kind == "shift":
             return f"{size} ms {'later' if self.value > 0 else 'earlier'}"
+        if self.kind == "loudness":
+            return f"at −{size} dBFS"
+        if self.kind == "offset":
+            return f"offset of {size} of full scale"
         return f"{'+' if self.value > 0 else '−'}{size} dB" if self.value else "as recorded"
 
     def apply(self, samples: np.ndarray, noise: np.ndarray | None = None) -> np.ndarray:
@@ -53,6 +60,10 @@ class Condition:
             part = slice(start, start + _CHUNK)
             if self.kind == "level":
                 changed[part] = at_level(samples[part], self.value)
+            elif self.kind == "loudness":
+                changed[part] = at_loudness(samples[part], self.value)
+            elif self.kind == "offset":
+                changed[part] = to_int16(samples[part] + 32_768 * self.value, 1)
             elif self.kind == "shift":
                 changed[part] = shifted(samples[part], round(self.value * SAMPLE_RATE / 1000))
             else:
@@ -63,13 +74,24 @@ class Condition:
 
 def conditions(*, noise: bool) -> tuple[Condition, ...]:
     """Every condition, the recording as it is first."""
-    kinds = [("level", LEVELS_DB), ("noise", SNRS_DB if noise else ()), ("shift", SHIFTS_MS)]
+    kinds = [
+        ("level", LEVELS_DB),
+        ("loudness", DBFS),
+        ("offset", OFFSETS),
+        ("noise", SNRS_DB if noise else ()),
+        ("shift", SHIFTS_MS),
+    ]
     return tuple(Condition(kind, value) for kind, values in kinds for value in values)
 
 
 def at_level(samples: np.ndarray, decibels: float) -> np.ndarray:
     """int16 samples louder or quieter, rounded and saturated."""
     return to_int16(samples * 10.0 ** (decibels / 20), 1)
+
+
+def at_loudness(samples: np.ndarray, dbfs: float) -> np.ndarray:
+    """int16 (n, length) with this power over the clip, in dB of full scale, rounded and saturated; silence stays."""
+    return to_int16(samples * (32_768 * 10.0 ** (dbfs / 20) / np.maximum(_rms(samples), 0.5)), 1)
 
 
 def shifted(samples: np.ndarray, by: int) -> np.ndarray:
@@ -91,7 +113,7 @@ def measure(
     labels: np.ndarray,
     speakers: Sequence[str],
     noises: np.ndarray,
-    input_coding: str,
+    heard: front_end.Input,
     int8_scores: Scores,
     float_scores: Scores,
 ) -> dict[str, Any]:
@@ -102,7 +124,7 @@ def measure(
         labels: int64 (n,); its largest is the last class.
         speakers: who speaks each clip, "" for nobody.
         noises: one-second windows that training never met, int16 (windows, 16000); none: no noise conditions.
-        input_coding: one of ``edgekws.model.coding.CODINGS``.
+        heard: how the model hears samples, such as its recipe's ``model`` table.
         int8_scores: int8 codes (n, 16000) → scores (n, classes).
         float_scores: float32 network inputs (n, 16000) → scores (n, classes).
     """
@@ -112,8 +134,8 @@ def measure(
     chosen = conditions(noise=noise is not None)
     with progress_bar("robustness", len(chosen), unit="condition") as bar:
         for condition in chosen:
-            changed = condition.apply(samples, noise)
-            codes = coding.encode(changed, input_coding)
+            changed = front_end.process(condition.apply(samples, noise), heard.level_control)
+            codes = coding.encode(changed, heard.coding)
             int8, real = int8_scores(codes), float_scores(codes.astype(np.float32) / 128)
             right = int8.argmax(1) == labels
             row = {
@@ -126,7 +148,7 @@ def measure(
                 "correct_by_word": np.bincount(labels[right], minlength=int8.shape[1]).tolist(),
             }
             if condition.kind == "level":
-                plain = float_scores(coding.uncoded(changed, input_coding))
+                plain = float_scores(coding.uncoded(changed, heard.coding))
                 row["uncoded_float"] = metrics.counted(metrics.accuracy(plain, labels))
                 row["int8_minus_uncoded_float"] = metrics.compared(metrics.paired_difference(int8, plain, labels))
             if not rows:
@@ -178,7 +200,7 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def _collapsed(row: dict[str, Any], recorded: dict[str, Any]) -> bool:
-    bounded = (row["kind"], abs(row["value"])) in (("noise", 10.0), ("shift", 100.0))
+    bounded = (row["kind"], abs(row["value"])) in (("noise", 10.0), ("shift", 100.0), *(("offset", o) for o in OFFSETS))
     return bounded and recorded["int8"]["accuracy"] - row["int8"]["accuracy"] > COLLAPSE
 
 

@@ -79,8 +79,8 @@ def verify(bundle: Path) -> list[str]:
 
 def _regenerated(folder: Path, manifest: dict[str, Any]) -> list[str]:
     """Files that differ from those that are made again from the bundle's model."""
-    labels = tuple(manifest["labels"])
-    artifact = Artifact.of((folder / MODEL).read_bytes(), manifest["model"], labels, manifest["coding"])
+    labels, hears = tuple(manifest["labels"]), (manifest["coding"], manifest.get("level_control", False))
+    artifact = Artifact.of((folder / MODEL).read_bytes(), manifest["model"], labels, *hears)
     if "detector" in manifest:
         tuned = detector.Tuned(detector.from_json(manifest["detector"], labels))
         artifact = dataclasses.replace(artifact, detector=tuned)
@@ -109,6 +109,7 @@ def _fill(request: Request, target: targets.Target, folder: Path) -> None:
         "model_sha256": hashlib.sha256(artifact.content).hexdigest(),
         "labels": list(artifact.labels),
         "coding": artifact.coding,
+        "level_control": artifact.level_control,
         "sample_rate": 16_000,
         "window_samples": artifact.graph.input.length,
         "versions": {"edgekws": __version__},

@@ -18,7 +18,7 @@ CARD = "model_card.md"
 
 @dataclass(frozen=True, eq=False)
 class Artifact:
-    """An int8 model with what its file does not say: its words, and how samples are coded."""
+    """An int8 model with what its file does not say: its words, and how it hears samples."""
 
     name: str
     graph: graph.Graph
@@ -27,15 +27,23 @@ class Artifact:
     content: bytes  # the .tflite file
     detector: Tuned | None = None  # what the model was tuned to
     card: str = ""  # the model card: data, licence, limits
+    level_control: bool = False  # of the front end
 
     @classmethod
-    def of(cls, content: bytes, name: str, labels: tuple[str, ...] = (), coding: str = "linear") -> Artifact:
+    def of(
+        cls,
+        content: bytes,
+        name: str,
+        labels: tuple[str, ...] = (),
+        coding: str = "linear",
+        level_control: bool = False,
+    ) -> Artifact:
         """An artifact of a .tflite file's bytes; without labels its classes are called class_0, class_1, …"""
         read = reader.read(content)
         labels = labels or tuple(f"class_{i}" for i in range(read.output.size))
         if len(labels) != read.output.size:
             raise UserError(f"{name} has {len(labels)} words, its model {read.output.size} classes")
-        return cls(name, read, labels, coding, content)
+        return cls(name, read, labels, coding, content, level_control=level_control)
 
     def at(self, per_hour: float | None) -> Artifact:
         """The same to be used at up to this number of false accepts an hour, as it was tuned; with None as it is."""
@@ -48,8 +56,11 @@ class Artifact:
         return replace(self, detector=self.detector.at(per_hour))
 
 
-def load(path: Path, coding: str | None = None) -> Artifact:
-    """Read a run folder, a pretrained model's name or folder, or a .tflite file of this ``coding`` (linear)."""
+def load(path: Path, coding: str | None = None, level_control: bool | None = None) -> Artifact:
+    """Read a run folder, a pretrained model's name or folder, or a .tflite file of this ``coding`` (linear).
+
+    ``coding`` and ``level_control``, where given, take the place of what the folder's recipe says.
+    """
     path = zoo.resolve(path)
     if path.is_dir():
         model, labels_file, recipe_file = (path / n for n in ("model_int8.tflite", "labels.txt", "recipe.toml"))
@@ -63,7 +74,9 @@ def load(path: Path, coding: str | None = None) -> Artifact:
         tuned = read_detector(path / DETECTOR_FILE, labels) if (path / DETECTOR_FILE).exists() else None
         card = path / CARD
         told = untrusted.read_text(card) if card.exists() else ""
-        return Artifact(made_by.name, read, labels, coding or made_by.model.coding, content, tuned, told)
+        hears = made_by.model
+        made = Artifact(made_by.name, read, labels, coding or hears.coding, content, tuned, told)
+        return replace(made, level_control=hears.level_control if level_control is None else level_control)
     if not path.exists():
         raise UserError(
             f"{path}: no such run folder or .tflite file, and no pretrained model of that name "
@@ -71,4 +84,4 @@ def load(path: Path, coding: str | None = None) -> Artifact:
         )
     content = untrusted.content(path, untrusted.MODEL_BYTES)
     reader.parse(content, str(path))  # names the file where it is none
-    return Artifact.of(content, path.stem, coding=coding or "linear")
+    return Artifact.of(content, path.stem, coding=coding or "linear", level_control=bool(level_control))

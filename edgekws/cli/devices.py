@@ -62,6 +62,9 @@ def artifact_arguments(parser: argparse.ArgumentParser, **options: Any) -> None:
         "run", type=Path, metavar="RUN", **options, help="a run folder, a pretrained folder or a .tflite file"
     )
     parser.add_argument("--coding", help="of the int8 input, for a bare .tflite file: linear (default) or mu_law")
+    parser.add_argument(
+        "--level-control", action="store_true", default=None, help="for a bare .tflite file trained with it"
+    )
 
 
 def _bundle(args: argparse.Namespace) -> int:
@@ -78,7 +81,7 @@ def _bundle(args: argparse.Namespace) -> int:
     chosen = [targets.find(name) for name in names]
     if args.per_hour is not None and args.mode not in (None, "sliding"):
         raise UserError("--false-accepts-per-hour needs --mode sliding: thresholds are tuned for a result every hop")
-    model = artifact.load(args.run, args.coding).at(args.per_hour)
+    model = artifact.load(args.run, args.coding, args.level_control).at(args.per_hour)
     failed = 0
     for name, target in zip(names, chosen, strict=True):
         tuned = target.engine and model.detector
@@ -124,7 +127,7 @@ def _profile(args: argparse.Namespace) -> int:
     from convert.tflite import artifact
     from edgekws import workspace
 
-    figures = profile.profile(artifact.load(args.run, args.coding), targets=tuple(args.target))
+    figures = profile.profile(artifact.load(args.run, args.coding, args.level_control), targets=tuple(args.target))
     print(json.dumps(figures, indent=1) if args.json else profile.text(figures))
     if (args.run / "report.json").exists() and (args.run / "corpus.json").exists() and not args.target:
         run = workspace.load_run(args.run)

@@ -16,7 +16,7 @@ from edgekws import audio
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.errors import UserError
 from edgekws.guard import untrusted
-from edgekws.model import coding
+from edgekws.model import front_end
 
 HOP_SAMPLES = CLIP_SAMPLES // 2
 
@@ -30,7 +30,7 @@ class Result:
 
 
 class Classifier:
-    """A folder's ``model_int8.tflite`` with its labels and coding."""
+    """A folder's ``model_int8.tflite`` with its labels and how it hears samples."""
 
     def __init__(self, folder: Path) -> None:
         from ai_edge_litert.interpreter import Interpreter
@@ -41,7 +41,7 @@ class Classifier:
         for needed in (model, folder / "labels.txt", folder / "recipe.toml"):
             if not needed.exists():
                 raise UserError(f"{folder}: {needed.name} is missing; expected a finished run or a pretrained model")
-        self.coding = recipe.load(folder / "recipe.toml").model.coding
+        self.hears = recipe.load(folder / "recipe.toml").model
         content = untrusted.content(model, untrusted.MODEL_BYTES)
         with untrusted.reading(model, ".tflite file", "convert the model again"):
             self._interpreter = Interpreter(model_content=content, num_threads=1)
@@ -51,21 +51,24 @@ class Classifier:
         self.labels = untrusted.labels(folder / "labels.txt", int(self._output["shape"][-1]))
 
     def scores(self, window: np.ndarray) -> np.ndarray:
-        """Probabilities float32 (classes,) of int16 (16000,) samples at 16 kHz."""
-        codes = coding.encode(window, self.coding).reshape(self._input["shape"])
-        self._interpreter.set_tensor(self._input["index"], codes)
+        """Probabilities float32 (classes,) of int16 (16000,) samples at 16 kHz, with nothing before them."""
+        return self._scores(front_end.codes(window, self.hears))
+
+    def classify(self, samples: np.ndarray) -> list[Result]:
+        """The results of a recording's windows, int16 (n,) at 16 kHz; it goes through the front end as one stream."""
+        whole = samples if len(samples) > CLIP_SAMPLES else audio.fit(samples)
+        codes, results = front_end.codes(whole, self.hears), []
+        for start in starts(len(codes)):
+            scores = self._scores(codes[start : start + CLIP_SAMPLES])
+            ranked = sorted(zip(self.labels, scores.tolist(), strict=True), key=lambda pair: -pair[1])
+            results.append(Result(start / SAMPLE_RATE, tuple(ranked)))
+        return results
+
+    def _scores(self, codes: np.ndarray) -> np.ndarray:
+        self._interpreter.set_tensor(self._input["index"], codes.reshape(self._input["shape"]))
         self._interpreter.invoke()
         raw = self._interpreter.get_tensor(self._output["index"])[0]
         return (raw.astype(np.float32) + 128) / 256
-
-    def classify(self, samples: np.ndarray) -> list[Result]:
-        """The results of a recording's windows, int16 (n,) at 16 kHz."""
-        results = []
-        for start in starts(len(samples)):
-            window = audio.fit(samples[start : start + CLIP_SAMPLES])
-            ranked = sorted(zip(self.labels, self.scores(window).tolist(), strict=True), key=lambda pair: -pair[1])
-            results.append(Result(start / SAMPLE_RATE, tuple(ranked)))
-        return results
 
 
 def starts(length: int) -> Sequence[int]:

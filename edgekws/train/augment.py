@@ -182,7 +182,8 @@ def _envelope(peaks: Any, drawn: Mapping[str, Any] | None) -> Any:
 def _scanned(values: Any, neutral: float, combined: Callable[[Any, Any, int], Any]) -> Any:
     """A recurrence along rows (batch, n) in log2 n steps: each value with those before it, by ``combined``.
 
-    ``combined(now, before, reach)`` joins what is known at two places, ``reach`` apart; before the first is ``neutral``.
+    ``combined(now, before, reach)`` joins what is known at two places, ``reach`` apart;
+    before the first is ``neutral``.
     """
     count, reach = values.shape[1], 1
     while reach < count:

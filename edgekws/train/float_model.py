@@ -129,14 +129,15 @@ def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
 
 
 def _other_run(recipe: Recipe, key: str) -> Run | None:
-    """The run that ``training.KEY`` names; a UserError where it is not trained or hears another coding."""
+    """The run that ``training.KEY`` names; a UserError where it is not trained or hears samples otherwise."""
     folder = getattr(recipe.training, key)
     if not folder:
         return None
     other = workspace.load_run(zoo.resolve(Path(folder).expanduser()))
     if not other.float_model.exists():
         raise UserError(f"training.{key}: {other.folder} has no {other.float_model.name}; 'edgekws train' makes it")
-    for name in ("architecture", "batch_norm", "coding") if key == "start_from" else ("coding",):
+    heard = ("coding", "level_control")
+    for name in ("architecture", "batch_norm", *heard) if key == "start_from" else heard:
         ours, theirs = (getattr(one.model, name) for one in (recipe, other.recipe))
         if ours != theirs:
             raise UserError(f"training.{key}: {other.folder} has model.{name} = {theirs}, this recipe {ours}")

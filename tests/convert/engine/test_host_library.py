@@ -10,15 +10,15 @@ from convert.engine import codegen, host_library
 from convert.tflite import conversion, tflm_reference
 from convert.tflite.artifact import Artifact
 from edgekws.files import cache_folder
-from edgekws.model import catalogue, coding
+from edgekws.model import catalogue, front_end
 
 
-@pytest.fixture
-def artifact(tmp_path, monkeypatch):
+@pytest.fixture(params=[False, True], ids=["", "level control"])
+def artifact(request, tmp_path, monkeypatch):
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
     content = synthetic_tflite.build(catalogue.find("nano").architecture, 3)
-    return Artifact.of(content, "test", ("a", "b", "c"), "mu_law")
+    return Artifact.of(content, "test", ("a", "b", "c"), "mu_law", level_control=request.param)
 
 
 def stream(samples=40_000):
@@ -33,7 +33,8 @@ def test_the_engine_gives_the_scores_of_every_window(artifact):
     scorer, sound = host_library.scorer(artifact), stream()
     assert "C engine" in scorer.words
     starts = range(0, len(sound) - 16_000 + 1, scorer.hop)
-    windows = [coding.encode(sound[i : i + 16_000], "mu_law") for i in starts]
+    codes = front_end.codes(sound, artifact)
+    windows = [codes[i : i + 16_000] for i in starts]
     golden = [tflm_reference.run(artifact.graph, window)[-1][0] for window in windows]
     for size in (977, 40_000):
         assert np.array_equal(pushed(host_library.scorer(artifact), sound, size), golden)
@@ -77,10 +78,10 @@ def test_without_a_compiler_litert_does_it_and_it_is_said(artifact, monkeypatch)
     monkeypatch.setattr(host_library.shutil, "which", lambda name: None)
     scorer, sound = host_library.scorer(artifact), stream()
     assert "no C compiler" in scorer.words
-    windows = np.stack([sound[i : i + 16_000] for i in range(0, len(sound) - 16_000 + 1, scorer.hop)])
-    codes = coding.encode(windows, "mu_law")
+    codes = front_end.codes(sound, artifact)
+    windows = np.stack([codes[i : i + 16_000] for i in range(0, len(sound) - 16_000 + 1, scorer.hop)])
     assert np.array_equal(
-        pushed(scorer, sound, 8_000), conversion.predict(artifact.content, codes, kernels="xnnpack", title="")
+        pushed(scorer, sound, 8_000), conversion.predict(artifact.content, windows, kernels="xnnpack", title="")
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 from page_reader import page, words_of
 
 from convert.prove import figures, robustness
+from edgekws.recipe import Model
 from edgekws.report import run_report
 
 RNG = np.random.default_rng(3)
@@ -23,6 +24,20 @@ def test_levels_are_decibels_and_saturate():
     assert rms(robustness.at_level(CLIPS, -24.0)) == pytest.approx(rms(CLIPS) * 10**-1.2, rel=1e-3)
     loud = robustness.at_level(np.array([[-32_768, 20_000, 5000, 1]], np.int16), 12.0)
     assert loud.tolist() == [[-32_768, 32_767, 19_905, 4]]
+
+
+def test_loudness_is_of_full_scale_whatever_the_level_was():
+    for dbfs in robustness.DBFS:
+        heard = rms(robustness.Condition("loudness", dbfs).apply(CLIPS // np.array([[1], [2], [4], [8], [16], [32]])))
+        assert 20 * np.log10(heard / 32_768) == pytest.approx(dbfs, abs=0.05)
+    silence = np.zeros((1, 16_000), np.int16)
+    assert not robustness.at_loudness(silence, -15.0).any()
+
+
+def test_offsets_are_shares_of_full_scale_and_saturate():
+    assert np.array_equal(robustness.Condition("offset", 0.1).apply(CLIPS), np.rint(CLIPS + 3_276.8))
+    loud = robustness.Condition("offset", 0.2).apply(np.full((1, 16_000), 30_000, np.int16))
+    assert set(loud.ravel()) == {32_767}
 
 
 def test_noise_has_the_ratio_asked_for():
@@ -60,13 +75,13 @@ def measured(noises, count=40):
             scores(inputs) if inputs.dtype == np.float32 else scores(inputs) * (np.abs(inputs).max(axis=1) > 2)[:, None]
         )
 
-    return robustness.measure(samples, labels, speakers, noises, "linear", sound, scores)
+    return robustness.measure(samples, labels, speakers, noises, Model(), sound, scores)
 
 
 def test_conditions_are_counted_on_the_same_clips():
     found = measured(RNG.integers(-500, 500, (3, 16_000)).astype(np.int16))
     rows = {row["title"]: row for row in found["conditions"]}
-    assert len(rows) == 6 + 4 + 6
+    assert len(rows) == 6 + 4 + 2 + 4 + 6
     assert next(iter(rows)) == "as recorded"
     assert rows["as recorded"]["int8"] == {"accuracy": 1.0, "interval": pytest.approx([0.9124, 1.0], abs=1e-4),
                                            "correct": 40, "total": 40}  # fmt: skip
@@ -85,7 +100,7 @@ def test_the_same_clips_give_the_same_figures_and_without_held_out_noise_there_a
     noises = RNG.integers(-500, 500, (3, 16_000)).astype(np.int16)
     assert json.dumps(measured(noises)) == json.dumps(measured(noises))
     without = measured(noises[:0])
-    assert {row["kind"] for row in without["conditions"]} == {"level", "shift"}
+    assert {row["kind"] for row in without["conditions"]} == {"level", "loudness", "offset", "shift"}
     assert "held_out_noise" in robustness.lines(without)[-3]
 
 

@@ -13,7 +13,7 @@ from convert.tflite import conversion
 from edgekws import cli, recipe
 from edgekws.listen import classify
 from edgekws.listen.classify import Classifier
-from edgekws.model import catalogue, coding
+from edgekws.model import catalogue, coding, front_end
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def noise(samples, seed=0):
 
 def test_scores_are_those_of_the_pipeline(folder):
     clip = noise(16_000)
-    codes = coding.encode(clip[None], "mu_law")
+    codes = coding.encode(front_end.process(clip[None], False), "mu_law")
     raw = conversion.predict((folder / "model_int8.tflite").read_bytes(), codes, kernels="xnnpack", title="")
     assert np.array_equal(Classifier(folder).scores(clip), (raw[0].astype(np.float32) + 128) / 256)
 
