@@ -41,6 +41,16 @@ class Data:
     clips_per_word: int = _key(0, "training clips of each word at most; 0: all (espeak: its default)", low=0)
     validation_percent: float = _key(10.0, "for folders without lists: speakers put aside", low=1, high=45)
     testing_percent: float = _key(10.0, "for folders without lists: speakers put aside", low=1, high=45)
+    speaker_pattern: str = _key(
+        "",
+        "for folders: where a path tells the speaker, such as {speaker}_{take} or a regular expression with "
+        "(?P<speaker>...); empty: SPEAKER_nohash_0 or WORD/SPEAKER/",
+    )
+    split_by: str = _key(
+        "speaker",
+        "for folders without lists: a speaker is in one split, or take: perhaps in all, which the report says",
+        choices=("speaker", "take"),
+    )
     held_out_noise: tuple[str, ...] = _key((), "background noises never used in training")
     unknown: tuple[str, ...] = _key((), "other words of the source, together the class _unknown_; none: no such class")
     unknown_made: int = _key(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from edgekws.audio import cut
 from edgekws.audio.convert import SAMPLE_RATE, to_int16
 from edgekws.audio.faults import Faults
 from edgekws.errors import UserError
@@ -43,10 +44,13 @@ class Preparation:
     damaged: int = 0  # sound is missing in places
     padded: int = 0
     cropped: int = 0
+    lost: int = 0  # of the cropped: have sound outside the second that was kept
     clipped: int = 0  # had samples beyond 16 bits, set to the limit, or that stay at one value near it
     silent: int = 0  # hold no sound
     too_long: int = 0  # only their beginning was read
     left_out: int = 0  # training clips beyond clips_per_word
+    copies: int = 0  # have the samples of another clip, in the same split
+    copies_left_out: int = 0  # have the samples of a clip in a later split, by the folder's lists
     not_audio: int = 0  # files in the word folders that are no recordings, passed over
     not_found: int = 0  # entries of the split lists without a file
 
@@ -107,10 +111,15 @@ def done_to(faults: Faults) -> Preparation:
 
 
 def read_clip(path: str | Path) -> tuple[np.ndarray, Preparation]:
-    """Read a recording and fit it to one second: int16 (16000,) and everything that was done to it."""
+    """Read a recording and make it one second, int16 (16000,), of a longer one that where its speech is.
+
+    Returns everything that was done to it as well.
+    """
     samples, done = read(path, most_seconds=LONGEST_CLIP_SECONDS)
-    length = Preparation(padded=int(len(samples) < CLIP_SAMPLES), cropped=int(len(samples) > CLIP_SAMPLES))
-    return fit(samples), done + length
+    if len(samples) <= CLIP_SAMPLES:
+        return fit(samples), done + Preparation(padded=int(len(samples) < CLIP_SAMPLES))
+    start, lost = cut.speech(samples, CLIP_SAMPLES)
+    return samples[start : start + CLIP_SAMPLES], done + Preparation(cropped=1, lost=int(lost))
 
 
 def fit(samples: np.ndarray, length: int = CLIP_SAMPLES) -> np.ndarray:

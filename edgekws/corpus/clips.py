@@ -1,7 +1,8 @@
-"""Clips of one second with word, speaker and split; a corpus of them; and what a source is asked for."""
+"""What a corpus is made of: clips with word, speaker and split, noise, and what says which of them there are."""
 
 import functools
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +25,7 @@ class Clip:
 
     name: str  # relative path, such as "zero/004ae714_nohash_0.wav"
     word: str
-    speaker: str
+    speaker: str  # "" where nothing says who speaks
     split: str  # one of SPLITS
 
 
@@ -53,6 +54,9 @@ class Selection:
     clips_per_word: int = 0  # for training; 0: all (eSpeak: its default)
     validation_percent: float = 10  # of the speakers
     testing_percent: float = 10
+    speaker_pattern: str = ""  # where a recording's path tells its speaker; "": as Speech Commands' names, or folders
+    split_by: str = "speaker"  # or "take": one speaker may be in several splits
+    listed: Mapping[str, str] | None = None  # the clips and noises of an earlier time, with their splits
 
     def __post_init__(self) -> None:
         if self.clips_per_word < 0:
@@ -85,7 +89,7 @@ class Rejection:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Clips of `words`, in the order of SPLITS, then words, then names; no speaker is in two splits."""
+    """Clips of `words`, in the order of SPLITS, then words, then names; ``speakers`` tells who is in which split."""
 
     words: tuple[str, ...]  # the label order; classes that reject begin with _ and come last
     clips: tuple[Clip, ...]
@@ -95,6 +99,8 @@ class Corpus:
     source: str  # one line for people
     licence: str  # for the model card
     fingerprint: str  # SHA-256 over words, clips, splits, samples and noise
+    copies: tuple[tuple[str, ...], ...] = ()  # names of clips with the same samples
+    ignored: int = 0  # recordings that came after those of `Selection.listed`
 
     def split(self, name: str) -> Split:
         """The clips of the split `name`, one of SPLITS."""
@@ -118,3 +124,31 @@ class Corpus:
             bounds[split] = (start, stop)
             start = stop
         return bounds
+
+
+@dataclass(frozen=True)
+class Speakers:
+    """What is known of who speaks in the recordings of a corpus."""
+
+    counts: Mapping[str, int]  # speakers that are named, in each split
+    nameless: int  # recordings whose speaker is not known
+    shared: int  # speakers who are in more than one split
+
+    @property
+    def claim(self) -> bool:
+        """Whether it may be said that those of a split are in no other."""
+        return not self.nameless and not self.shared
+
+
+def speakers(corpus: Corpus) -> Speakers:
+    """Who speaks where; silence is spoken by no one, and neither is a recording of no word that names nobody."""
+    where: dict[str, set[str]] = defaultdict(set)
+    nameless = 0
+    for clip in corpus.clips:
+        if clip.word == SILENCE or (rejects(clip.name) and "/" in clip.speaker):
+            continue
+        nameless += not clip.speaker
+        if clip.speaker:
+            where[clip.speaker].add(clip.split)
+    counts = {split: sum(split in found for found in where.values()) for split in SPLITS}
+    return Speakers(counts, nameless, sum(len(found) > 1 for found in where.values()))

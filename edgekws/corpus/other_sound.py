@@ -10,7 +10,9 @@ import numpy as np
 from edgekws import audio
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation, fit
 from edgekws.corpus.clips import SPLITS, UNKNOWN, Clip, Selection
-from edgekws.corpus.folder import SUFFIXES, speaker_of, speaker_split
+from edgekws.corpus.folder.find import SUFFIXES
+from edgekws.corpus.folder.speakers import speaker_of
+from edgekws.corpus.folder.splits import speaker_split
 from edgekws.errors import UserError
 from edgekws.files import folder_name, sha256
 

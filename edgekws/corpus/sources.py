@@ -1,14 +1,17 @@
 """Where a corpus comes from: eSpeak, the Speech Commands archives, or a folder; prepared once, then opened."""
 
 import contextlib
+import dataclasses
 import difflib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edgekws import text
 from edgekws.corpus import download, espeak, folder, store
 from edgekws.corpus import rejection as rejections
 from edgekws.corpus.clips import Corpus, Rejection, Selection
+from edgekws.corpus.folder.find import words_in
+from edgekws.corpus.store import Plan
 from edgekws.errors import UserError
 from edgekws.files import cache_folder
 from edgekws.recipe import Recipe
@@ -23,6 +26,9 @@ def load(
     clips_per_word: int = 0,
     validation_percent: float = 10,
     testing_percent: float = 10,
+    speaker_pattern: str = "",
+    split_by: str = "speaker",
+    listed: Mapping[str, str] | None = None,
     rejection: Rejection | None = None,
     cache: Path | None = None,
     progress: bool = True,
@@ -30,11 +36,14 @@ def load(
     """Prepare a corpus, or open it where it was prepared before with the same settings from the same files.
 
     source: "espeak" (spoken by eSpeak NG), "speech_commands_v0.01" or "speech_commands_v0.02" (downloaded), or the path
-    of a folder laid out as Speech Commands is: WORD/*.wav.
+    of a folder laid out as Speech Commands is: WORD/*.wav, or WORD/SPEAKER/*.wav.
     words: the words to tell apart, in label order.
     seed: draws the training clips kept by clips_per_word, and the voices of eSpeak.
     clips_per_word: the most training clips of a word; 0 keeps all (eSpeak: its default number).
     validation_percent, testing_percent: speakers in each split, where the folder brings no lists of its own.
+    speaker_pattern: a template or regular expression that finds the speaker in a recording's path.
+    split_by: "speaker", or "take", with which one speaker may be in several splits.
+    listed: {name: split} of the clips and noises that an earlier call gave; what came to the folder since is left out.
     rejection: what goes into the classes _unknown_ and _silence_; None or nothing: there are no such classes.
     cache: where prepared clips are kept; None: `edgekws.files.cache_folder()`.
     Raises UserError for whatever is wrong with the source, the words or the recordings.
@@ -44,26 +53,70 @@ def load(
     wanted, asked = rejection or Rejection(), words
     if len(words := (*words, *sorted(wanted.unknown))) > len(asked):
         check_all(words, "words and unknown")
-    selection = Selection(seed, clips_per_word, validation_percent, testing_percent)
+    selection = Selection(seed, clips_per_word, validation_percent, testing_percent, speaker_pattern, split_by, listed)
     cache = cache or cache_folder()
+    place, described = _place(source, cache, progress)
+
+    def planned(copies: Sequence[Sequence[str]]) -> Plan:
+        if place is None:
+            plan = espeak.plan(words, selection)
+        else:
+            plan = folder.plan(place, words, selection, copies=copies, **described)
+        return rejections.extend(plan, asked, wanted, selection) if wanted.labels else plan
+
+    try:
+        return _copies_together(planned, cache, progress)
+    except PermissionError as error:
+        raise UserError(f"no permission to read {error.filename}") from None
+
+
+def _place(source: str, cache: Path, progress: bool = True) -> tuple[Path | None, dict[str, str]]:
+    """The folder of a source, and what is known of it besides; None for eSpeak."""
     if source == "espeak":
-        plan = espeak.plan(words, selection)
-    elif source in download.ARCHIVES:
+        return None, {}
+    if source in download.ARCHIVES:
         archive = download.ARCHIVES[source]
         unpacked = download.fetch(archive, cache / source, progress=progress)
-        plan = folder.plan(unpacked, words, selection, source=archive.title, licence=archive.licence)
-    else:
-        try:
-            plan = folder.plan(_folder(source), words, selection)
-        except PermissionError as error:
-            raise UserError(f"no permission to read {error.filename}") from None
-    if wanted.labels:
-        plan = rejections.extend(plan, asked, wanted, selection)
-    return store.prepare(plan, cache, progress=progress)
+        return unpacked, {"source": archive.title, "licence": archive.licence}
+    return _folder(source), {}
 
 
-def of_recipe(recipe: Recipe, *, progress: bool = True) -> Corpus:
-    """The recordings that a recipe names; a UserError where it holds out a noise that is not there."""
+def _copies_together(
+    planned: Callable[[Sequence[Sequence[str]]], Plan], cache: Path, progress: bool, one_word: bool = True
+) -> Corpus:
+    """The corpus of a plan, planned again where recordings with the same samples are in two splits.
+
+    Only reading tells which are copies; it is kept with the prepared clips. With ``one_word``, raises UserError for a
+    recording that lies under two words.
+    """
+    known: list[tuple[str, ...]] = []
+    while True:
+        plan = planned(known)
+        made = store.prepare(plan, cache, progress=progress)
+        if one_word:
+            _check_words_apart(made)
+        split = {clip.name: clip.split for clip in made.clips}
+        apart = [group for group in made.copies if len({split[name] for name in group}) > 1]
+        if not apart:
+            return dataclasses.replace(made, ignored=plan.ignored)
+        known += apart
+
+
+def _check_words_apart(made: Corpus) -> None:
+    word = {clip.name: clip.word for clip in made.clips}
+    mixed = [group for group in made.copies if len({word[name] for name in group}) > 1]
+    if mixed:
+        first = mixed[0][0]
+        other = next(name for name in mixed[0] if word[name] != word[first])
+        more = f" ({len(mixed)} recordings are so in all)" if len(mixed) > 1 else ""
+        raise UserError(
+            f"{first} and {other} are the same recording under two words; remove the one that is wrong{more}"
+        )
+
+
+def of_recipe(recipe: Recipe, *, listed: Mapping[str, str] | None = None, progress: bool = True) -> Corpus:
+    """The recordings that a recipe names, of these alone the ``listed``; a UserError where it holds out a noise that is
+    not there."""
     data = recipe.data
     loaded = load(
         data.source,
@@ -72,6 +125,9 @@ def of_recipe(recipe: Recipe, *, progress: bool = True) -> Corpus:
         clips_per_word=data.clips_per_word,
         validation_percent=data.validation_percent,
         testing_percent=data.testing_percent,
+        speaker_pattern=data.speaker_pattern,
+        split_by=data.split_by,
+        listed=listed,
         rejection=rejection_of(recipe),
         progress=progress,
     )
@@ -88,21 +144,31 @@ def other_words(recipe: Recipe) -> Corpus | None:
 
     Of the training clips there is one a word: it is the other splits that are asked for.
     """
-    data = recipe.data
-    if data.source == "espeak":
+    data, cache = recipe.data, cache_folder()
+    place, _ = _place(data.source, cache)
+    if place is None:
         return None
-    if data.source in download.ARCHIVES:
-        place = download.fetch(download.ARCHIVES[data.source], cache_folder() / data.source)
-    else:
-        place = _folder(data.source)
-    selection = Selection(recipe.seed, 1, data.validation_percent, data.testing_percent)
-    names = []
-    for path in sorted(place.iterdir()):
-        if path.is_dir() and path.name not in data.words and not path.name.startswith((".", "_")):
-            with contextlib.suppress(UserError):
-                folder.plan(place, [path.name], selection)
-                names.append(path.name)
-    return store.prepare(folder.plan(place, names, selection), cache_folder()) if names else None
+    selection = Selection(
+        recipe.seed, 1, data.validation_percent, data.testing_percent, data.speaker_pattern, data.split_by
+    )
+    own, names = set(map(text.normal, data.words)), []
+    for name in sorted({text.normal(name) for name in words_in(place)} - own):
+        with contextlib.suppress(UserError):
+            folder.plan(place, [name], selection)
+            names.append(name)
+    if not names:
+        return None
+    return _copies_together(lambda copies: folder.plan(place, names, selection, copies=copies), cache, True, False)
+
+
+def _folder(source: str) -> Path:
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path
+    named = ("espeak", *download.ARCHIVES)
+    near = difflib.get_close_matches(source, named, 1)
+    hint = f"did you mean {near[0]}?" if near else f"expected a folder of recordings, or one of {', '.join(named)}"
+    raise UserError(f"there is no folder {path}; {hint}")
 
 
 def rejection_of(recipe: Recipe) -> Rejection:
@@ -116,13 +182,3 @@ def rejection_of(recipe: Recipe) -> Rejection:
 def labels_of(recipe: Recipe) -> tuple[str, ...]:
     """The classes of a recipe in label order: its words, then what rejects."""
     return (*recipe.data.words, *rejection_of(recipe).labels)
-
-
-def _folder(source: str) -> Path:
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return path
-    named = ("espeak", *download.ARCHIVES)
-    near = difflib.get_close_matches(source, named, 1)
-    hint = f"did you mean {near[0]}?" if near else f"expected a folder of recordings, or one of {', '.join(named)}"
-    raise UserError(f"there is no folder {path}; {hint}")

@@ -6,21 +6,22 @@ import json
 import os
 import shutil
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from edgekws.audio import CLIP_SAMPLES, Preparation
-from edgekws.corpus.clips import Clip, Corpus, Noise
+from edgekws.audio import CLIP_SAMPLES, Preparation, is_silent
+from edgekws.corpus.clips import Clip, Corpus, Noise, rejects
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, sha256
 from edgekws.progress import progress_bar
 
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # whatever a missing or damaged file can raise
 _KEPT_DAYS = 30  # since it was last opened: a prepared corpus is large, and made again when it is asked for
-_FORMAT = 2  # goes up whenever prepared clips would come out differently
+_FORMAT = 3  # goes up whenever prepared clips would come out differently
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Plan:
     source: str
     licence: str
     settings: object  # all that the samples depend on besides the clips; JSON
+    ignored: int = 0  # recordings that a list of clips leaves out
 
     def key(self) -> str:
         """Name of the prepared corpus: the same for the same clips made in the same way."""
@@ -71,16 +73,19 @@ def _write(plan: Plan, folder: Path, progress: bool) -> None:
     digest = hashlib.sha256(json.dumps([plan.words, [astuple(clip) for clip in plan.clips]]).encode())
     total = plan.preparation
     shape = (len(plan.clips), CLIP_SAMPLES)
+    alike: dict[bytes, list[str]] = defaultdict(list)
     with (
         open(folder / "samples.npy", "wb") as file,  # written in order: a full disk is an error, not a bus error
         progress_bar("preparing clips", len(plan.clips), enabled=progress) as bar,
     ):
         header = {"descr": "<i2", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
-        for samples, done in plan.recordings():
+        for clip, (samples, done) in zip(plan.clips, plan.recordings(), strict=True):
             sound = samples.astype("<i2", copy=False).tobytes()
             file.write(sound)
             digest.update(sound)
+            if not rejects(clip.name) and not is_silent(samples):  # silence is no copy, nor is what is made
+                alike[hashlib.sha256(sound).digest()].append(clip.name)
             total += done
             bar.advance()
         file.flush()
@@ -88,11 +93,14 @@ def _write(plan: Plan, folder: Path, progress: bool) -> None:
     noise = tuple(plan.noise())
     np.save(folder / "noise.npy", np.concatenate([np.zeros(0, np.int16), *(n.samples for n in noise)]).astype("<i2"))
     digest.update(json.dumps([n.name for n in noise]).encode() + sha256(folder / "noise.npy").encode())
+    groups = [names for names in alike.values() if len(names) > 1]
+    total += Preparation(copies=sum(len(group) - 1 for group in groups))
     content = {
         "words": plan.words,
         "clips": [astuple(clip) for clip in plan.clips],
         "noise": [(n.name, len(n.samples)) for n in noise],
         "preparation": asdict(total),
+        "copies": groups,
         "source": plan.source,
         "licence": plan.licence,
         "fingerprint": digest.hexdigest(),
@@ -124,4 +132,5 @@ def _open(folder: Path) -> Corpus:
         source=content["source"],
         licence=content["licence"],
         fingerprint=content["fingerprint"],
+        copies=tuple(map(tuple, content["copies"])),
     )

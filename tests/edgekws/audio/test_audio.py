@@ -180,21 +180,6 @@ def test_fit_keeps_a_run_of_the_samples_in_the_middle(length, wanted):
         assert abs(before - (wanted - before - len(kept))) <= 1
 
 
-@pytest.mark.parametrize(
-    ("samples", "expected"),
-    [
-        (12_000, Preparation(clips=1, padded=1)),
-        (16_000, Preparation(clips=1)),
-        (20_000, Preparation(clips=1, cropped=1)),
-    ],
-)
-def test_read_clip_is_one_second_and_says_how(tmp_path, samples, expected):
-    soundfile.write(tmp_path / "a.wav", _tone(16_000, samples / 16_000), 16_000)
-    clip, done = audio.read_clip(tmp_path / "a.wav")
-    assert clip.shape == (audio.CLIP_SAMPLES,)
-    assert done == expected
-
-
 def test_preparations_add_up():
     total = Preparation(clips=2, padded=1) + Preparation(clips=3, padded=2, clipped=1)
     assert total == Preparation(clips=5, padded=3, clipped=1)

@@ -1,4 +1,7 @@
 import os
+import shutil
+import sys
+import unicodedata
 from collections import Counter
 from pathlib import Path
 
@@ -9,8 +12,8 @@ import soundfile
 from edgekws import audio
 from edgekws.audio import Preparation
 from edgekws.corpus import folder, sources
-from edgekws.corpus.clips import SPLITS, Selection
-from edgekws.corpus.folder import speaker_split
+from edgekws.corpus.clips import SPLITS, Selection, speakers
+from edgekws.corpus.folder.splits import speaker_split
 from edgekws.errors import UserError
 
 WORDS = ("yes", "no")
@@ -91,8 +94,11 @@ def test_recordings_of_ones_own(recordings, tmp_path):
     (path / "no" / ".hidden.wav").write_text("not audio")
     loaded = _load(path, tmp_path)
     assert loaded.preparation == Preparation(clips=120, resampled=60, mixed_down=60, padded=60, not_audio=1)
-    assert all(clip.split == speaker_split(clip.speaker, 10, 10) for clip in loaded.clips)
-    assert {clip.speaker for clip in loaded.clips if clip.word == "yes"} == {f"take {n}" for n in range(60)}
+    assert {clip.speaker for clip in loaded.clips} == {""}, "their names do not say who speaks"
+    for clip in loaded.clips:
+        take = Path(clip.name).stem
+        assert clip.split == speaker_split(take, 10, 10)
+    assert "(takes split it)" in loaded.source
     assert "own" in loaded.licence
 
 
@@ -136,22 +142,154 @@ def test_missing_words_name_the_nearest(speech, tmp_path):
         _load(speech, tmp_path, ("elephant", "giraffe"))
 
 
-def test_a_word_without_clips_in_a_split(recordings, tmp_path):
-    path = recordings("yes/004ae714_nohash_0.wav", "yes/004ae714_nohash_1.wav", "no/004ae714_nohash_0.wav")
-    with pytest.raises(UserError, match=r"yes \(validation, testing\), no \(validation, testing\).*validation_percent"):
-        _load(path, tmp_path)
+def test_a_word_without_recordings_says_why(recordings, tmp_path):
+    path = recordings(*(f"yes/{name}_nohash_0.wav" for name in "abc"))
+    recordings("no/a_nohash_0.wav", "no/b_nohash_0.wav")
     (path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"empty \(training, validation, testing\)"):
-        _load(path, tmp_path, ("empty", "no"))
+    for number in range(3):
+        (path / "raw" / "session").mkdir(parents=True, exist_ok=True)
+        (path / "raw" / "session" / f"{number}.pcm").write_bytes(b"12")
+        (path / "raw" / f"{number}.PCM").write_bytes(b"12")
+    (path / "raw" / "README").write_text("mine")
+    with pytest.raises(UserError, match=r"recordings: the folder of empty is empty$"):
+        _load(path, tmp_path, ("empty", "yes"))
+    with pytest.raises(
+        UserError,
+        match=r"none of the 7 files of raw has the suffix of a recording \(6 \.pcm, 1 without suffix; such as "
+        r"raw/0\.PCM\); convert",
+    ):
+        _load(path, tmp_path, ("raw", "yes"))
+    with pytest.raises(UserError, match=r"no has too few recordings: 2; it needs 3 at least$"):
+        _load(path, tmp_path, ("no", "yes"))
+    recordings(*(f"no/b_nohash_{number}.wav" for number in range(1, 9)))
+    with pytest.raises(UserError, match=r"no is said by two speakers only \(a, b\).*needs 3 speakers, or"):
+        _load(path, tmp_path, ("no", "yes"))
+    assert _load(path, tmp_path, ("no", "yes"), split_by="take").counts()["testing"].keys() == {"no", "yes"}
     for name in ("validation_list.txt", "testing_list.txt"):
         (path / name).write_text("")
-    with pytest.raises(UserError, match=r"no \(validation, testing\); add clips, or change validation_list\.txt"):
+    with pytest.raises(UserError, match=r"no \(validation, testing\).*; add clips, or change validation_list\.txt"):
         _load(path, tmp_path)
+
+
+def test_folders_of_speakers_are_understood(recordings, tmp_path):
+    path = recordings(*(f"{w}/person {p}/{t}.wav" for w in WORDS for p in range(5) for t in range(4)))
+    recordings("yes/person 0/monday/1.flac", "yes/.hidden/1.wav")
+    loaded = _load(path, tmp_path)
+    assert {clip.speaker for clip in loaded.clips} == {f"person {p}" for p in range(5)}
+    assert len(loaded.clips) == 41
+    assert all(min(words.values()) > 0 for words in loaded.counts().values())
+    assert speakers(loaded).shared == 0
+    assert "(speakers split it)" in loaded.source
+
+
+def test_a_pattern_says_who_speaks_and_one_that_fits_nothing_is_told(recordings, tmp_path):
+    path = recordings(*(f"{w}/{p}-{t}.wav" for w in WORDS for p in ("ann", "bob", "cem", "dan") for t in range(4)))
+    loaded = _load(path, tmp_path, speaker_pattern="{speaker}-{take}")
+    assert {clip.speaker for clip in loaded.clips} == {"ann", "bob", "cem", "dan"}
+    assert speakers(loaded).claim
+    with pytest.raises(UserError, match=r"fits none of 32 recordings, such as no/ann-0\.wav"):
+        _load(path, tmp_path, speaker_pattern="{speaker}_{take}")
+
+
+@pytest.mark.parametrize(
+    "layout", ["{w}/take {t}.wav", "{w}/anna_nohash_{t}.wav", "{w}/anna/{t}.wav", "{w}/{w}{t}.wav"]
+)
+def test_one_persons_own_recordings_are_split_by_take_and_no_more_is_claimed(layout, recordings, tmp_path):
+    path = recordings(*(layout.format(w=w, t=t) for w in WORDS for t in range(24)))
+    loaded = _load(path, tmp_path)
+    assert all(min(words.values()) > 0 for words in loaded.counts().values())
+    assert not speakers(loaded).claim
+    assert "(takes split it)" in loaded.source
+
+
+def test_copies_are_found_by_their_samples_and_stay_in_one_split(recordings, tmp_path):
+    path = recordings(*(f"{w}/take{t}.wav" for w in WORDS for t in range(24)))
+    for word in WORDS:
+        for t in range(24):
+            samples, rate = soundfile.read(path / word / f"take{t}.wav", dtype="int16")
+            soundfile.write(path / word / f"take{t} (1).flac", samples, rate)
+            shutil.copy(path / word / f"take{t}.wav", path / word / f"Copy of take{t}.wav")
+    loaded = _load(path, tmp_path)
+    assert len(loaded.clips) == 144
+    assert loaded.preparation.copies == 96
+    split = {clip.name: clip.split for clip in loaded.clips}
+    assert all(len({split[name] for name in group}) == 1 for group in loaded.copies)
+    assert _load(path, tmp_path).clips == loaded.clips
+
+
+def test_by_lists_only_the_copy_in_the_later_split_is_kept(recordings, tmp_path):
+    path = recordings(*(f"{word}/{letter}.wav" for word in WORDS for letter in "abcd"))
+    shutil.copy(path / "yes/a.wav", path / "yes/a copy.wav")
+    (path / "validation_list.txt").write_text("yes/b.wav\nno/b.wav\n")
+    (path / "testing_list.txt").write_text("yes/a copy.wav\nno/a.wav\n")
+    loaded = _load(path, tmp_path)
+    assert loaded.preparation == Preparation(clips=8, copies_left_out=1)
+    assert "yes/a.wav" not in {clip.name for clip in loaded.clips}
+
+
+def test_one_recording_under_two_words_is_told(recordings, tmp_path):
+    path = recordings(*(f"{word}/{t}.wav" for word in WORDS for t in range(20)))
+    shutil.copy(path / "yes/3.wav", path / "no/other.wav")
+    with pytest.raises(UserError, match=r"yes/3\.wav and no/other\.wav|no/other\.wav and yes/3\.wav.*under two words"):
+        _load(path, tmp_path)
+
+
+def test_silent_recordings_are_no_copies(recordings, tmp_path):
+    path = recordings(*(f"{word}/{t}.wav" for word in WORDS for t in range(20)))
+    for word in WORDS:
+        for number in range(3):
+            soundfile.write(path / word / f"silent{number}.wav", np.zeros(16_000, np.int16), 16_000)
+    assert _load(path, tmp_path).preparation.copies == 0
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_words_meet_their_folders_composed_or_decomposed(form, recordings, tmp_path):
+    other = {"NFC": "NFD", "NFD": "NFC"}[form]
+    names = [f"{unicodedata.normalize(other, 'öffnen')}/é{t}.wav" for t in range(9)]
+    path = recordings(*names, *(f"no/{t}.wav" for t in range(12)))
+    lists = {"validation": names[0], "testing": names[1]}
+    for split, name in lists.items():
+        (path / f"{split}_list.txt").write_text(unicodedata.normalize(form, name) + f"\nno/{len(split)}.wav\n")
+    loaded = _load(path, tmp_path, (unicodedata.normalize(form, "öffnen"), "no"))
+    assert loaded.words == ("öffnen", "no")
+    assert {clip.split: clip.name for clip in loaded.clips if clip.split != "training" and clip.word != "no"} == lists
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names there are Unicode")
+def test_names_in_latin_1_are_read(recordings, tmp_path):
+    path = recordings(*(f"{word}/{t}.wav" for word in WORDS for t in range(9)))
+    (path / "no").rename(os.fsdecode(os.fsencode(path) + b"/n\xf6"))
+    for number in range(3):
+        (path / "yes" / f"{number}.wav").rename(os.fsdecode(os.fsencode(path) + b"/yes/caf\xe9 %d.wav" % number))
+    loaded = _load(path, tmp_path, ("yes", "nö"))
+    assert sum(clip.word == "nö" for clip in loaded.clips) == 9
+    assert len(loaded.clips) == 18
+
+
+def test_a_link_to_the_folder_itself_ends(recordings, tmp_path):
+    path = recordings(*(f"{word}/{t}.wav" for word in WORDS for t in range(9)))
+    (path / "yes" / "again").symlink_to(path / "yes")
+    (path / "yes" / "loop").symlink_to("loop")
+    assert len(_load(path, tmp_path).clips) == 18
+
+
+def test_a_list_of_an_earlier_time_leaves_out_what_came_later(recordings, tmp_path):
+    path = recordings(*(f"{word}/{t}.wav" for word in WORDS for t in range(12)), "_background_noise_/hum.wav")
+    first = _load(path, tmp_path, clips_per_word=5)
+    listed = {clip.name: clip.split for clip in first.clips} | {noise.name: "noise" for noise in first.noise}
+    recordings("yes/new.wav", "no/later.wav", "_background_noise_/rain.wav")
+    again = _load(path, tmp_path, clips_per_word=5, listed=listed)
+    assert again.fingerprint == first.fingerprint
+    assert again.clips == first.clips
+    assert again.ignored == first.preparation.left_out + 2
+    (path / first.clips[0].name).unlink()
+    with pytest.raises(UserError, match=rf"began with are gone: {first.clips[0].name}.*--data"):
+        _load(path, tmp_path, clips_per_word=5, listed=listed)
 
 
 def test_one_bad_recording_is_named(speech, tmp_path):
     (speech / "no" / "speaker0_nohash_0.wav").write_text("not audio")
-    with pytest.raises(UserError, match=r"no/speaker0_nohash_0\.wav is text; expected a recording"):
+    with pytest.raises(UserError, match=r"no/speaker0_nohash_0\.wav is not a whole recording"):
         _load(speech, tmp_path)
     assert list((tmp_path / "cache" / "corpora").iterdir()) == []
 
@@ -167,7 +305,7 @@ def test_all_bad_recordings_are_found_in_one_go(speech, tmp_path):
 
 def test_recordings_in_formats_that_cannot_be_read_are_not_passed_over(speech, tmp_path):
     (speech / "no" / "speaker0_nohash_1.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
-    with pytest.raises(UserError, match=r"m4a is M4A, .* convert it: ffmpeg -i .*m4a -ac 1 -ar 16000 .*nohash_1\.wav"):
+    with pytest.raises(UserError, match=r"m4a is not a whole recording.*expected WAV"):
         _load(speech, tmp_path)
 
 

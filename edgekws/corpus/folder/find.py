@@ -1,0 +1,121 @@
+"""Which recordings a folder of words holds, and what else lies there."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekws import text
+from edgekws.corpus.folder.speakers import Naming
+from edgekws.errors import UserError
+
+READABLE = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64"}
+_UNREADABLE = {  # recordings still: an error, not passed over
+    *(".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".3gp", ".3ga", ".mka", ".mov"),
+}
+SUFFIXES = READABLE | _UNREADABLE
+
+
+@dataclass(frozen=True)
+class Found:
+    """A recording in a word's folder, before it has a split."""
+
+    name: str  # its path in the folder, with slashes
+    word: str
+    speaker: str  # "" where nothing says who speaks
+    size: int
+    changed: int  # modification time, ns
+
+    @property
+    def take(self) -> str:
+        """The name without folders and suffix: recordings of one name are of one occasion."""
+        return os.path.splitext(self.name.rpartition("/")[2])[0]
+
+
+@dataclass(frozen=True)
+class Holding:
+    """The recordings by name; of each word's other files how many there are by suffix ("": none), and one of each."""
+
+    recordings: tuple[Found, ...]
+    others: Mapping[str, Counter[str]]
+    examples: Mapping[tuple[str, str], str]
+
+
+def find(folder: Path, words: Sequence[str], naming: Naming) -> Holding:
+    """The recordings in and under the words' folders; a UserError where a word has no folder.
+
+    A word's folder may be written composed or decomposed, or in Latin-1. Files whose name begins with a dot are hidden.
+    """
+    places = _places(folder, words)
+    found: list[Found] = []
+    others: dict[str, Counter[str]] = defaultdict(Counter)
+    examples: dict[tuple[str, str], str] = {}
+    for word in words:
+        for place in places[word]:
+            for name, entry in _files(folder / place, place, ()):
+                stem, suffix = os.path.splitext(name)
+                if suffix.lower() not in SUFFIXES:
+                    others[word][suffix.lower()] += 1
+                    examples.setdefault((word, suffix.lower()), name)
+                    continue
+                stat = entry.stat()
+                speaker = text.normal(naming(stem))
+                found.append(Found(name, word, speaker, stat.st_size, stat.st_mtime_ns))
+    return Holding(tuple(sorted(found, key=lambda file: file.name)), others, examples)
+
+
+def listing(items: Sequence[str], separator: str = ", ", most: int = 5) -> str:
+    """The first few items, and how many more there are."""
+    shown = separator.join(items[:most])
+    return shown if len(items) <= most else f"{shown}{separator}and {len(items) - most} more"
+
+
+def words_in(folder: Path) -> list[str]:
+    """The folders of a folder that may hold a word's recordings, sorted."""
+    with os.scandir(folder) as entries:
+        return sorted(entry.name for entry in entries if _is(entry.is_dir) and not entry.name.startswith((".", "_")))
+
+
+def _places(folder: Path, words: Sequence[str]) -> dict[str, list[str]]:
+    """The folders of each word; there are several where one is written composed, the other decomposed."""
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder; expected one with a folder of recordings for each word")
+    there: dict[str, list[str]] = defaultdict(list)
+    for name in words_in(folder):
+        there[text.normal(name)].append(name)
+    missing = [word for word in words if text.normal(word) not in there]
+    if missing:
+        near = difflib.get_close_matches(missing[0], there, 1)
+        hint = (
+            f"did you mean {near[0]!r}?"
+            if near
+            else f"the folders there are: {listing(list(there), most=40) or 'none'}"
+        )
+        raise UserError(f"{folder} has no folder for {listing(missing)}; {hint}")
+    return {word: there[text.normal(word)] for word in words}
+
+
+def _files(place: Path, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    """The regular files in and under a folder, with their paths; a link back to a folder above is not followed."""
+    status = os.stat(place)
+    if (here := (status.st_dev, status.st_ino)) in above:
+        return
+    with os.scandir(place) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.startswith("."):
+                continue
+            if _is(entry.is_dir):
+                yield from _files(place / entry.name, f"{name}/{entry.name}", (*above, here))
+            elif _is(entry.is_file):
+                yield f"{name}/{entry.name}", entry
+
+
+def _is(question: object) -> bool:
+    try:
+        return bool(question())  # type: ignore[operator]
+    except OSError:  # a link to itself
+        return False
