@@ -63,7 +63,9 @@ class Data:
         0, "training clips of _unknown_ by eSpeak: other words, pieces of sentences; others get their share", low=0
     )
     unknown_from: tuple[str, ...] = _key(
-        (), "folders of recordings of any length in which no word is said: every second of them is in _unknown_"
+        (),
+        "folders of recordings of any length: every second of them in which no word is said is in _unknown_; the words "
+        "are cut out by a table of what is said, FOLDER.csv or FOLDER/transcripts.csv",
     )
     silence: int = _key(0, "training clips of the class _silence_, noise at all levels; 0: no such class", low=0)
 

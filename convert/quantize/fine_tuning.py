@@ -9,6 +9,7 @@ import numpy as np
 
 from convert.quantize import fake_quant
 from edgekws import workspace
+from edgekws.corpus import other_sound
 from edgekws.corpus.clips import Corpus
 from edgekws.files import atomic_write, sha256
 from edgekws.guard import archives, untrusted
@@ -105,7 +106,16 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> loop.Outcome:
     classes, mixup = len(clips.words), recipe.augment.mixup
     teach = _float_scores(run)
     batches = loop.batches(
-        tf_keras, learn.samples, learn.labels, classes, size, recipe.seed + 1, augmented, mixup=mixup, teach=teach
+        tf_keras,
+        learn.samples,
+        learn.labels,
+        classes,
+        size,
+        recipe.seed + 1,
+        augmented,
+        mixup=mixup,
+        teach=teach,
+        continued=other_sound.continued(learn.clips),
     )
     schedule = loop.cosine_schedule(tf_keras, settings.learning_rate, settings.epochs, len(batches), 0.0)
     model.compile(tf_keras.optimizers.Adam(schedule), "categorical_crossentropy", metrics=["accuracy"])

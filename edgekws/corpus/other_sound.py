@@ -1,7 +1,7 @@
 """Recordings of any length in which none of the words is said, cut into seconds: a folder of talk, music, a radio."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from edgekws import audio
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation, fit
+from edgekws.corpus import transcripts
 from edgekws.corpus.clips import SPLITS, UNKNOWN, Clip, Selection
 from edgekws.corpus.folder.find import SUFFIXES
 from edgekws.corpus.folder.speakers import speaker_of
@@ -21,33 +22,42 @@ _LONGEST_SECONDS = 86_400
 
 @dataclass(frozen=True)
 class Recording:
-    """A file, the split that it belongs to as a whole, and how many whole seconds it has (one at least)."""
+    """A file, the split that it belongs to as a whole, and where its seconds without words begin."""
 
     path: Path
     name: str  # the folder's name and the path within
     speaker: str  # of SPEAKER_nohash_0.wav; else the name
     split: str
-    seconds: int
+    seconds: int  # whole ones, one at least
+    starts: tuple[int, ...]  # of its seconds, in samples at 16 kHz; a second that follows another begins where it ends
     done: Preparation  # to the recording as a whole, but for what only reading it tells; no clips
 
     @property
     def clips(self) -> Iterator[Clip]:
-        """Its seconds one after the other."""
-        for i in range(self.seconds):
-            yield Clip(f"{UNKNOWN}/{self.name}/{i:05}", UNKNOWN, self.speaker, self.split)
+        """Its seconds one after the other; a number is left out where the next second does not follow."""
+        number = 0
+        for i, start in enumerate(self.starts):
+            number += 1 + (i > 0 and start != self.starts[i - 1] + CLIP_SAMPLES)
+            yield Clip(f"{UNKNOWN}/{self.name}/{number - 1:05}", UNKNOWN, self.speaker, self.split)
 
     @property
-    def identity(self) -> tuple[str, str]:
+    def identity(self) -> tuple[str, str, tuple[int, ...]]:
         """What its seconds depend on, wherever it lies."""
-        return self.name, sha256(self.path)
+        return self.name, sha256(self.path), self.starts
 
 
-def find(folders: Sequence[str], selection: Selection, known: Mapping[str, str]) -> list[Recording]:
+def find(
+    folders: Sequence[str],
+    selection: Selection,
+    known: Mapping[str, str],
+    words: Sequence[str] = (),
+) -> list[Recording]:
     """The recordings in and under the folders, by name.
 
     A file's split is that of its name by the data set's own rule, SPEAKER_nohash_0.wav by its speaker's. ``known``:
-    speakers of the words and their splits, where they stay. Raises UserError for a folder that is not there, does not
-    serve every split, or whose recordings would come twice.
+    speakers of the words and their splits, where they stay. Where a table says what is said in a folder, what sounds
+    like one of ``words`` is cut out. Raises UserError for a folder that is not there, does not serve every split, or
+    whose recordings would come twice.
     """
     _check_apart(folders)
     found: list[Recording] = []
@@ -65,7 +75,14 @@ def find(folders: Sequence[str], selection: Selection, known: Mapping[str, str])
             if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
         )
         name = folder_name(folder)
-        mine = [_recording(path, f"{name}/{path.relative_to(place).as_posix()}", selection, known) for path in paths]
+        texts = transcripts.of_folder(place)
+        taken = transcripts.alike(words, texts.values())
+        mine = []
+        for path in paths:
+            text = texts.get(path.name)
+            one = _recording(path, f"{name}/{path.relative_to(place).as_posix()}", selection, known, text, taken)
+            if one.starts:
+                mine.append(one)
         if missing := [name for name in SPLITS if name not in {one.split for one in mine}]:
             raise UserError(
                 f"data.unknown_from: of {len(mine)} recordings in {folder} none is for {' or '.join(missing)}; "
@@ -80,22 +97,39 @@ def seconds(recording: Recording) -> Iterator[tuple[np.ndarray, Preparation]]:
 
     Memory does not grow with the length. Raises UserError for anything but a whole, readable, finite recording.
     """
-    faults, waiting, left, count = audio.Faults(), np.zeros(0, np.int16), recording.seconds, 0
+    faults, waiting, place, count = audio.Faults(), np.zeros(0, np.int16), 0, 0  # place: of the first sample that waits
+    left = list(recording.starts)
     for block in audio.blocks(recording.path, faults, pipes=False):
         waiting, count = np.concatenate([waiting, block]), count + len(block)
-        while left > 1 and len(waiting) >= CLIP_SAMPLES:
-            yield waiting[:CLIP_SAMPLES], Preparation(clips=1)
-            waiting, left = waiting[CLIP_SAMPLES:], left - 1
-        if left == 1:
-            waiting = waiting[:CLIP_SAMPLES]  # what is over at the end is less than a second
+        while len(left) > 1 and place + len(waiting) >= left[0] + CLIP_SAMPLES:
+            start = left.pop(0) - place
+            yield waiting[start : start + CLIP_SAMPLES], Preparation(clips=1)
+            waiting, place = waiting[start + CLIP_SAMPLES :], place + start + CLIP_SAMPLES
+        if len(left) == 1:
+            waiting, place = _within(waiting, place, left[0])
     if faults.not_finite:
         raise UserError(f"{recording.path} holds samples that are not numbers (NaN or infinity); export it again or "
                         "remove it")  # fmt: skip
     if count >= (recording.seconds + 1) * CLIP_SAMPLES:
         raise UserError(f"{recording.path} is longer than its header says; write it again, or cut it into two files")
-    if left > 1:
+    if len(left) > 1:
         raise UserError(f"{recording.path} became shorter while it was read; run this again when nothing writes to it")
     yield fit(waiting), recording.done + audio.done_to(faults)
+
+
+def _within(waiting: np.ndarray, place: int, start: int) -> tuple[np.ndarray, int]:
+    """Of the samples that begin at ``place`` those of the second from ``start`` on, and where they begin."""
+    first = min(max(start - place, 0), len(waiting))
+    return waiting[first : max(start + CLIP_SAMPLES - place, 0)], place + first
+
+
+def continued(clips: Sequence[Clip]) -> np.ndarray:
+    """Which clips go on in the next one, bool (n,): seconds of one recording that follow each other."""
+    names = [(clip.name.rpartition("/"), holds(clip)) for clip in clips]
+    found = np.zeros(len(clips), bool)
+    for i, (((folder, _, one), mine), ((after, _, other), _)) in enumerate(itertools.pairwise(names)):
+        found[i] = mine and folder == after and int(other) == int(one) + 1
+    return found
 
 
 def holds(clip: Clip) -> bool:
@@ -131,10 +165,24 @@ def _check_apart(folders: Sequence[str]) -> None:
             )
 
 
-def _recording(path: Path, name: str, selection: Selection, known: Mapping[str, str]) -> Recording:
-    whole = audio.length(path) // SAMPLE_RATE
+def _recording(
+    path: Path,
+    name: str,
+    selection: Selection,
+    known: Mapping[str, str],
+    text: transcripts.Transcript | None = None,
+    taken: Collection[str] = (),
+) -> Recording:
+    samples = audio.length(path)
+    whole = samples // SAMPLE_RATE
     speaker = speaker_of(path.stem) if "_nohash_" in path.stem else name
     split = known.get(speaker) or speaker_split(speaker, selection.validation_percent, selection.testing_percent)
     if whole > _LONGEST_SECONDS:
         raise UserError(f"{path} is longer than a day; cut it")
-    return Recording(path, name, speaker, split, max(whole, 1), Preparation(padded=int(whole < 1)))
+    if text:
+        spans = text.spans(samples / SAMPLE_RATE, taken)
+        starts = [round(a * SAMPLE_RATE) + CLIP_SAMPLES * i for a, b in spans for i in range(int(b - a))]
+    else:
+        starts = [CLIP_SAMPLES * i for i in range(max(whole, 1))]
+    padded = Preparation(padded=int(whole < 1))
+    return Recording(path, name, speaker, split, max(whole, 1), tuple(starts), padded)

@@ -35,7 +35,8 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
     spoken = {
         name: _utterances(words, name, round(settings.unknown_spoken * share[name]), voices, seed) for name in SPLITS
     }
-    files = other_sound.find(settings.unknown_from, selection, {clip.speaker: clip.split for clip in recorded})
+    known = {clip.speaker: clip.split for clip in recorded}
+    files = other_sound.find(settings.unknown_from, selection, known, words)
     others = {name: [file for file in files if file.split == name] for name in SPLITS}
     clips: list[Clip] = []
     for name in SPLITS:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from edgekws import workspace, zoo
+from edgekws.corpus import other_sound
 from edgekws.corpus.clips import Corpus
 from edgekws.corpus.sources import labels_of
 from edgekws.errors import UserError
@@ -231,7 +232,14 @@ def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int, identity
         keras,
         model,
         loop.batches(
-            keras, learn.samples, learn.labels, classes, size, run.recipe.seed, mixup=run.recipe.augment.mixup
+            keras,
+            learn.samples,
+            learn.labels,
+            classes,
+            size,
+            run.recipe.seed,
+            mixup=run.recipe.augment.mixup,
+            continued=other_sound.continued(learn.clips),
         ),
         loop.batches(keras, validate.samples, validate.labels, classes, size, None, devices=devices),
         epochs=settings.epochs,

@@ -49,6 +49,7 @@ def batches(
     devices: int = 1,
     mixup: float = 0.0,
     teach: Callable[[np.ndarray], np.ndarray] | None = None,
+    continued: np.ndarray | None = None,
 ) -> Any:
     """A Keras dataset over int16 clips (n, 16000) and labels (n,): shuffled by ``seed`` and epoch, or in order (None).
 
@@ -56,7 +57,8 @@ def batches(
     none.
     ``prepare(clips, epoch, step)`` makes the network's input where the model does not do so itself, and
     ``teach(input)`` other targets than the labels. Every batch can be shared out evenly among ``devices``: in order,
-    the last few clips beyond a multiple of them are left out.
+    the last few clips beyond a multiple of them are left out. ``continued``, bool (n,): clips that go on in the next
+    one, which each epoch takes from another place on.
     """
     if seed is None:
         labels = labels[: len(labels) - len(labels) % devices]
@@ -74,6 +76,8 @@ def batches(
             order = self.order()[step * batch_size : (step + 1) * batch_size]
             chosen = np.sort(order) if isinstance(order, np.ndarray) else order
             clips, targets = np.asarray(samples[chosen]), one_hot[labels[chosen]]
+            if continued is not None and seed is not None:
+                clips = moved_on(samples, chosen, continued, np.random.default_rng([seed, self.epoch, step, 1]))
             if mixup and seed is not None:
                 clips, targets = mixed(clips, targets, mixup, np.random.default_rng([seed, self.epoch, step]))
             inputs = prepare(clips, self.epoch, step) if prepare else clips
@@ -89,6 +93,14 @@ def batches(
 
     # with two threads tf.data has no autotuner, for which the end of an epoch waited: up to as long as the epoch took
     return Batches(workers=2) if hasattr(keras.utils, "PyDataset") else Batches()
+
+
+def moved_on(samples: np.ndarray, chosen: np.ndarray, continued: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The chosen clips of samples (n, length), each that goes on in the next one from a place of its second on."""
+    length = samples.shape[1]
+    flat = samples.reshape(-1)
+    starts = chosen * length + rng.integers(0, length, len(chosen)) * continued[chosen]
+    return np.stack([flat[start : start + length] for start in starts.tolist()])
 
 
 def cosine_schedule(keras: Any, peak: float, epochs: int, steps: int, warmup_epochs: float) -> Any:

@@ -1,0 +1,109 @@
+"""What is said in recordings, and when: CSV tables by which the words of a set are cut out of running speech.
+
+A table has the columns file, transcript and, where they are known, words with their times in seconds:
+``the:0.14-0.29 war:0.29-0.53``. Other columns are passed over; a heading may go on after its first word.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from edgekws.corpus import espeak
+from edgekws.errors import UserError
+
+MARGIN = 0.05  # seconds that are cut away on either side of a word
+_WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+
+
+@dataclass(frozen=True)
+class Transcript:
+    """The text of a recording, and its words with start and end in seconds; no times: they are not known."""
+
+    text: str
+    times: tuple[tuple[str, float, float], ...] = ()
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words of the text, in lower case."""
+        return frozenset(_WORD.findall(self.text.lower()))
+
+    def spans(self, seconds: float, taken: Collection[str]) -> list[tuple[float, float]]:
+        """The stretches, start and end in seconds, in which none of the words ``taken`` is said.
+
+        A recording whose text has one of them, and no times, has no such stretch.
+        """
+        if not self.words & set(taken):
+            return [(0.0, seconds)]
+        spans, start = [], 0.0
+        if self.times:
+            for word, begin, end in self.times:
+                if word.lower() in taken:
+                    spans.append((start, begin - MARGIN))
+                    start = end + MARGIN
+            spans.append((start, seconds))
+        return [(a, b) for a, b in spans if b > a]
+
+
+def of_folder(folder: Path) -> dict[str, Transcript]:
+    """The transcripts of a folder's recordings by file name: of FOLDER.csv and of FOLDER/transcripts.csv."""
+    tables = (folder.parent / f"{folder.resolve().name}.csv", folder / "transcripts.csv")
+    return {name: text for table in tables if table.is_file() for name, text in read(table).items()}
+
+
+def read(path: Path) -> dict[str, Transcript]:
+    """The transcripts of a table by the name of the file; a UserError says what is wrong with the table."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.reader(file))
+    except OSError as error:
+        raise UserError(f"{path}: cannot read the transcripts ({error.strerror})") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path} is not a CSV table in UTF-8: {error}") from None
+    heading = [title.strip().partition(" ")[0].lower() for title in rows[0]] if rows else []
+    if not {"file", "transcript"} <= set(heading):
+        raise UserError(f"{path} needs the columns file and transcript (and words, with times); got {heading}")
+    found = {}
+    for number, row in enumerate(rows[1:], 2):
+        cells = dict(zip(heading, row, strict=False))
+        if "transcript" not in cells:
+            raise UserError(f"{path}, row {number}: expected {len(heading)} columns, got {len(row)}")
+        found[cells["file"]] = Transcript(cells["transcript"], _times(cells.get("words", ""), f"{path}, row {number}"))
+    return found
+
+
+def _times(text: str, where: str) -> tuple[tuple[str, float, float], ...]:
+    found = []
+    for part in text.split():
+        word, _, times = part.rpartition(":")
+        try:
+            start, end = map(float, times.split("-"))
+        except ValueError:
+            raise UserError(f"{where}: expected word:start-end in seconds, got {part!r}") from None
+        if not (word and 0 <= start <= end):
+            raise UserError(f"{where}: expected word:start-end with 0 <= start <= end, got {part!r}")
+        found.append((word, start, end))
+    return tuple(found)
+
+
+def alike(words: Sequence[str], transcripts: Iterable[Transcript]) -> frozenset[str]:
+    """The words of the transcripts that are one of ``words``, or sound like one in an accent of eSpeak: to, for two."""
+    said = frozenset[str]().union(*(one.words for one in transcripts))
+    return _alike(tuple(words), said) if said else said
+
+
+@cache
+def _alike(words: tuple[str, ...], said: frozenset[str]) -> frozenset[str]:
+    listed = sorted(said)
+    sounds = espeak.sounds([*words, *listed])
+    of_words = [set(accent) for accent in zip(*sounds[: len(words)], strict=True)]
+    heard = (
+        text
+        for text, mine in zip(listed, sounds[len(words) :], strict=True)
+        if any(sound in taken for sound, taken in zip(mine, of_words, strict=True))
+    )
+    return frozenset(heard) | frozenset(word.lower() for word in words)

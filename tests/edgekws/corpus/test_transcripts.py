@@ -1,0 +1,78 @@
+"""Tables of what is said: read, held against words, and used to cut the words out of running speech."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from edgekws.corpus import other_sound, transcripts
+from edgekws.corpus.clips import Selection
+from edgekws.corpus.transcripts import Transcript
+from edgekws.errors import UserError
+from edgekws.train import loop
+
+
+def table(path, *rows, heading="file,transcript,words (word:start-end)"):
+    path.write_text("\n".join([heading, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_table_is_read_with_times(tmp_path):
+    found = transcripts.read(table(tmp_path / "t.csv", "a.wav,the war,the:0.14-0.29 war:0.29-0.53", "b.wav,well,"))
+    assert found["a.wav"] == Transcript("the war", (("the", 0.14, 0.29), ("war", 0.29, 0.53)))
+    assert found["b.wav"] == Transcript("well")
+
+
+@pytest.mark.parametrize(
+    ("rows", "heading", "match"),
+    [
+        ([], "name,text", "needs the columns file and transcript"),
+        (["a.wav"], "file,transcript", r"row 2: expected 2 columns, got 1"),
+        (["a.wav,the,the-0.1"], "file,transcript,words", "row 2: expected word:start-end"),
+        (["a.wav,the,the:0.9-0.1"], "file,transcript,words", "0 <= start <= end"),
+    ],
+)
+def test_damaged_table_is_one_line(tmp_path, rows, heading, match):
+    with pytest.raises(UserError, match=match):
+        transcripts.read(table(tmp_path / "t.csv", *rows, heading=heading))
+
+
+def test_spans_leave_the_words_out():
+    one = Transcript("go to sea", (("go", 1.0, 1.5), ("to", 1.5, 1.7), ("sea", 2.0, 2.5)))
+    assert one.spans(4.0, {"go"}) == [(0.0, pytest.approx(0.95)), (pytest.approx(1.55), 4.0)]
+    assert one.spans(4.0, {"stop"}) == [(0.0, 4.0)]
+    assert Transcript("go away").spans(4.0, {"go"}) == []  # nobody knows where in it the word is
+
+
+def test_what_sounds_like_a_word_is_taken_for_it():
+    taken = transcripts.alike(["two", "no"], [Transcript("I know too much"), Transcript("Noah sees to it")])
+    assert {"two", "no", "know", "too"} <= taken
+    assert not {"much", "sees", "noah"} & taken
+
+
+def test_table_beside_a_folder_cuts_its_recordings(tmp_path):
+    folder = tmp_path / "talk"
+    folder.mkdir()
+    sound = np.arange(16_000 * 5).astype(np.int16)
+    names = [f"s{i}_nohash_0.wav" for i in range(60)]
+    for name in names:
+        soundfile.write(folder / name, sound, 16_000)
+    rows = [f"{name},go on then,go:2.0-2.3 on:2.3-2.6" for name in names[:59]]
+    table(tmp_path / "talk.csv", *rows, f"{names[59]},go,")
+    found = other_sound.find([str(folder)], Selection(), {}, ["go", "stop"])
+    assert len(found) == 59  # the last has the word, nobody knows where
+    assert found[0].starts == (0, 37_600, 53_600)
+    seconds = [samples for samples, _ in other_sound.seconds(found[0])]
+    assert [int(one[0]) for one in seconds] == [int(sound[start]) for start in found[0].starts]
+    assert all(
+        (one == sound[start : start + 16_000]).all() for one, start in zip(seconds, found[0].starts, strict=True)
+    )
+    assert other_sound.continued(list(found[0].clips)).tolist() == [False, True, False]
+
+
+def test_clip_that_goes_on_is_taken_from_any_place():
+    samples = np.arange(40, dtype=np.int16).reshape(4, 10)
+    continued = np.array([True, False, True, False])
+    rng = np.random.default_rng(0)
+    seen = {tuple(loop.moved_on(samples, np.arange(4), continued, rng)[:, 0].tolist()) for _ in range(200)}
+    assert {first for first, *_ in seen} == set(range(10))
+    assert {(one[1], one[3]) for one in seen} == {(10, 30)}
