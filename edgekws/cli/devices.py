@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from edgekws.cli import next_step
 from edgekws.errors import UserError
 
 
@@ -74,6 +75,7 @@ def _bundle(args: argparse.Namespace) -> int:
 
     if args.list:
         print("\n".join(f"{target.name:16}{target.help}" for target in targets.targets().values()))
+        next_step.tell(args, "edgekws bundle RUN --target T")
         return 0
     if not args.run:
         raise UserError("which run? give a run folder, a pretrained folder or a .tflite file")
@@ -95,6 +97,9 @@ def _bundle(args: argparse.Namespace) -> int:
                 raise
             failed = 2
             print(f"edgekws: error: {name}: {error}", file=sys.stderr)
+            continue
+        check = next_step.call("verify", place)
+        next_step.tell(args, f"{place / 'README.md'} says how to build it; '{check}' checks it")
     return failed
 
 
@@ -103,6 +108,8 @@ def _verify(args: argparse.Namespace) -> int:
 
     problems = bundle.verify(args.bundle)
     print("\n".join(problems) or f"{args.bundle}: every file is as it was made")
+    made_again = "keep the files that you changed yourself, and have 'edgekws bundle' make the others again"
+    next_step.tell(args, made_again if problems else "build it as its README.md says")
     return 1 if problems else 0
 
 
@@ -115,7 +122,7 @@ def _flash(args: argparse.Namespace) -> int:
     print(shlex.join(parts), flush=True)
     if not args.dry_run:
         flash.run(parts)
-        print("done; the self-test's lines come over the board's serial port, 115200 baud")
+        next_step.tell(args, "the self-test's lines come over the board's serial port, 115200 baud")
     return 0
 
 
@@ -133,4 +140,5 @@ def _profile(args: argparse.Namespace) -> int:
         run = workspace.load_run(args.run)
         pipeline.add_profile(run, pipeline.load_corpus(run), figures)
         print(f"added to {args.run / 'report.html'} and the model card", file=sys.stderr)
+    next_step.tell(args, f"'{next_step.call('bundle', args.run, '--target T --kernels K')}' with the build that fits")
     return 0

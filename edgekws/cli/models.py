@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from edgekws.cli import next_step
 from edgekws.errors import UserError
 
 NOTES = {
@@ -79,6 +80,8 @@ def _classify(args: argparse.Namespace) -> int:
                 shown = shown if heard == best[0][0] else f"{heard} ({shown})"
                 at = f" at {result.seconds:.1f} s" if len(samples) > audio.CLIP_SAMPLES else ""
                 print(f"{path}{at}: {shown}", flush=True)
+    onto = next_step.call("bundle", args.model or folder.name, "--target T")
+    next_step.tell(args, f"'edgekws listen FILE' finds words in longer sound; '{onto}' takes the model to a device")
     return failed
 
 
@@ -87,4 +90,7 @@ def _publish(args: argparse.Namespace) -> int:
     from edgekws.publish import pretrained
 
     print(pretrained.publish(workspace.load_run(args.run), args.folder, source=args.source))
+    next_step.tell(
+        args, f"'{next_step.call('tables', args.folder.parent, '--add')} {args.folder}' puts it into the table"
+    )
     return 0

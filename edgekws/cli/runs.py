@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekws.cli import moved
+from edgekws.cli import moved, next_step
 from edgekws.errors import UserError, plain
 from edgekws.files import only_one
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgekws.workspace import Run
 
 STEPS = ("train", "quantize", "convert")
+_AFTER = dict(zip(STEPS, (*STEPS[1:], "check"), strict=True))
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -105,7 +106,9 @@ def _run(args: argparse.Namespace) -> int:
     with only_one(run.state("lock"), str(run.folder)):
         for step in STEPS:
             getattr(pipeline, step)(run, clips)
-        return _proved(run, clips)
+        status = _proved(run, clips)
+    next_step.tell(args, next_step.after_proof(run.folder, holds=not status, tuned=run.detector.exists()))
+    return status
 
 
 def _step(args: argparse.Namespace) -> int:
@@ -116,6 +119,7 @@ def _step(args: argparse.Namespace) -> int:
     with only_one(run.state("lock"), str(run.folder)):
         getattr(pipeline, args.step)(run, clips)
     print(f"{run.folder}: {args.step} is done")
+    next_step.tell(args, next_step.call(_AFTER[args.step], run.folder))
     return 0
 
 
@@ -131,14 +135,19 @@ def _check(args: argparse.Namespace) -> int:
     for name in damaged:
         print(f"manifest: {plain(name)} is missing or not the file that was written (SHA-256 differs)")
     if run.manifest.exists() and not run.corpus_file.exists():
-        return _check_shipped(run, damaged, args.robustness)
-    clips = pipeline.load_corpus(run)
-    status = _proved(run, clips, keep=bool(damaged))
-    if args.robustness and not damaged and run.report.exists():
-        found = pipeline.measure_robustness(run, clips)
-        print("\n".join(robustness.lines(found)))
-        pipeline.add_robustness(run, clips, found)
-    return 1 if damaged else status
+        status = _check_shipped(run, damaged, args.robustness)
+    else:
+        clips = pipeline.load_corpus(run)
+        status = _proved(run, clips, keep=bool(damaged))
+        if args.robustness and not damaged and run.report.exists():
+            found = pipeline.measure_robustness(run, clips)
+            print("\n".join(robustness.lines(found)))
+            pipeline.add_robustness(run, clips, found)
+    if damaged:
+        next_step.tell(args, f"remove the files that are named; '{next_step.call('run', run.folder)}' makes them again")
+        return 1
+    next_step.tell(args, next_step.after_proof(run.folder, holds=not status, tuned=run.detector.exists()))
+    return status
 
 
 def _check_shipped(run: Run, damaged: list[str], robustness_too: bool) -> int:
@@ -183,7 +192,8 @@ def _new(args: argparse.Namespace) -> int:
         raise UserError(f"{args.file} exists already; choose another name or remove it")
     changes = {"name": args.file.stem} | _changes(args.changes)
     atomic_write(args.file, recipe.to_toml(recipe.replace(recipe.Recipe(), changes), comments=True))
-    print(f"{args.file} written; change what you like, then: edgekws run {args.file}")
+    print(f"{args.file} written")
+    next_step.tell(args, f"change what you like in it, then: {next_step.call('run', args.file)}")
     return 0
 
 
@@ -193,7 +203,9 @@ def _models(args: argparse.Namespace) -> int:
     if args.name:
         entry = catalogue.find(args.name)
         print(tables.layers_json(entry) if args.json else tables.layers_text(entry))
+        next_step.tell(args, f"edgekws run --set model.architecture={entry.name}")
     else:
         entries = list(catalogue.entries().values())
         print(tables.catalogue_json(entries) if args.json else tables.catalogue_text(entries))
+        next_step.tell(args, "'edgekws models NAME' shows one layer by layer; model.architecture=NAME trains it")
     return 0

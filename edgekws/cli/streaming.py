@@ -6,15 +6,16 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekws.cli import moved
+from edgekws.cli import moved, next_step
 from edgekws.errors import UserError
 
 if TYPE_CHECKING:
     from edgekws.audio import Faults
+    from edgekws.listen.detector import Settings
     from edgekws.listen.events import Event, Progress
 
 _FAULTS_SECONDS = 1.0  # between lines about what is wrong with the sound
@@ -67,30 +68,24 @@ def _tune(args: argparse.Namespace) -> int:
     found = pipeline.tune(run, pipeline.load_corpus(run), args.per_hour, args.hours)
     print("\n".join(tuning.lines(found)))
     print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")
+    after = next_step.after_tuning(run.folder, reached=found["reached"], per_hour=args.per_hour)
+    next_step.tell(args, after)
     return 0 if found["reached"] else 1
 
 
 def _listen(args: argparse.Namespace) -> int:
-    try:
-        return _listen_to_all(args)
-    except KeyboardInterrupt:
-        if not args.microphone:
-            raise
-        return 0  # its normal end
-
-
-def _listen_to_all(args: argparse.Namespace) -> int:
     from convert.engine import host_library
     from convert.tflite import artifact
     from edgekws import audio, zoo
     from edgekws.audio import microphone
+    from edgekws.corpus.clips import rejects
     from edgekws.listen import detector
     from edgekws.listen.events import listen, within_quiet
 
     if bool(args.files) == args.microphone:
         raise UserError("give recordings to listen to, or --microphone (and not both)")
-    model = artifact.load(Path(args.model) if args.model else zoo.default(zoo.LISTENING))
-    model = model.at(args.per_hour)
+    folder = Path(args.model) if args.model else zoo.default(zoo.LISTENING)
+    model = artifact.load(folder).at(args.per_hour)
     scorer = host_library.scorer(model)
     print(f"{model.name} by {scorer.words}", file=sys.stderr)
     settings = detector.fitting(model.detector, model.labels, scorer.hop)
@@ -98,37 +93,71 @@ def _listen_to_all(args: argparse.Namespace) -> int:
         detector.check_hop(model.detector, scorer.hop, model.name)
     if args.threshold is not None:
         settings = detector.with_threshold(settings, args.threshold)
-    failed = 0
+    failed, events = 0, 0
+    nearest: Event | None = None
     for path in args.files or [None]:
         scorer.reset()
         faults = audio.Faults()
         lead = 0 if path is None else settings.delay
         blocks = microphone.blocks(faults) if path is None else within_quiet(audio.blocks(path, faults), settings)
+        name, heard = "" if path is None else str(path), _Heard()
         try:
-            name = "" if path is None else str(path)
-            events = listen(blocks, scorer.push, settings, model.labels, lead)
-            heard, found = _hear(events, faults, name, args.json)
-            seconds = heard - settings.delay / audio.SAMPLE_RATE  # without the quiet after it
-            if path is not None and not found and seconds < _ALONE_SECONDS:
-                print(f"{path} lasts {seconds:.1f} s; 'edgekws classify' is for a word alone", file=sys.stderr)
+            _hear(listen(blocks, scorer.push, settings, model.labels, lead), faults, name, args.json, heard)
+        except KeyboardInterrupt:
+            if path is not None:
+                raise  # it is the normal end of listening to a microphone
         except UserError as error:
             if len(args.files) < 2:
                 raise
             print(f"edgekws: error: {error}", file=sys.stderr)
             failed = 2
+            continue
+        events += heard.events
+        nearest = heard.nearest or nearest
+        if not heard.events:
+            print(_nothing(name, heard.nearest, settings, model.labels), file=sys.stderr)
+            seconds = heard.seconds - settings.delay / audio.SAMPLE_RATE  # without the quiet after it
+            if path is not None and seconds < _ALONE_SECONDS:
+                print(f"{path} lasts {seconds:.1f} s; 'edgekws classify' is for a word alone", file=sys.stderr)
+    after = next_step.after_listening(
+        args.model or folder.name,
+        heard=events > 0,
+        tuned=model.detector is not None and model.detector.settings.hop == scorer.hop,
+        near=nearest.score if nearest else 0.0,
+        words=[label for label in model.labels if not rejects(label)],
+    )
+    next_step.tell(args, after)
     return failed
 
 
-def _hear(items: Iterable[Event | Progress], faults: Faults, name: str, as_json: bool) -> tuple[float, int]:
-    """Print events to standard output, a meter and faults to the terminal; the seconds that were heard, and events."""
+@dataclasses.dataclass
+class _Heard:
+    """What came of a sound: its seconds with the quiet after it, events, and the word nearest to its threshold."""
+
+    seconds: float = 0.0
+    events: int = 0
+    nearest: Event | None = None
+
+
+def _nothing(name: str, nearest: Event | None, settings: Settings, labels: Sequence[str]) -> str:
+    """That no word was heard, and what came nearest to one."""
+    text = f"{name}: no word was heard" if name else "no word was heard"
+    if nearest is None:
+        return text
+    threshold = settings.thresholds[labels.index(nearest.word)] / 256
+    return f"{text}; nearest was {nearest.word} at {nearest.time:.2f} s: {nearest.score:.2f} of {threshold:.2f} needed"
+
+
+def _hear(items: Iterable[Event | Progress], faults: Faults, name: str, as_json: bool, heard: _Heard) -> None:
+    """Print events to standard output, a meter and faults to the terminal, and note in ``heard`` what came."""
     from edgekws.listen.events import Event
 
     meter, told, told_at = sys.stderr.isatty(), dataclasses.replace(faults), -_FAULTS_SECONDS
-    clear, seconds, found = "\r\x1b[K" if meter else "", 0.0, 0
+    clear = "\r\x1b[K" if meter else ""
     try:
         for item in items:
             if isinstance(item, Event):
-                found += 1
+                heard.events += 1
                 print(clear, end="", file=sys.stderr)
                 if as_json:
                     facts = {"time": round(item.time, 3), "word": item.word, "score": round(item.score, 4)}
@@ -136,10 +165,10 @@ def _hear(items: Iterable[Event | Progress], faults: Faults, name: str, as_json:
                 else:
                     print(f"{f'{name}: ' if name else ''}{item.time:9.2f} s  {item.word}  {item.score:.2f}", flush=True)
                 continue
-            seconds = item.seconds
-            if seconds >= told_at + _FAULTS_SECONDS and (lines := faults.lines(told)):
-                print(*(f"{clear}{seconds:9.2f} s  {line}" for line in lines), sep="\n", file=sys.stderr)
-                told, told_at = dataclasses.replace(faults), seconds
+            heard.seconds, heard.nearest = item.seconds, item.nearest
+            if item.seconds >= told_at + _FAULTS_SECONDS and (lines := faults.lines(told)):
+                print(*(f"{clear}{item.seconds:9.2f} s  {line}" for line in lines), sep="\n", file=sys.stderr)
+                told, told_at = dataclasses.replace(faults), item.seconds
             if meter:
                 bar = "#" * round(20 * item.level)
                 text = f"{clear}{item.seconds:9.1f} s  [{bar:20}]  {item.word} {item.score:.2f}"
@@ -147,5 +176,4 @@ def _hear(items: Iterable[Event | Progress], faults: Faults, name: str, as_json:
     finally:
         print(clear, end="", file=sys.stderr)
         for line in faults.lines(told):
-            print(f"{seconds:9.2f} s  {line}", file=sys.stderr)
-    return seconds, found
+            print(f"{heard.seconds:9.2f} s  {line}", file=sys.stderr)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from edgekws.cli import next_step
 from edgekws.errors import UserError
 from edgekws.files import only_one
 
@@ -87,6 +88,8 @@ def _sweep(args: argparse.Namespace) -> int:
     print(f"{len(endings) - len(bad)} of {len(runs)} runs done; {folder / 'results.html'}")
     for ending in bad:
         print(f"{ending.name} is {ending.status}: {ending.reason or 'see its report'}", file=sys.stderr)
+    again = "mend what is told; the same command does only what is left"
+    next_step.tell(args, again if bad else f"compare the runs in {folder / 'results.html'}")
     return 1 if bad else 0
 
 
@@ -104,4 +107,5 @@ def _tables(args: argparse.Namespace) -> int:
     for line in comparison.make(args.folder, args.add):
         print(line)
     print(args.folder / "README.md")
+    next_step.tell(args, f"read what changed: git diff {args.folder}")
     return 0

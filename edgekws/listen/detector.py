@@ -150,6 +150,7 @@ class Detector:
         self.settings = settings
         self._thresholds = np.array(settings.thresholds, np.int64) * settings.results
         self._releases = np.array(settings.releases, np.int64) * settings.results
+        self._weights = np.array([1 / max(t, 1) / settings.results if t < NEVER else 0.0 for t in settings.thresholds])
         self.reset()
 
     def reset(self) -> None:
@@ -163,6 +164,12 @@ class Detector:
     def average(self, word: int) -> float:
         """The averaged probability of a class now."""
         return float(self._sums[word] / self.settings.results / 256)
+
+    def nearest(self) -> tuple[int, float]:
+        """Of the classes that can be detected, the one whose average is the largest part of its threshold, and it."""
+        parts = self._sums * self._weights
+        best = int(parts.argmax())
+        return best, float(parts[best])
 
     def push(self, scores: np.ndarray) -> int:
         """The class that is detected with this result, or -1."""

@@ -24,12 +24,17 @@ class Event:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the stream is: its length so far in seconds, the level of the last block (0 to 1), the best word now."""
+    """Where the stream is: its length so far in seconds, the level of the last block (0 to 1), the best word now.
+
+    ``nearest`` is the word that came nearest to its threshold since the start, detected or not; None where no result
+    came yet.
+    """
 
     seconds: float
     level: float
     word: str
     score: float
+    nearest: Event | None = None
 
 
 def listen(
@@ -43,6 +48,7 @@ def listen(
     detector = Detector(settings)
     heard, results = -lead, 0
     word, score = labels[0], 0.0
+    nearest, most = None, 0.0
     for block in blocks:
         heard += len(block)
         for scores in push(block):
@@ -50,11 +56,14 @@ def listen(
             results += 1
             best = int(scores.argmax())
             word, score = labels[best], (int(scores[best]) + 128) / 256
-            if (found := detector.push(scores)) >= 0:
-                time = max(end - settings.delay, 0) / SAMPLE_RATE
+            found, time = detector.push(scores), max(end - settings.delay, 0) / SAMPLE_RATE
+            if found >= 0:
                 yield Event(time, labels[found], detector.average(found))
+            near, part = detector.nearest()
+            if part > most:
+                nearest, most = Event(time, labels[near], detector.average(near)), part
         level = float(np.abs(block.astype(np.int32)).max(initial=0)) / 32_768
-        yield Progress(max(heard, 0) / SAMPLE_RATE, level, word, score)
+        yield Progress(max(heard, 0) / SAMPLE_RATE, level, word, score, nearest)
 
 
 def within_quiet(blocks: Iterable[np.ndarray], settings: Settings) -> Iterator[np.ndarray]:

@@ -1,6 +1,7 @@
 """Events in a stream: when they are, and what the command prints."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -77,6 +78,13 @@ def test_a_word_at_the_beginning_of_a_recording_is_in_as_many_windows_as_any():
     assert 0 <= event.time <= len(sound[0]) / 16_000
 
 
+def test_the_word_nearest_to_its_threshold_is_kept():
+    """A short word: two of the three results that are averaged, so two thirds, and it stays when quiet follows."""
+    items = list(listen([np.zeros(70_000, np.int16)], Spotter(1, 4, 5).push, SETTINGS, LABELS))
+    assert not [item for item in items if isinstance(item, Event)]
+    assert (items[-1].nearest.word, items[-1].nearest.score) == ("no", pytest.approx(2 / 3, abs=0.01))
+
+
 def test_a_rejection_class_is_no_event():
     items = listen([np.zeros(70_000, np.int16)], Spotter(2, 0, 99).push, SETTINGS, LABELS)
     assert not [item for item in items if isinstance(item, Event)]
@@ -133,6 +141,18 @@ def test_where_a_short_recording_gives_nothing_what_hears_a_word_alone_is_told(f
     out, err = capsys.readouterr()
     assert out == ""
     assert "lasts 1.0 s; 'edgekws classify' is for a word alone" in err
+    assert "a.wav: no word was heard\n" in err
+
+
+def test_the_word_that_came_nearest_is_told_where_none_was_heard(folder, cache, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    soundfile.write(tmp_path / "a.wav", rng.integers(-9000, 9000, 40_000).astype(np.int16), 16_000)
+    made = shutil.copytree(folder, tmp_path / "sure of nothing")
+    (made / "labels.txt").write_text("yes\nno\n_unknown_\n")  # random weights are sure of the last class
+    assert cli.main(["listen", str(tmp_path / "a.wav"), "--model", str(made)]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert re.search(r"a\.wav: no word was heard; nearest was (yes|no) at \d\.\d\d s: 0\.\d\d of 0\.80 needed\n", err)
 
 
 def test_a_mistaken_call_is_told(folder, tmp_path, capsys):
