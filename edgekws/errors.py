@@ -1,6 +1,8 @@
-"""The one exception for mistakes a user can mend, and text made safe for a terminal."""
+"""The one exception for mistakes a user can mend, text made safe for a terminal, and the name probably meant."""
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 
 _LONGEST = 2000  # characters of a message; a hostile name may be as long as its file
 _TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # of the writing direction
@@ -27,3 +29,9 @@ class UserError(Exception):
     def __init__(self, message: str) -> None:
         line = plain(message)
         super().__init__(line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} … {line[-_LONGEST // 2 :]}")
+
+
+def nearest(name: str, known: Iterable[str], otherwise: str, *, most: int = 1, shown: str = "{}") -> str:
+    """ "did you mean ...?" with the known names most like ``name``, each as ``shown``; ``otherwise`` where none is."""
+    near = difflib.get_close_matches(name, list(known), most, 0.4)
+    return f"did you mean {', '.join(map(shown.format, near))}?" if near else otherwise

@@ -7,7 +7,6 @@ that ``edgekws new`` writes is made from them, and an unknown key is an error th
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from edgekws import recipe_text, text, words
-from edgekws.errors import UserError
+from edgekws.errors import UserError, nearest
 
 EMBEDDED_WORDS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
@@ -272,9 +271,8 @@ def _build(cls: type, table: Mapping[str, Any], origin: str, prefix: str) -> Any
     values = {}
     for key, value in table.items():
         if key not in fields:
-            near = difflib.get_close_matches(key, fields, 1, 0.3)
-            hint = f"; did you mean '{prefix}{near[0]}'?" if near else f"; valid here: {', '.join(fields)}"
-            raise UserError(f"{origin}: unknown key '{prefix}{key}'{hint}")
+            hint = nearest(key, fields, f"valid here: {', '.join(fields)}", shown=f"'{prefix}{{}}'")
+            raise UserError(f"{origin}: unknown key '{prefix}{key}'; {hint}")
         if dataclasses.is_dataclass(hints[key]):
             if not isinstance(value, Mapping):
                 raise UserError(f"{origin}: '{prefix}{key}' must be a table [{prefix}{key}], got {value!r}")

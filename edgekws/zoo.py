@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
 from edgekws import recipe
-from edgekws.errors import UserError
+from edgekws.errors import UserError, nearest
 from edgekws.files import folder_name
 from edgekws.recipe import Recipe
 
@@ -27,9 +26,8 @@ def find(name: str) -> Path:
     """The folder of a shipped model; a UserError names those that ship."""
     known = folders()
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1, 0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(f"no model called '{name}' ships{hint} (there are: {', '.join(known) or 'none'})")
+        hint = nearest(name, known, f"there are: {', '.join(known) or 'none'}")
+        raise UserError(f"no model called '{name}' ships; {hint}")
     return known[name]
 
 

@@ -6,7 +6,6 @@ module with a ``TARGETS`` tuple and name it in ``MODULES``.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from convert.tflite.artifact import Artifact
-from edgekws.errors import UserError
+from edgekws.errors import UserError, nearest
 
 MODULES = ("boards", "bare_metal", "tflm", "phones", "ethos_u")
 
@@ -56,7 +55,6 @@ def find(name: str) -> Target:
     """The target of this name; a UserError names the nearest one where there is none."""
     known = targets()
     if name not in known:
-        near = difflib.get_close_matches(name, known, 1, 0.5)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise UserError(f"no target is called '{name}'{hint}; choose one of {', '.join(known)}, or all")
+        hint = nearest(name, known, f"choose one of {', '.join(known)}, or all")
+        raise UserError(f"no target is called '{name}'; {hint}")
     return known[name]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import difflib
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 
-from edgekws.errors import UserError
+from edgekws.errors import UserError, nearest
 from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool, Padding
 
 ACCURACY_COLUMNS = tuple(
@@ -99,7 +98,6 @@ def find(name: str) -> Entry:
     """The entry of this name; a UserError names the nearest one where there is none."""
     known = entries()
     if name not in known:
-        near = difflib.get_close_matches(name, known, 3, 0.4)
-        hint = f"; did you mean {', '.join(near)}?" if near else ""
-        raise UserError(f"unknown architecture '{name}'{hint} ('edgekws models' lists all {len(known)})")
+        hint = nearest(name, known, f"'edgekws models' lists all {len(known)}", most=3)
+        raise UserError(f"unknown architecture '{name}'; {hint}")
     return known[name]

@@ -18,7 +18,6 @@ model.dropout = [0.25, 0.5]
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import itertools
 import json
@@ -30,7 +29,7 @@ from typing import Any
 
 from edgekws import recipe as recipes
 from edgekws import recipe_text
-from edgekws.errors import UserError
+from edgekws.errors import UserError, nearest
 from edgekws.recipe import Recipe
 
 KEYS = ("name", "recipe", "testing", "set", "grid", "run")
@@ -51,8 +50,7 @@ def load(path: Path, source: str | None = None) -> Sweep:
     tables = recipe_text.read(path, "sweep")
     for key in tables:
         if key not in KEYS:
-            near = difflib.get_close_matches(key, KEYS, 1, 0.3)
-            hint = f"did you mean '{near[0]}'?" if near else f"valid here: {', '.join(KEYS)}"
+            hint = nearest(key, KEYS, f"valid here: {', '.join(KEYS)}", shown="'{}'")
             raise UserError(f"{path}: unknown key '{key}'; {hint} (a recipe's keys: in [set], [grid], [[run]])")
     name, testing = tables.get("name", path.stem), tables.get("testing", True)
     if not isinstance(name, str) or not isinstance(testing, bool):
