@@ -65,10 +65,10 @@ def blocks(path: str | Path, faults: Faults, *, pipes: bool = True) -> Iterator[
     ``pipes``: also from a pipe, or "-", standard input; WAV as it comes. Raises UserError for what is no recording,
     and, after all that is there of it, for one that is cut off.
     """
-    from edgekws.audio import reader  # libsndfile is loaded where something is read
+    from edgekws.audio import recording  # libsndfile is loaded where something is read
 
     empty = True
-    for block in reader.blocks(path, faults, pipes):
+    for block in recording.blocks(path, faults, pipes):
         empty &= not len(block)
         yield block
     if empty:
@@ -78,9 +78,9 @@ def blocks(path: str | Path, faults: Faults, *, pipes: bool = True) -> Iterator[
 def length(path: str | Path) -> int:
     """The samples that a recording will have at 16 kHz, decoded for it only where nothing else tells. UserError as for
     ``blocks``."""
-    from edgekws.audio import reader
+    from edgekws.audio import recording
 
-    return reader.length(path)
+    return recording.length(path)
 
 
 def read(
