@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from edgekws import recipe as recipes
+from edgekws.corpus import heard
 from edgekws.corpus.clips import Corpus
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, scratch, sha256, writing
@@ -38,6 +39,10 @@ class Run:
     @property
     def corpus_file(self) -> Path:
         return self.folder / "corpus.json"
+
+    @property
+    def heard(self) -> Path:
+        return self.folder / heard.FILE
 
     @property
     def float_model(self) -> Path:
@@ -159,6 +164,8 @@ def begin(run: Run, corpus: Corpus) -> None:
             raise UserError(
                 f"{run.folder}: the recordings ({corpus.source}) changed since this run began; choose another name"
             )
+        if not run.heard.exists():  # of a run that began before this was kept
+            atomic_write(run.heard, heard.to_text(corpus))
         return
     with writing(run.folder):
         for folder in ("state", "records"):
@@ -173,6 +180,7 @@ def begin(run: Run, corpus: Corpus) -> None:
         "noise": [noise.name for noise in corpus.noise],
         "fingerprint": corpus.fingerprint,
     }
+    atomic_write(run.heard, heard.to_text(corpus))
     write_json(run.corpus_file, facts)
 
 

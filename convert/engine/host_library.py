@@ -62,7 +62,7 @@ class Engine:
 
     def __init__(self, artifact: Artifact, compiler: str) -> None:
         kernels = _native_kernels()
-        self.hop = _hop(artifact)
+        self.hop = hop(artifact)
         self.words = f"the C engine ({kernels} kernels)"
         self._classes = artifact.graph.output.size
         self._front_end = FrontEnd(artifact.level_control)
@@ -95,7 +95,7 @@ class Windows:
         from ai_edge_litert.interpreter import Interpreter
 
         self.words = f"LiteRT, window by window: {why}"
-        self.hop = _hop(artifact)
+        self.hop = hop(artifact)
         self._coding, self._window = artifact.coding, artifact.graph.input.length
         self._front_end = FrontEnd(artifact.level_control)
         self._interpreter = Interpreter(model_content=artifact.content, num_threads=1)
@@ -122,7 +122,8 @@ class Windows:
         return np.array(results, np.int8).reshape(len(results), self._classes)
 
 
-def _hop(artifact: Artifact) -> int:
+def hop(artifact: Artifact) -> int:
+    """Samples from one result to the next in sliding mode."""
     return plan.plan(artifact.graph, kernel_sets.KERNELS, sliding=True).hop
 
 

@@ -6,6 +6,8 @@ gives. It reads on until the sound ends, whatever the header says, and memory do
 
 from __future__ import annotations
 
+import io
+import wave
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -19,7 +21,7 @@ from edgekws.errors import UserError
 
 __all__ = [
     "CLIP_SAMPLES", "LONGEST_SECONDS", "SAMPLE_RATE", "Faults", "Preparation", "blocks", "done_to", "fit",
-    "is_silent", "length", "read", "read_clip", "to_int16",
+    "is_silent", "length", "read", "read_clip", "to_int16", "to_wav",
 ]  # fmt: skip
 
 CLIP_SAMPLES = 16_000
@@ -108,6 +110,17 @@ def done_to(faults: Faults) -> Preparation:
     names = {field.name for field in fields(Preparation)} & vars(faults).keys()
     counts = {name: int(getattr(faults, name) > 0) for name in names}
     return Preparation(clips=1, **counts)
+
+
+def to_wav(samples: np.ndarray) -> bytes:
+    """int16 (n,) at 16 kHz as the bytes of a WAV file."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return buffer.getvalue()
 
 
 def read_clip(path: str | Path) -> tuple[np.ndarray, Preparation]:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgekws import __version__
-from edgekws.cli import devices, models, quiet, runs, streaming, sweeps
+from edgekws.cli import devices, measuring, models, quiet, runs, streaming, sweeps
 from edgekws.errors import UserError
 
 EXAMPLES = """examples:
@@ -70,6 +70,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=function)
         return sub
 
-    for family in (runs, sweeps, devices, models, streaming):
+    for family in (runs, sweeps, devices, models, streaming, measuring):
         family.add(command)
     return parser

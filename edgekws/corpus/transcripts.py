@@ -93,17 +93,19 @@ def _times(text: str, where: str) -> tuple[tuple[str, float, float], ...]:
 def alike(words: Sequence[str], transcripts: Iterable[Transcript]) -> frozenset[str]:
     """The words of the transcripts that are one of ``words``, or sound like one in an accent of eSpeak: to, for two."""
     said = frozenset[str]().union(*(one.words for one in transcripts))
-    return _alike(tuple(words), said) if said else said
+    return frozenset(word.lower() for word in words).union(*same_sound(words, said).values()) if said else said
+
+
+def same_sound(words: Sequence[str], said: Collection[str]) -> dict[str, frozenset[str]]:
+    """For each of ``words`` what of ``said`` sounds the same in an accent of eSpeak."""
+    return _same_sound(tuple(words), tuple(sorted(said))) if words and said else dict.fromkeys(words, frozenset())
 
 
 @cache
-def _alike(words: tuple[str, ...], said: frozenset[str]) -> frozenset[str]:
-    listed = sorted(said)
-    sounds = espeak.sounds([*words, *listed])
-    of_words = [set(accent) for accent in zip(*sounds[: len(words)], strict=True)]
-    heard = (
-        text
-        for text, mine in zip(listed, sounds[len(words) :], strict=True)
-        if any(sound in taken for sound, taken in zip(mine, of_words, strict=True))
-    )
-    return frozenset(heard) | frozenset(word.lower() for word in words)
+def _same_sound(words: tuple[str, ...], said: tuple[str, ...]) -> dict[str, frozenset[str]]:
+    sounds = espeak.sounds([*words, *said])  # of each an accent after the other
+    heard = list(zip(said, sounds[len(words) :], strict=True))
+    return {
+        word: frozenset(text for text, theirs in heard if any(a == b for a, b in zip(mine, theirs, strict=True)))
+        for word, mine in zip(words, sounds, strict=False)
+    }

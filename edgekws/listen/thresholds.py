@@ -33,6 +33,7 @@ class Scored:
     seconds: float
     scores: np.ndarray
     said: tuple[Spoken, ...]
+    allowed: np.ndarray | None = None  # bool (results, classes): where a word may be said, so that hearing it is right
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,6 +95,14 @@ def sweep(scores: np.ndarray, settings: Settings, thresholds: np.ndarray) -> Eve
     return Events(*parts)
 
 
+def unexcused(events: Events, stream: Scored) -> Events:
+    """The events of a stream without those of a word that may be said there."""
+    if stream.allowed is None:
+        return events
+    kept = ~stream.allowed[events.result, events.word]
+    return Events(events.result[kept], events.setting[kept], events.word[kept])
+
+
 def tally(streams: Sequence[Scored], labels: Sequence[str], settings: Settings, thresholds: np.ndarray) -> Tally:
     """Sweep the streams and hold the events against what was said."""
     count, classes = len(thresholds), len(labels)
@@ -105,7 +114,7 @@ def tally(streams: Sequence[Scored], labels: Sequence[str], settings: Settings, 
         keywords = [spoken for spoken in stream.said if spoken.word in index]
         truth = np.array([index[spoken.word] for spoken in keywords], np.int64)
         said += np.bincount(truth, minlength=classes)
-        events = sweep(stream.scores, settings, thresholds)
+        events = unexcused(sweep(stream.scores, settings, thresholds), stream)
         end = CLIP_SAMPLES + events.result * settings.hop
         near, distance = nearest(np.array([spoken.middle for spoken in keywords]), end - settings.delay)
         inside = distance <= TOLERANCE
@@ -182,11 +191,19 @@ def choose(found: Sequence[Choice], per_hour: float) -> Choice:
 
 def _folds(streams: Sequence[Scored]) -> list[list[Scored]]:
     """``FOLDS`` parts, each a piece of every stream, without what was said."""
-    pieces = [np.array_split(stream.scores, FOLDS) for stream in streams]
+    none = [None] * FOLDS
+    pieces = [
+        list(zip(
+            np.array_split(stream.scores, FOLDS),
+            none if stream.allowed is None else np.array_split(stream.allowed, FOLDS),
+            strict=True,
+        ))
+        for stream in streams
+    ]  # fmt: skip
     return [
         [
-            replace(stream, seconds=stream.seconds / FOLDS, scores=scores, said=())
-            for stream, scores in zip(streams, part, strict=True)
+            replace(stream, seconds=stream.seconds / FOLDS, scores=scores, said=(), allowed=allowed)
+            for stream, (scores, allowed) in zip(streams, part, strict=True)
         ]
         for part in zip(*pieces, strict=True)
     ]

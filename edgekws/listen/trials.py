@@ -68,15 +68,26 @@ class Material:
     noises: Sequence[np.ndarray]  # int16 each
     voices: Sequence[str]  # of eSpeak
     sound: Sequence[np.ndarray] = ()  # int16 each: recordings of any length in which no word is said, in pieces
+    made_noise: bool = True  # whether noise by arithmetic is in the background beside the recorded
 
 
-def keywords(material: Material, snr_db: float, seed: int) -> Trial:
-    """Every clip once, in an order drawn by the seed; each block ends with the second of its clip."""
+def keywords(
+    material: Material,
+    snr_db: float,
+    seed: int,
+    *,
+    gap_s: tuple[float, float] = (0.75, 2.25),
+    level_db: float | None = None,
+) -> Trial:
+    """Every clip once, in an order drawn by the seed; each block ends with the second of its clip.
+
+    gap_s: of noise between clips. level_db: of full scale, every clip's power over its second; as recorded for None.
+    """
     rng = np.random.default_rng([seed, 0, round(10 * snr_db) + 1000])
     order = rng.permutation(len(material.labels))
-    sounds = ((material.words[material.labels[i]], faded(material.keywords[i])) for i in order)
+    sounds = ((material.words[material.labels[i]], _at_level(faded(material.keywords[i]), level_db)) for i in order)
     said: list[Spoken] = []
-    blocks = _scene(rng, material, sounds, said, gap_s=(0.75, 2.25), snr_db=(snr_db, snr_db))
+    blocks = _scene(rng, material, sounds, said, gap_s=gap_s, snr_db=(snr_db, snr_db))
     return Trial("keywords", snr_db, blocks, said)
 
 
@@ -118,7 +129,7 @@ def _scene(
     snr_db: tuple[float, float],
 ) -> Iterator[np.ndarray]:
     """Sounds (what it is, float32 on the scale of int16) one after the other over noise that never stops."""
-    background, place, before = _background(rng, material.noises), 0, 0.0
+    background, place, before = _background(rng, material.noises, material.made_noise), 0, 0.0
     for word, sound in sounds:
         gap = int(rng.uniform(*gap_s) * SAMPLE_RATE)
         noise = background(gap + len(sound))
@@ -137,7 +148,7 @@ def _scene(
 
 
 def _noise_alone(rng: np.random.Generator, material: Material) -> Iterator[np.ndarray]:
-    background, before = _background(rng, material.noises), 0.0
+    background, before = _background(rng, material.noises, material.made_noise), 0.0
     while True:
         level = 32_768 * 10 ** (rng.uniform(-60, -12) / 20)
         noise = background(_NOISE_PIECE)
@@ -147,15 +158,16 @@ def _noise_alone(rng: np.random.Generator, material: Material) -> Iterator[np.nd
         yield to_int16(noise, 1)
 
 
-def _background(rng: np.random.Generator, recordings: Sequence[np.ndarray]) -> Callable[[int], np.ndarray]:
-    """Gives the next n samples of noise, float32 of RMS 1: pieces of the recordings, and of noise by arithmetic."""
+def _background(rng: np.random.Generator, recordings: Sequence[np.ndarray], made: bool) -> Callable[[int], np.ndarray]:
+    """Gives the next n samples of noise, float32 of RMS 1: pieces of the recordings, and of noise by arithmetic where
+    that is asked for or there are none."""
     usable = [noise for noise in recordings if len(noise) >= CLIP_SAMPLES]
     waiting = np.zeros(0, np.float32)
 
     def take(count: int) -> np.ndarray:
         nonlocal waiting
         while len(waiting) < count:
-            if usable and rng.random() < 2 / 3:
+            if usable and (not made or rng.random() < 2 / 3):
                 piece = _recorded(rng, usable)
             else:
                 piece = acoustics.drawn(rng, _NOISE_PIECE, _NOISES)
@@ -205,6 +217,12 @@ def _cut(blocks: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
             return
         yield block[:samples]
         samples -= len(block)
+
+
+def _at_level(sound: np.ndarray, level_db: float | None) -> np.ndarray:
+    if level_db is None:
+        return sound
+    return sound * np.float32(32_768 * 10 ** (level_db / 20) / max(_rms(sound), 1e-6))
 
 
 def _rms(sound: np.ndarray) -> float:

@@ -13,7 +13,7 @@ from edgekws.report import run_report
 from edgekws.workspace import Run
 
 KEPT = ("float.keras", "history.csv", "qat_history.csv", "model_int8.tflite", "model_phone.tflite", "labels.txt",
-        "detector.json")  # fmt: skip
+        "detector.json", "heard.json")  # fmt: skip
 
 
 def publish(run: Run, destination: Path, *, source: str) -> Path:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import base64
 import csv
-import io
 import math
-import wave
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -17,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekws.audio import SAMPLE_RATE
+from edgekws.audio import to_wav
 from edgekws.corpus.clips import Split
 from edgekws.report.metrics import Proportion, poisson_interval
 
@@ -217,10 +215,4 @@ def waveform(samples: np.ndarray, columns: int = 160) -> str:
 
 def wav_uri(samples: np.ndarray) -> str:
     """int16 (n,) at 16 kHz as the data URI of a WAV file."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(samples.astype("<i2").tobytes())
-    return "data:audio/wav;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return "data:audio/wav;base64," + base64.b64encode(to_wav(samples)).decode()

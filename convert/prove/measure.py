@@ -1,0 +1,280 @@
+"""Measuring a model on a user's own sound: words missed, false accepts an hour of each kind of sound, tradeoffs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.engine import host_library
+from convert.prove import outcome
+from convert.tflite.artifact import Artifact
+from edgekws import audio
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.corpus.folder import NOISE_FOLDER
+from edgekws.corpus.heard import Heard, key
+from edgekws.errors import UserError
+from edgekws.files import atomic_write, writing
+from edgekws.listen import detector, hearing, keyword_clips, sound_kinds, thresholds, trials
+from edgekws.listen.detector import Settings
+from edgekws.listen.hearing import Texts
+from edgekws.listen.keyword_clips import KeywordClips
+from edgekws.listen.sound_kinds import Kind, Tape
+from edgekws.listen.thresholds import Scored
+from edgekws.progress import progress_bar
+
+SNRS_DB = (20.0, 10.0, 5.0, 0.0)
+LEVEL_DB = -35.0  # of words in the streams of a ratio each
+LEVELS_DB = (-50.0, -40.0, -30.0, -20.0, -15.0)
+SHARED = ("refuse", "leave-out", "allow")
+GAP_SECONDS = (2.0, 3.0)  # between clips of a second: a word every 3.5 s
+_SAVED_SECONDS = 1.0  # to either side of a false accept
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is measured, on which sound."""
+
+    negatives: tuple[Kind, ...] = ()
+    keywords: Path | None = None
+    noise: Path | None = None  # mixed under the keywords; the keywords' own background noise, or noise by arithmetic
+    snrs_db: tuple[float, ...] = SNRS_DB
+    levels_db: tuple[float, ...] = LEVELS_DB
+    texts: Texts = field(default_factory=Texts)
+    clips: int = 30  # of each word at most; 0: all
+    shared: str = "refuse"
+    accepts: Path | None = None  # where every false accept goes as a WAV
+    seed: int = 2028
+
+
+def measure(model: Artifact, request: Request, settings: Settings, known: dict[str, Heard] | None) -> dict[str, Any]:
+    """The figures of ``model`` at these settings; ``known``: what it learned from, None where nobody knows.
+
+    Raises UserError for sound that cannot be read, and for sound that it learned from unless the request allows that.
+    """
+    scorer = host_library.scorer(model)
+    labels = model.labels
+    clips = keyword_clips.read(request.keywords, labels, request.clips, request.seed) if request.keywords else None
+    kinds, clips, shared = _apart(request, clips, known)
+    without_text = request.texts.check(kinds)
+    spoken = list(_streams(clips, request)) if clips else []
+    seconds = sum(kind.seconds for kind in kinds) + len(spoken) * 3.5 * (len(clips.labels) if clips else 0)
+    with progress_bar("measuring", round(seconds), unit="s") as bar:
+        waiting = 0
+
+        def tell(samples: int) -> None:
+            nonlocal waiting
+            whole, waiting = divmod(waiting + samples, SAMPLE_RATE)
+            bar.advance(whole)
+
+        heard = [hearing.hear(kind, scorer, labels, request.texts, tell) for kind in kinds]
+        keywords = [(level, _score(trial, scorer, tell)) for level, trial in spoken]
+    negatives = [stream for stream, _ in heard]
+    rows = outcome.of_negatives(settings, labels, negatives)
+    found: dict[str, Any] = {
+        "model": model.name,
+        "engine": scorer.words,
+        "hop_ms": 1000 * scorer.hop / SAMPLE_RATE,
+        "settings": detector.to_json(settings, labels),
+        "goal": _goal(model, settings),
+        "shared": shared,
+        "negatives": [
+            row | {"recordings": len(kind.recordings), "faults": tape.faults.lines(audio.Faults())}
+            for row, kind, (_, tape) in zip(rows, kinds, heard, strict=True)
+        ],
+        "transcripts": {"mode": request.texts.mode, "without": without_text} if request.texts.by_file else None,
+        "worst": {sort: outcome.worst(rows, sort) for sort in ("speech", "noise", "music")},
+    }
+    by_ratio = [stream for _, stream in keywords[: len(request.snrs_db)]]
+    if clips:
+        found["keywords"] = {
+            "folder": str(request.keywords), "clips": len(clips.labels), "words": len(clips.words),
+            "missing": list(clips.missing), "listed": clips.listed, "level_db": LEVEL_DB,
+            "noise": _noise_of(request)[1],
+        } | outcome.of_keywords(settings, labels, by_ratio)  # fmt: skip
+        found["levels"] = [
+            {"level_db": level} | outcome.of_keywords(settings, labels, [stream])["misses"][0]
+            for level, stream in keywords[len(by_ratio) :]
+        ]
+    found["goals"] = _goals(model, scorer.hop, labels, by_ratio, negatives)
+    found["det"] = _tradeoffs(settings, labels, by_ratio, negatives)
+    if request.accepts:
+        found["accepts"] = {"folder": str(request.accepts), "saved": save(request.accepts, heard, settings, labels)}
+    return found
+
+
+def settings_of(model: Artifact, per_hour: float | None, threshold: float | None) -> Settings:
+    """The detector's: those that the model was tuned to, for a goal or for one threshold where asked; else the
+    default. Raises UserError for a goal or threshold that there is not."""
+    hop = host_library.hop(model)
+    tuned = model.at(per_hour).detector
+    if per_hour is not None:
+        detector.check_hop(tuned, hop, model.name)
+    settings = detector.fitting(tuned, model.labels, hop)
+    return detector.with_threshold(settings, threshold) if threshold is not None else settings
+
+
+def _apart(
+    request: Request, clips: KeywordClips | None, known: dict[str, Heard] | None
+) -> tuple[list[Kind], KeywordClips | None, dict[str, Any]]:
+    """The sound that is measured, and what of it the run learned from. Raises UserError where that is refused."""
+    kinds = list(request.negatives)
+    if known is None:
+        return kinds, clips, {"known": False}
+
+    def learned(speaker: str, first: np.ndarray) -> str:
+        sum_ = key(first)
+        return next((split for split, heard in known.items() if heard.knows(speaker, sum_)), "")
+
+    of_clips = [learned(*pair) for pair in zip(clips.speakers, clips.samples, strict=True)] if clips else []
+    of_kinds = [[learned(one.speaker, _opening(one.path)) for one in kind.recordings] for kind in kinds]
+    everything = [*of_clips, *(split for kind in of_kinds for split in kind)]
+    counts = {split: everything.count(split) for split in known}
+    if sum(counts.values()) and request.shared == "refuse":
+        names = [one for one, split in zip(clips.names if clips else (), of_clips, strict=True) if split]
+        names += [
+            f"{kind.name}/{one.name}"
+            for kind, splits in zip(kinds, of_kinds, strict=True)
+            for one, split in zip(kind.recordings, splits, strict=True)
+            if split
+        ]
+        raise UserError(
+            f"the run learned from {sum(counts.values())} of these {len(everything)} recordings or from their "
+            f"speakers ({', '.join(names[:3])}{', …' if len(names) > 3 else ''}): what is measured on them is too "
+            "good. Take others, or --shared leave-out to measure on the rest, or --shared allow"
+        )
+    if request.shared == "leave-out":
+        clips = clips.without([bool(split) for split in of_clips]) if clips else None
+        rest = [
+            replace(
+                kind, recordings=tuple(one for one, split in zip(kind.recordings, splits, strict=True) if not split)
+            )
+            for kind, splits in zip(kinds, of_kinds, strict=True)
+        ]
+        if empty := [kind.name for kind in rest if not kind.recordings]:
+            raise UserError(f"nothing is left of {', '.join(empty)}: the run learned from all of it; take other sound")
+        kinds = rest
+    return kinds, clips, {"known": True, "policy": request.shared} | counts
+
+
+def _opening(path: Path) -> np.ndarray:
+    """The start of a recording, up to its first second with sound: int16 (n,)."""
+    taken = np.zeros(0, np.int16)
+    for block in audio.blocks(path, audio.Faults(), pipes=False):
+        taken = np.concatenate([taken, block])
+        if len(taken) >= CLIP_SAMPLES and taken[: len(taken) // CLIP_SAMPLES * CLIP_SAMPLES].any():
+            break
+    return taken
+
+
+def _noise_of(request: Request) -> tuple[list[Path], str]:
+    """The recordings of noise that go under the keywords, and where they are from."""
+    own = request.keywords / NOISE_FOLDER if request.keywords else None
+    place = request.noise or (own if own and own.is_dir() else None)
+    if place is None:
+        return [], "noise by arithmetic"
+    (kind,) = sound_kinds.find([place], "--noise")
+    return [one.path for one in kind.recordings], f"the recordings in {place}"
+
+
+def _streams(clips: KeywordClips, request: Request) -> Iterator[tuple[float, trials.Trial]]:
+    """The level and the stream: one for each ratio, then one for each level at 10 dB (or the ratio nearest to that)."""
+    noises = [audio.read(path)[0] for path in _noise_of(request)[0]]
+    made = trials.Material(
+        clips.words, clips.samples, clips.labels, np.zeros((0, CLIP_SAMPLES), np.int16), noises, (), made_noise=False
+    )
+    ten = min(request.snrs_db, key=lambda snr: abs(snr - 10))
+    for snr, level in [(snr, LEVEL_DB) for snr in request.snrs_db] + [(ten, level) for level in request.levels_db]:
+        yield level, trials.keywords(made, snr, request.seed, gap_s=GAP_SECONDS, level_db=level)
+
+
+def _score(trial: trials.Trial, scorer: hearing.Scorer, tell: Any) -> Scored:
+    scorer.reset()
+    parts, samples = [], 0
+    for block in trial.blocks:
+        parts.append(scorer.push(block).copy())
+        samples += len(block)
+        tell(len(block))
+    parts.append(scorer.push(np.zeros(CLIP_SAMPLES, np.int16)).copy())  # in which the last word is still found
+    return Scored(trial.kind, trial.snr_db, samples / SAMPLE_RATE, np.concatenate(parts), tuple(trial.said))
+
+
+def _goal(model: Artifact, settings: Settings) -> float | None:
+    """The number of false accepts an hour that the model was tuned to with these settings."""
+    goals = model.detector.goals if model.detector else {}
+    return next((goal for goal in sorted(goals) if goals[goal] == settings), None)
+
+
+def _goals(
+    model: Artifact, hop: int, labels: Sequence[str], keywords: Sequence[Scored], negatives: Sequence[Scored]
+) -> list[dict[str, Any]]:
+    """What the thresholds for each number of false accepts an hour that the model was tuned to come to here."""
+    rows = []
+    for goal, settings in sorted(model.detector.goals.items()) if model.detector else ():
+        if settings.hop == hop:
+            worst = outcome.worst(outcome.of_negatives(settings, labels, negatives))
+            misses = outcome.of_keywords(settings, labels, keywords)["misses"] if keywords else []
+            rows.append({"goal": goal, "worst": worst, "misses": misses})
+    return rows
+
+
+def _tradeoffs(
+    settings: Settings, labels: Sequence[str], keywords: Sequence[Scored], negatives: Sequence[Scored]
+) -> list[dict[str, Any]]:
+    """A curve for each kind of sound and ratio: [false accepts an hour, share missed] over one threshold for all."""
+    family = thresholds.one_for_all(labels)
+    curves = []
+    missed = [(one.snr_db, thresholds.tally([one], labels, settings, family).miss_rate) for one in keywords]
+    for stream in negatives if keywords else ():
+        per_hour = outcome.rates(labels, settings, family, stream).sum(1)
+        curves += [
+            {"kind": stream.kind, "hours": stream.seconds / 3600, "snr_db": snr,
+             "points": outcome.tradeoff(per_hour, share)}
+            for snr, share in missed
+        ]  # fmt: skip
+    return curves
+
+
+def save(folder: Path, heard: Sequence[tuple[Scored, Tape]], settings: Settings, labels: Sequence[str]) -> int:
+    """Every false accept as a WAV of the two seconds around it, and accepts.csv: wav, kind, file, time, word, score."""
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(["wav", "kind", "file", "time", "word", "score"])
+    saved = 0
+    for stream, tape in heard:
+        for number, events in itertools.groupby(found_in(stream, tape, settings, labels), key=lambda one: one[0]):
+            recording, listed = tape.recordings[number], list(events)
+            spans = [(round((at - _SAVED_SECONDS) * SAMPLE_RATE), round((at + _SAVED_SECONDS) * SAMPLE_RATE))
+                     for _, at, _, _ in listed]  # fmt: skip
+            sounds = sound_kinds.excerpts(recording.path, spans)
+            for (_, at, word, score), sound in zip(listed, sounds, strict=True):
+                saved += 1
+                name = f"{saved:05}-{_plain(stream.kind)}-{_plain(word)}.wav"
+                atomic_write(folder / name, audio.to_wav(sound))
+                rows.writerow([name, stream.kind, recording.name, f"{at:.3f}", word, f"{score:.4f}"])
+    atomic_write(folder / "accepts.csv", table.getvalue())
+    return saved
+
+
+def found_in(
+    stream: Scored, tape: Tape, settings: Settings, labels: Sequence[str]
+) -> Iterator[tuple[int, float, str, float]]:
+    """Each false accept: the recording's number, seconds from its start, the word and its averaged probability."""
+    row = np.array([settings.thresholds])
+    events = thresholds.unexcused(thresholds.sweep(stream.scores, settings, row), stream)
+    sums = thresholds.moving_sums(stream.scores, settings.results)
+    for t, word in zip(events.result.tolist(), events.word.tolist(), strict=True):
+        number, sample = tape.origin(max(CLIP_SAMPLES + t * settings.hop - settings.delay, 0))
+        yield number, sample / SAMPLE_RATE, labels[word], float(sums[t, word]) / settings.results / 256
+
+
+def _plain(text: str) -> str:
+    return "".join(c if c.isalnum() else "_" for c in text)[:40]

@@ -1,0 +1,145 @@
+"""Commands that measure a model on a user's own sound."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekws.cli.devices import artifact_arguments
+from edgekws.errors import UserError
+
+if TYPE_CHECKING:
+    from edgekws.listen.hearing import Texts
+
+
+def add(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
+    measure = command(
+        "measure",
+        _measure,
+        "count misses and false accepts an hour on your own sound, of any length and format",
+        "edgekws measure small-listen --negatives talk music --keywords recordings --noise rooms",
+    )
+    artifact_arguments(measure)
+    measure.add_argument(
+        "--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of sound without the words; "
+        "each is a kind by its name: noise and music by such a word in it, else speech",
+    )  # fmt: skip
+    measure.add_argument(
+        "--keywords", type=Path, metavar="FOLDER", help="WORD/*.wav of the model's words; of a folder with lists, the "
+        "testing list",
+    )  # fmt: skip
+    measure.add_argument("--noise", type=Path, metavar="FOLDER", help="what keywords are mixed with (their folder's "
+                         "_background_noise_; else noise by arithmetic)")  # fmt: skip
+    measure.add_argument("--snr", type=_numbers, metavar="DB,…", help="ratios of word to noise (20,10,5,0)")
+    measure.add_argument("--level", type=_numbers, metavar="DBFS,…", help="levels at which the words come at 10 dB "
+                         "(-50,-40,-30,-20,-15)")  # fmt: skip
+    measure.add_argument("--clips", type=int, default=30, metavar="N", help="recordings of each word (30; 0: all)")
+    transcript_arguments(measure)
+    measure.add_argument(
+        "--shared", default="refuse", choices=("refuse", "leave-out", "allow"), help="what to do with recordings and "
+        "speakers that the run learned from (refuse)",
+    )  # fmt: skip
+    accepts = measure.add_mutually_exclusive_group()
+    accepts.add_argument("--threshold", type=float, metavar="P", help="of every word, 0 to 1, in place of the model's")
+    accepts.add_argument("--false-accepts-per-hour", type=float, metavar="N", dest="per_hour", help="the thresholds "
+                         "that the model was tuned to for this many at most")  # fmt: skip
+    measure.add_argument("--at-most", type=float, metavar="N", help="exit with 1 where the worst kind of speech has "
+                         "more false accepts an hour")  # fmt: skip
+    measure.add_argument("--save-accepts", type=Path, metavar="DIR", help="write every false accept as a WAV, and "
+                         "accepts.csv with file, time, word and score")  # fmt: skip
+    measure.add_argument("--out", type=Path, metavar="DIR", help="where measured.json and measured.html go (a run's "
+                         "folder)")  # fmt: skip
+    measure.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def transcript_arguments(parser: argparse.ArgumentParser) -> None:
+    """Describe ``--transcripts`` and ``--said``."""
+    parser.add_argument(
+        "--transcripts", type=Path, metavar="CSV", help="what is said in the folders: columns file, transcript and, "
+        'where known, words ("yes:0.41-0.80 please:0.85-1.20"); without it FOLDER.csv and FOLDER/transcripts.csv',
+    )  # fmt: skip
+    parser.add_argument(
+        "--said", default="times", choices=("times", "text", "cut"), help="where the transcripts have a word or a "
+        "sound-alike: hearing it at that time is right (times); anywhere in the recording (text); the stretch is cut "
+        "out (cut)",
+    )  # fmt: skip
+
+
+def texts_of(args: argparse.Namespace, folders: Sequence[Path], labels: Sequence[str]) -> Texts:
+    """What the transcripts of ``--transcripts``, or those beside the folders, say for a model of these classes."""
+    from edgekws.corpus import transcripts
+    from edgekws.listen.hearing import Texts
+
+    tables = [transcripts.read(args.transcripts)] if args.transcripts else map(transcripts.of_folder, folders)
+    return Texts.of({name: text for table in tables for name, text in table.items()}, labels, args.said)
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected numbers parted by commas, such as 20,10,0, got {text!r}") from None
+    if not all(-100 <= number <= 100 for number in found):
+        raise argparse.ArgumentTypeError(f"expected decibels from -100 to 100, got {text!r}")
+    return found
+
+
+def _measure(args: argparse.Namespace) -> int:
+    from convert.prove import measure
+    from convert.tflite import artifact
+    from edgekws import workspace, zoo
+    from edgekws.corpus import heard
+    from edgekws.files import atomic_write, writing
+    from edgekws.listen import sound_kinds
+    from edgekws.report import measured_page
+
+    if not args.negatives and not args.keywords:
+        raise UserError("give sound to measure on: --negatives FOLDER… without the words, --keywords FOLDER with them")
+    if args.clips < 0:
+        raise UserError(f"--clips is a number of recordings, 0 for all, got {args.clips}")
+    model = artifact.load(args.run, args.coding)
+    settings = measure.settings_of(model, args.per_hour, args.threshold)
+    place = zoo.resolve(args.run)
+    out = args.out or (place if (place / "corpus.json").exists() else None)
+    if out:
+        with writing(out):  # now, not after an hour
+            out.mkdir(parents=True, exist_ok=True)
+            atomic_write(out / "measured.json", "{}\n")
+    request = measure.Request(
+        negatives=tuple(sound_kinds.find(args.negatives, "--negatives")),
+        keywords=args.keywords,
+        noise=args.noise,
+        snrs_db=args.snr or measure.SNRS_DB,
+        levels_db=args.level or measure.LEVELS_DB,
+        texts=texts_of(args, args.negatives, model.labels),
+        clips=args.clips,
+        shared=args.shared,
+        accepts=args.save_accepts,
+    )
+    found = measure.measure(model, request, settings, heard.read(place / heard.FILE))
+    if out:
+        workspace.write_json(out / "measured.json", found)
+        atomic_write(out / "measured.html", measured_page.html(found))
+    print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(measured_page.lines(found)))
+    worst = found["worst"]["speech"]
+    if not args.json:
+        print(*_next(args, out, worst), sep="\n")
+    if args.at_most is not None and worst and worst["per_hour"] > args.at_most:
+        print(f"more than {args.at_most:g} false accepts an hour in {worst['kind']}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _next(args: argparse.Namespace, out: Path | None, worst: dict[str, Any] | None) -> list[str]:
+    """Where the page is, and what to do now."""
+    told = [f"page: {out / 'measured.html'}"] if out else []
+    if worst and worst["false_accepts"] and not args.save_accepts:
+        return [*told, "next: the same with --save-accepts DIR to hear what sets it off"]
+    if worst and worst["false_accepts"]:
+        return [*told, f"next: edgekws mine {args.run} --from FOLDER, with other sound, to train on what sets it off"]
+    return [*told, *([] if out else ["next: the same with --out DIR for a page with pictures"])]

@@ -1,0 +1,85 @@
+"""Which speakers and recordings a run learned from, and whether sound that it is measured on is among them.
+
+A recording is known by a sum over its first second in which there is sound, as it was prepared: the same recording
+under another name is found, a cut or a copy at another level is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from edgekws.audio import CLIP_SAMPLES, fit
+from edgekws.corpus import other_sound
+from edgekws.corpus.clips import Clip, Corpus, Split, rejects
+from edgekws.guard import untrusted
+
+FILE = "heard.json"
+SPLITS = ("training", "validation")  # what is in neither the run never heard
+_DIGITS = 10  # of a sum: two recordings share one by chance once in 1e12
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Speakers by name, and sums of recordings, of one split."""
+
+    speakers: frozenset[str]
+    recordings: frozenset[str]
+
+    def knows(self, speaker: str, recording: str) -> bool:
+        return speaker in self.speakers or recording in self.recordings
+
+
+def key(samples: np.ndarray) -> str:
+    """The sum of a recording by its first second with sound, int16 (n,); empty where it has none."""
+    samples = samples if len(samples) >= CLIP_SAMPLES else fit(samples)
+    for start in range(0, len(samples), CLIP_SAMPLES):
+        second = samples[start : start + CLIP_SAMPLES]
+        if second.any():
+            return hashlib.sha256(np.ascontiguousarray(second, "<i2").tobytes()).hexdigest()[:_DIGITS]
+    return ""
+
+
+def to_text(clips: Corpus) -> str:
+    """What ``read`` reads: speakers with a name of their own, and sums, of the splits that a run learns from."""
+    content = {}
+    for name in SPLITS:
+        split = clips.split(name)
+        speakers = {
+            clip.speaker for clip in split.clips if clip.speaker and not _made(clip) and "/" not in clip.speaker
+        }
+        content[name] = {"speakers": sorted(speakers), "recordings": " ".join(sorted(set(_keys(split))))}
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def read(path: Path) -> dict[str, Heard] | None:
+    """By split what a run's file holds; None where it has none."""
+    if not path.exists():
+        return None
+    remedy = "'edgekws check' of the run writes it again once it is removed"
+    content = untrusted.json_object(path, remedy)
+    with untrusted.reading(path, "list of what the run learned from", remedy):
+        return {
+            name: Heard(frozenset(content[name]["speakers"]), frozenset(content[name]["recordings"].split()))
+            for name in SPLITS
+        }
+
+
+def _made(clip: Clip) -> bool:
+    """Whether a clip is no recording but was made, from others or by a synthesizer."""
+    return rejects(clip.word) and clip.name.startswith(f"{clip.word}/") and not other_sound.holds(clip)
+
+
+def _keys(split: Split) -> Iterator[str]:
+    """Of each recording that is not made from others."""
+    taken = ""
+    for clip, samples in zip(split.clips, split.samples, strict=True):
+        whole = clip.name.rsplit("/", 1)[0] if other_sound.holds(clip) else clip.name
+        if whole != taken and not _made(clip) and (sum_ := key(np.asarray(samples))):
+            taken = whole
+            yield sum_
