@@ -24,7 +24,7 @@ from convert.engine import kernels as kernel_sets
 from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, cache_folder, writing
-from edgekws.model import coding
+from edgekws.model import coding, litert
 from edgekws.model.front_end import FrontEnd
 
 OPTIONS = ("-O3", "-std=c99", "-shared", "-fPIC")
@@ -92,16 +92,11 @@ class Windows:
     """LiteRT, a whole window for every hop: the same results, for far more work (XNNPACK differs by a few units)."""
 
     def __init__(self, artifact: Artifact, why: str) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
         self.words = f"LiteRT, window by window: {why}"
         self.hop = hop(artifact)
         self._coding, self._window = artifact.coding, artifact.graph.input.length
         self._front_end = FrontEnd(artifact.level_control)
-        self._interpreter = Interpreter(model_content=artifact.content, num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        self._runner = litert.Runner(artifact.content)
         self._classes = artifact.graph.output.size
         self.reset()
 
@@ -113,10 +108,7 @@ class Windows:
         codes = coding.encode(self._front_end.push(samples), self._coding)
         waiting, results = np.concatenate([self._waiting, codes]), []
         while len(waiting) >= self._window:
-            window = waiting[: self._window].reshape(self._input["shape"])
-            self._interpreter.set_tensor(self._input["index"], window)
-            self._interpreter.invoke()
-            results.append(self._interpreter.get_tensor(self._output["index"])[0].copy())
+            results.append(self._runner.run(waiting[: self._window]))
             waiting = waiting[self.hop :]
         self._waiting = waiting
         return np.array(results, np.int8).reshape(len(results), self._classes)

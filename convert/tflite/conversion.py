@@ -11,6 +11,7 @@ import numpy as np
 
 from convert.tflite import graph, reader
 from edgekws.errors import UserError
+from edgekws.model import litert
 from edgekws.progress import progress_bar
 
 Kernels = Literal["reference", "xnnpack"]
@@ -62,27 +63,20 @@ def predict(
 
     One single-threaded interpreter a core. The scores are probabilities: (score + 128) / 256.
     """
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
     if isinstance(content, Path):
         content = content.read_bytes()
     model = reader.read(content)
     if codes.dtype != np.int8 or codes.ndim != 2 or codes.shape[1] != model.input.size:
         raise UserError(f"expected int8 codes (clips, {model.input.size}), got {codes.dtype} {codes.shape}")
-    kind = OpResolverType.BUILTIN_REF if kernels == "reference" else OpResolverType.AUTO
     workers = max(1, min(os.cpu_count() or 1, len(codes)))
     scores = np.empty((len(codes), model.output.size), np.int8)
 
     with progress_bar(title or kernels, len(codes), enabled=progress) as bar:
 
         def work(worker: int) -> None:
-            interpreter = Interpreter(model_content=content, experimental_op_resolver_type=kind, num_threads=1)
-            interpreter.allocate_tensors()
-            inputs, outputs = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+            runner = litert.Runner(content, reference=kernels == "reference")
             for i in range(worker, len(codes), workers):
-                interpreter.set_tensor(inputs["index"], codes[i].reshape(inputs["shape"]))
-                interpreter.invoke()
-                scores[i] = interpreter.get_tensor(outputs["index"]).reshape(-1)
+                scores[i] = runner.run(codes[i])
                 bar.advance()
 
         with ThreadPoolExecutor(workers) as pool:

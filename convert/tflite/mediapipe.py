@@ -26,6 +26,7 @@ import numpy as np
 from convert.tflite import reader
 from edgekws.audio import SAMPLE_RATE
 from edgekws.errors import UserError
+from edgekws.model import litert
 from edgekws.model.coding import BIAS, CODINGS
 
 LABELS_FILE = "labels.txt"
@@ -79,18 +80,11 @@ def build(content: bytes, labels: Sequence[str], coding: str) -> bytes:
 
 def scores(content: bytes | Path, samples: np.ndarray, *, kernels: str = "xnnpack") -> np.ndarray:
     """int16 samples (n, window) → probabilities float32 (n, classes), by LiteRT on a phone file; one thread."""
-    from ai_edge_litert.interpreter import Interpreter, OpResolverType
-
-    kind = OpResolverType.BUILTIN_REF if kernels == "reference" else OpResolverType.AUTO
     data = content.read_bytes() if isinstance(content, Path) else content
-    interpreter = Interpreter(model_content=data, experimental_op_resolver_type=kind, num_threads=1)
-    interpreter.allocate_tensors()
-    inputs, outputs = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
-    found = np.empty((len(samples), outputs["shape"][-1]), np.float32)
+    runner = litert.Runner(data, reference=kernels == "reference")
+    found = np.empty((len(samples), runner.classes), np.float32)
     for i, clip in enumerate(samples):
-        interpreter.set_tensor(inputs["index"], clip.astype(np.float32).reshape(inputs["shape"]) / FULL_SCALE)
-        interpreter.invoke()
-        found[i] = interpreter.get_tensor(outputs["index"])
+        found[i] = runner.run(clip.astype(np.float32) / FULL_SCALE)
     return found
 
 

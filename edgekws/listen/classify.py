@@ -16,7 +16,7 @@ from edgekws import audio
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.errors import UserError
 from edgekws.guard import untrusted
-from edgekws.model import front_end
+from edgekws.model import front_end, litert
 
 HOP_SAMPLES = CLIP_SAMPLES // 2
 
@@ -33,8 +33,6 @@ class Classifier:
     """A folder's ``model_int8.tflite`` with its labels and how it hears samples."""
 
     def __init__(self, folder: Path) -> None:
-        from ai_edge_litert.interpreter import Interpreter
-
         from edgekws import recipe
 
         model = folder / "model_int8.tflite"
@@ -44,11 +42,8 @@ class Classifier:
         self.hears = recipe.load(folder / "recipe.toml").model
         content = untrusted.content(model, untrusted.MODEL_BYTES)
         with untrusted.reading(model, ".tflite file", "convert the model again"):
-            self._interpreter = Interpreter(model_content=content, num_threads=1)
-            self._interpreter.allocate_tensors()
-            self._input = self._interpreter.get_input_details()[0]
-            self._output = self._interpreter.get_output_details()[0]
-        self.labels = untrusted.labels(folder / "labels.txt", int(self._output["shape"][-1]))
+            self._runner = litert.Runner(content)
+        self.labels = untrusted.labels(folder / "labels.txt", self._runner.classes)
 
     def scores(self, window: np.ndarray) -> np.ndarray:
         """Probabilities float32 (classes,) of int16 (16000,) samples at 16 kHz, with nothing before them."""
@@ -65,10 +60,7 @@ class Classifier:
         return results
 
     def _scores(self, codes: np.ndarray) -> np.ndarray:
-        self._interpreter.set_tensor(self._input["index"], codes.reshape(self._input["shape"]))
-        self._interpreter.invoke()
-        raw = self._interpreter.get_tensor(self._output["index"])[0]
-        return (raw.astype(np.float32) + 128) / 256
+        return (self._runner.run(codes).astype(np.float32) + 128) / 256
 
 
 def starts(length: int) -> Sequence[int]:
