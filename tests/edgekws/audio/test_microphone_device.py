@@ -67,6 +67,7 @@ def environment(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.alone
 @needs_a_sound_server
 def test_it_is_heard_unplugged_and_heard_again_at_the_right_times(environment, tmp_path):
     tone = np.zeros(16_000)

@@ -220,6 +220,7 @@ def test_an_error_begins_a_line_of_its_own_on_a_terminal(sound, files, monkeypat
     assert before.endswith("\r\x1b[K")
 
 
+@pytest.mark.alone
 def test_help_is_quick():
     """The issue's bound is half a second; the best of five, since the machine may be busy."""
     times = []
