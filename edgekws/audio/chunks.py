@@ -7,7 +7,7 @@ anew, without the chunks that do not describe the samples.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 
 from edgekws.audio import mpeg
@@ -15,11 +15,15 @@ from edgekws.audio.decode import Part, cut_off
 from edgekws.audio.faults import Faults
 from edgekws.audio.source import NotWholeError, Source
 
+HEAD_BYTES = 40  # by which a family is known
 _PIECE_BYTES = 2**30  # a longer recording is decoded in pieces, whose headers have room for their size
 _UNKNOWN = 0x7FFF0000  # programs that write to a pipe put 0 or a size from here on, as they do not know it
 _MOST_CHUNKS = 10_000
 _MOST_DESCRIPTION = 65_536
 _SCRAP = 256  # bytes behind the sound that are no chunk and not worth telling: a tag, what fills a block
+# codings of AIFC whose samples can be counted by their bytes
+_PLAIN = (b"", b"NONE", b"sowt", b"twos", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")
+_KNOWN = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"cue ", b"smpl", b"fact", b"PEAK", b"_PMX", b"afsp", b"DISP")
 _MPEG_IN_WAV = 0x55
 
 
@@ -62,39 +66,46 @@ def family(head: bytes) -> Family | None:
     return CAF if magic == b"caff" else None
 
 
-def parts(source: Source, kind: Family, faults: Faults) -> Iterator[Part]:
-    """The sound of a file in pieces. Raises NotWholeError, at the end where the sound is cut off."""
-    description, declared, start = _described(source, kind)
+def parts(source: Source, faults: Faults) -> Iterator[Part]:
+    """The sound of a file in pieces, and of those joined to it. NotWholeError, at the end where one is cut off."""
+    at: int | None = 0
+    while at is not None and (kind := family(source.read_at(at, HEAD_BYTES))):
+        at = yield from _recording(source, kind, at, faults)
+
+
+def _recording(source: Source, kind: Family, at: int, faults: Faults) -> Generator[Part, None, int | None]:
+    """The pieces of the recording that begins there; returns where another one begins, if any does."""
+    description, declared, start = _described(source, kind, at)
     if kind is AIFF:
         offset = int.from_bytes(source.read_at(start, 4), "big")
         start, declared = start + 8 + offset, max(declared - 8 - offset, 0)
     elif kind is CAF:
         start, declared = start + 4, max(declared - 4, 0)
         if description[8:12] not in (b"lpcm", b"alaw", b"ulaw"):
-            yield Part((range(source.size or 2**62),), trust=True)
-            return
+            yield Part((range(at, source.size or 0),), trust=True)
+            return None
     align = _frame_bytes(kind, description)
     known = 0 if _is_unknown(kind, declared) else declared
     if source.size is None:
-        yield from _through_a_pipe(source, kind, description, range(start, start + known), align, faults)
-        return
-    end, stop = start + declared, source.size
-    if end <= source.size and _chunks_follow(source, kind, end):
+        return (yield from _through_a_pipe(source, kind, description, range(start, start + known), align, faults))
+    end, stop, following = start + declared, source.size, None
+    if end <= source.size and (following := _following(source, kind, end)) is not None:
         stop = end
     elif known and end < source.size:
         faults.miscounted += 1
     if kind in (WAV, RIFX) and int.from_bytes(description[:2], "little" if kind is WAV else "big") == _MPEG_IN_WAV:
         yield from mpeg.parts(source, faults, start, stop)
     else:
-        for at in range(start, stop, _piece(align)):
-            yield _part(kind, description, range(at, min(at + _piece(align), stop)), align)
+        for place in range(start, stop, _piece(align)):
+            yield _part(kind, description, range(place, min(place + _piece(align), stop)), align)
     if known and end > source.size:
         raise cut_off()
+    return following
 
 
-def _described(source: Source, kind: Family) -> tuple[bytes, int, int]:
+def _described(source: Source, kind: Family, start: int) -> tuple[bytes, int, int]:
     """The description of the samples, and the declared size and the place of the sound."""
-    at, description, large = kind.first, b"", 0
+    at, description, large = start + kind.first, b"", 0
     for _ in range(_MOST_CHUNKS):
         name, size = _chunk(source, kind, at)
         body = at + kind.header
@@ -120,21 +131,27 @@ def _chunk(source: Source, kind: Family, at: int) -> tuple[bytes, int]:
 
 
 def _is_unknown(kind: Family, declared: int) -> bool:
-    return _UNKNOWN <= declared <= 0xFFFFFFFF if kind.size == "I" else declared >= 2**62
+    return (kind.size == "I" and _UNKNOWN <= declared <= 0xFFFFFFFF) or declared >= 2**62
 
 
-def _chunks_follow(source: Source, kind: Family, at: int) -> bool:
-    """Whether only chunks follow, or next to nothing, or zeros: then the sound ends here."""
+def _following(source: Source, kind: Family, at: int) -> int | None:
+    """Where only chunks follow the sound, or next to nothing, or zeros: the end of the file, or of this recording
+    where another one is joined to it. None where more sound follows."""
     end = source.size or 0
+    if at % kind.align and _is_name(source.read_at(at, 4)):
+        at -= 1  # a writer that does not fill up to even places
     for _ in range(_MOST_CHUNKS):
         at += -at % kind.align
         if end - at < _SCRAP:
-            return True
+            return end
         name, size = _chunk(source, kind, at)
-        if not _is_name(name):
-            return not any(any(source.read_at(place, 2**20)) for place in range(at, end, 2**20))
+        if family(source.read_at(at, HEAD_BYTES)):
+            return at
+        if not _is_name(name) or (at + kind.header + size > end + 1 and name not in _KNOWN):
+            silent = not any(any(source.read_at(place, 2**20)) for place in range(at, end, 2**20))
+            return end if silent else None
         at += kind.header + size
-    return False
+    return None
 
 
 def _is_name(name: bytes) -> bool:
@@ -143,21 +160,26 @@ def _is_name(name: bytes) -> bool:
 
 def _through_a_pipe(
     source: Source, kind: Family, description: bytes, declared: range, align: int, faults: Faults
-) -> Iterator[Part]:
-    """Pieces as they come: the declared bytes, and behind them what is no chunk; without any, until the pipe ends."""
+) -> Generator[Part, None, int | None]:
+    """Pieces as they come: the declared bytes, and behind them what is no chunk; without any, until the pipe ends.
+
+    Returns where another recording begins, if one is joined to it.
+    """
     at, left = declared.start, len(declared)
     while True:
         size = min(left or _piece(align), _piece(align))
         yield _part(kind, description, range(at, at + size), align)
         at += size
-        ahead = source.read_at(at, 4)
+        ahead = source.read_at(at, HEAD_BYTES)
+        if not ahead and left and source.taken < at + left - size:
+            raise cut_off()
         if not ahead:
-            if left and source.taken < at + left - size:
-                raise cut_off()
-            return
+            return None
         if left == size:
-            if len(ahead) < 4 or _is_name(ahead[at % kind.align :].ljust(4)):
-                return
+            if family(ahead):
+                return at
+            if len(ahead) < HEAD_BYTES or _is_name(ahead[at % kind.align :][:4]):
+                return None
             faults.miscounted += 1
         left = max(left - size, 0)
 
@@ -186,8 +208,9 @@ def _part(kind: Family, description: bytes, sound: range, align: int) -> Part:
         head = b"caff" + struct.pack(">HH4sq", 1, 0, b"desc", len(description)) + description
         return Part((head + struct.pack(">4sqI", b"data", size + 4, 0), sound))
     if kind is AIFF:
-        form = b"AIFC" if len(description) > 18 else b"AIFF"
-        described = description[:2] + struct.pack(">I", size // align) + description[6:]
+        described, form = description, b"AIFC" if len(description) > 18 else b"AIFF"
+        if description[18:22] in _PLAIN:  # of others its number of frames is the only one
+            described = description[:2] + struct.pack(">I", size // align) + description[6:]
         chunks = _packed(">", b"COMM", described) + struct.pack(">4sIII", b"SSND", size + 8, 0, 0)
         return Part((struct.pack(">4sI4s", b"FORM", 4 + len(chunks) + size, form) + chunks, sound))
     order = kind.order if kind is RIFX else "<"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from edgekws.audio import chunks, mpeg, ogg
 from edgekws.audio.decode import Part, cut_off
 from edgekws.audio.faults import Faults
-from edgekws.audio.source import NotWholeError, Pipe, Source
+from edgekws.audio.source import NotWholeError, Source
 
 HEAD_BYTES = 4_096
 _FLAC_MOST = 6_000  # samples that a byte of FLAC can stand for
@@ -19,11 +19,8 @@ _SCRAP = 256  # bytes behind the sound that are not worth telling
 
 def parts(source: Source, head: bytes, faults: Faults) -> Iterator[Part]:
     """The parts of a recording that begins with ``head``; what is wrong on the way is counted, at the end raised."""
-    kind = chunks.family(head)
-    if kind:
-        return chunks.parts(source, kind, faults)
-    if isinstance(source, Pipe):
-        raise AssertionError("only recordings made of chunks are read as they come")
+    if chunks.family(head):
+        return chunks.parts(source, faults)
     start = _behind_tags(source)
     magic = source.read_at(start, 4)
     if magic == b"fLaC":
@@ -32,14 +29,14 @@ def parts(source: Source, head: bytes, faults: Faults) -> Iterator[Part]:
         return ogg.parts(source, faults)
     if magic in _AU:
         return _au(source, _AU[magic], faults)
-    if mpeg.begins(source, start):
+    if start or mpeg.frame(head):
         return mpeg.parts(source, faults, start)
     return iter([Part((range(source.size or 0),), trust=True)])
 
 
 def comes_in_chunks(head: bytes) -> bool:
     """Whether a pipe that begins with ``head`` can be read as it comes."""
-    return chunks.family(head) is not None
+    return chunks.family(head) not in (None, chunks.CAF)
 
 
 def _behind_tags(source: Source) -> int:

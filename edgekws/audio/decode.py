@@ -79,6 +79,7 @@ class Decoded:
         if not RATES[0] <= rate <= RATES[1]:
             self._file.close()
             raise NotWholeError(f"has a rate of {rate % 2**32} Hz by its header; expected {RATES[0]} to {RATES[1]} Hz")
+        self._lost = False
         self.form = rate, channels, self._file.subtype in ("FLOAT", "DOUBLE")
 
     def length(self) -> int:
@@ -97,23 +98,28 @@ class Decoded:
         if self._part.trust and 0 < self._file.frames < _PLAUSIBLE_FRAMES:
             wanted = self._file.frames
         with self._file:
-            while True:
-                try:
-                    block = self._file.read(size, dtype="float32", always_2d=True)
-                except (OSError, RuntimeError, TypeError, ValueError) as error:
-                    raise self._view.error or NotWholeError(_reason(error)) from None
-                if self._view.error:
-                    raise self._view.error
+            while len(block := self._read(size)):
                 got += len(block)
-                if len(block):
-                    yield block
-                if len(block) < size:
-                    break
-        if wanted is None:
-            return
-        self._faults.miscounted += got > wanted
-        if got < wanted:
-            raise cut_off(got / rate, wanted / rate)
+                yield block
+        self._faults.damaged += self._lost and wanted is None
+        if wanted is not None:
+            self._faults.miscounted += got > wanted
+            if got < wanted:
+                raise cut_off(got / rate, wanted / rate)
+
+    def _read(self, size: int) -> np.ndarray:
+        """The next frames, none at the end. FLAC goes on behind what is damaged."""
+        room = np.full((size, self.form[1]), np.nan, np.float32)
+        try:
+            block = self._file.read(out=room)
+        except (OSError, RuntimeError, TypeError, ValueError) as error:
+            if self._file.format != "FLAC":
+                raise self._view.error or NotWholeError(_reason(error)) from None
+            self._lost = True
+            block = room[: int((~np.isnan(room[:, 0])).sum())]  # soundfile does not tell how many there were
+        if self._view.error:
+            raise self._view.error
+        return np.asarray(block)
 
 
 def cut_off(there: float | None = None, wanted: float | None = None) -> NotWholeError:

@@ -138,8 +138,11 @@ def _part(run: _Run) -> Part:
 def _counted(run: _Run) -> bytes:
     """A frame with a Xing header that tells the number of frames."""
     if run.tagged is not None and run.tagged[run.first.tag + 7] & 1:
+        facts = struct.pack(">I", run.frames)
+        if run.tagged[run.first.tag + 7] & 2:
+            facts += struct.pack(">I", min(len(run.tagged) + sum(map(len, run.places)), 2**32 - 1))
         place = run.first.tag + 8
-        return run.tagged[:place] + struct.pack(">I", run.frames) + run.tagged[place + 4 :]
+        return run.tagged[:place] + facts + run.tagged[place + len(facts) :]
     header = bytearray(run.first.header)
     header[1] |= 1  # no checksum
     made = None

@@ -23,6 +23,7 @@ _SCRAP = 256  # bytes behind the last page that are not worth telling
 class _Page:
     at: int
     flags: int
+    granule: int  # samples so far; -1 where none ends in it
     serial: int
     number: int
     content: bytes  # the whole page
@@ -36,6 +37,7 @@ class _Stream:
     serial: int
     pages: list[range] = field(default_factory=list)
     last: _Page | None = None
+    sounds: bool = False
 
     def add(self, page: _Page, faults: Faults) -> None:
         if self.last and page.number > self.last.number + 1:
@@ -44,6 +46,7 @@ class _Stream:
         if self.pages and self.pages[-1].stop == place.start:
             place = range(self.pages.pop().start, place.stop)
         self.pages.append(place)
+        self.sounds |= page.granule > 0
         self.last = page
 
 
@@ -71,7 +74,8 @@ def parts(source: Source, faults: Faults) -> Iterator[Part]:
         if current and page.serial == current.serial:
             current.add(page, faults)
     for stream in streams:
-        yield _part(stream, faults)
+        if stream.sounds:
+            yield _part(stream, faults)
     if problem:
         raise problem
     if not streams:
@@ -109,11 +113,11 @@ def _pages(source: Source, faults: Faults) -> Iterator[_Page]:
     while at < end:
         head = source.read_at(at, 27 + 255)
         if head[:4] == b"OggS" and len(head) >= 27:
-            _, flags, _, serial, number, told, count = struct.unpack_from("<BBqIIIB", head, 4)
+            _, flags, granule, serial, number, told, count = struct.unpack_from("<BBqIIIB", head, 4)
             body = 27 + count
             content = source.read_at(at, body + sum(head[27:body]))
             if at + body + sum(head[27:body]) <= end and _sum(content) == told:
-                yield _Page(at, flags, serial, number, content, body)
+                yield _Page(at, flags, granule, serial, number, content, body)
                 at += len(content)
                 continue
         found = -1

@@ -55,24 +55,31 @@ class File(Source):
 
 
 class Pipe(Source):
-    """A pipe: what was read comes again from its first MiB only."""
+    """A pipe: of what was read, the first MiB and the last bytes come again."""
 
     size = None
 
     def __init__(self, handle: IO[bytes]) -> None:
         super().__init__(handle)
-        self._kept = bytearray()
+        self._kept, self._last = bytearray(), b""
 
     def read_at(self, offset: int, size: int) -> bytes:
         while self.taken < offset:
             if not self._take(min(offset - self.taken, _COPY_BYTES)):
                 return b""
-        kept = bytes(self._kept[offset : offset + size])
-        if offset + len(kept) == self.taken:
-            return kept + self._take(size - len(kept))
-        if len(kept) < size:
-            raise NotWholeError("cannot be read twice, as it comes through a pipe; save it as a file first")
-        return kept
+        found = b""
+        while len(found) < size and offset + len(found) < self.taken:
+            if not (more := self._again(offset + len(found), size - len(found))):
+                raise NotWholeError("cannot be read twice, as it comes through a pipe; save it as a file first")
+            found += more
+        return found + self._take(size - len(found))
+
+    def _again(self, offset: int, size: int) -> bytes:
+        """What is still known from there on."""
+        for start, content in ((0, self._kept), (self.taken - len(self._last), self._last)):
+            if start <= offset < start + len(content):
+                return bytes(content[offset - start :][:size])
+        return b""
 
     def spooled(self) -> File:
         """All that comes through it, as a file that goes when it is closed."""
@@ -94,9 +101,10 @@ class Pipe(Source):
             parts.append(part)
             size -= len(part)
         taken = b"".join(parts)
-        if self.taken == len(self._kept):
+        if self.taken == len(self._kept):  # nothing was left out before
             self._kept += taken[: _KEPT_BYTES - len(self._kept)]
         self.taken += len(taken)
+        self._last = taken or self._last
         return taken
 
 
