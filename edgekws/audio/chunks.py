@@ -23,6 +23,7 @@ _MOST_DESCRIPTION = 65_536
 _SCRAP = 256  # bytes behind the sound that are no chunk and not worth telling: a tag, what fills a block
 # codings of AIFC whose samples can be counted by their bytes
 _PLAIN = (b"", b"NONE", b"sowt", b"twos", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")
+_PLAIN_TAGS = (0x1, 0x3, 0x6, 0x7, 0xFFFE)  # the same of WAV: PCM, floats, A-law, mu-law, PCM or floats
 _KNOWN = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"cue ", b"smpl", b"fact", b"PEAK", b"_PMX", b"afsp", b"DISP")
 _MPEG_IN_WAV = 0x55
 
@@ -64,6 +65,20 @@ def family(head: bytes) -> Family | None:
     if magic == b"riff" and head[24:28] == b"wave":
         return W64
     return CAF if magic == b"caff" else None
+
+
+def streams(source: Source, head: bytes) -> bool:
+    """Whether what comes through a pipe can be heard as it comes: samples of which each stands for itself."""
+    kind = family(head)
+    if kind is None or kind is CAF:
+        return False
+    try:
+        description = _described(source, kind, 0)[0]
+    except NotWholeError:
+        return False
+    if kind is AIFF:
+        return description[18:22] in _PLAIN
+    return int.from_bytes(description[:2], "big" if kind is RIFX else "little") in _PLAIN_TAGS
 
 
 def parts(source: Source, faults: Faults) -> Iterator[Part]:
@@ -170,18 +185,33 @@ def _through_a_pipe(
         size = min(left or _piece(align), _piece(align))
         yield _part(kind, description, range(at, at + size), align)
         at += size
-        ahead = source.read_at(at, HEAD_BYTES)
+        ahead = source.read_at(at, _SCRAP)
         if not ahead and left and source.taken < at + left - size:
             raise cut_off()
         if not ahead:
             return None
         if left == size:
-            if family(ahead):
-                return at
-            if len(ahead) < HEAD_BYTES or _is_name(ahead[at % kind.align :][:4]):
-                return None
+            after = at + (at % kind.align if _is_name(ahead[at % kind.align :][:4]) else 0)
+            if family(source.read_at(after, HEAD_BYTES)):
+                return after
+            if len(ahead) < _SCRAP or _is_name(ahead[after - at :][:4]):
+                return _behind_chunks(source, kind, after, faults)
             faults.miscounted += 1
+            at -= len(declared) % align  # a part of a frame
         left = max(left - size, 0)
+
+
+def _behind_chunks(source: Source, kind: Family, at: int, faults: Faults) -> int | None:
+    """Passes over the chunks in a pipe; where another recording begins, if one does. Other bytes are a fault."""
+    while len(head := source.read_at(at, _SCRAP)) == _SCRAP:
+        if family(head):
+            return at
+        if not _is_name(head[:4]):
+            faults.damaged += 1
+            return None
+        at += kind.header + _chunk(source, kind, at)[1]
+        at += at % kind.align
+    return None
 
 
 def _frame_bytes(kind: Family, description: bytes) -> int:

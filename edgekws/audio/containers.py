@@ -34,11 +34,6 @@ def parts(source: Source, head: bytes, faults: Faults) -> Iterator[Part]:
     return iter([Part((range(source.size or 0),), trust=True)])
 
 
-def comes_in_chunks(head: bytes) -> bool:
-    """Whether a pipe that begins with ``head`` can be read as it comes."""
-    return chunks.family(head) not in (None, chunks.CAF)
-
-
 def _behind_tags(source: Source) -> int:
     """Where the sound begins behind ID3 tags, which also stand before FLAC."""
     at = 0

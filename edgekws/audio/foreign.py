@@ -49,6 +49,7 @@ _SILENT = (  # what holds no sound at all
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
     (b"%PDF", "a PDF document"),
+    (b"\xf0\x7e", "a MIDI sample dump"),
     (b"MThd", "a MIDI file, which holds notes and no sound"),
     (b"\x00\x05\x16\x07", "a macOS resource file, which lies beside the recording it belongs to"),
     (b"\x93NUMPY", "a numpy array; write it as WAV"),

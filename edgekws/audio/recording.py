@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edgekws.audio import containers, foreign
+from edgekws.audio import chunks, containers, foreign
 from edgekws.audio.convert import SAMPLE_RATE, Converter, settled
 from edgekws.audio.decode import Decoded
 from edgekws.audio.faults import Faults
@@ -44,12 +44,11 @@ def _parts(path: str | Path, faults: Faults, pipes: bool) -> Iterator[tuple[Iter
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(opened(path, pipes))
             head, held = source.read_at(0, containers.HEAD_BYTES), _HELD_VALUES
-            in_chunks = containers.comes_in_chunks(head)
-            if not in_chunks and (known := foreign.described(path, head)):
+            if not chunks.family(head) and (known := foreign.described(path, head)):
                 raise NotWholeError(known)
             if isinstance(source, Pipe):
                 held = 0  # it is heard as it comes
-                if not in_chunks:
+                if not chunks.streams(source, head):
                     source = stack.enter_context(source.spooled())
             yield (Decoded(source, part, faults) for part in containers.parts(source, head, faults)), held
     except NotWholeError as error:

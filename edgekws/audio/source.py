@@ -50,6 +50,8 @@ class File(Source):
         self.size = handle.seek(0, os.SEEK_END)
 
     def read_at(self, offset: int, size: int) -> bytes:
+        if offset >= (self.size or 0):
+            return b""
         self._handle.seek(offset)
         return self._handle.read(size)
 

@@ -28,8 +28,9 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     classify = command(
         "classify", _classify, "say which word is in a recording, with a model that ships", "edgekws classify hello.wav"
     )
-    classify.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings: WAV, FLAC, Ogg, MP3, AIFF")
-    classify.add_argument("--model", metavar="RUN", help="a pretrained model's name or a run folder (the best)")
+    classify.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings: WAV, FLAC, Ogg, MP3, "
+                          "AIFF and others; - reads standard input")  # fmt: skip
+    classify.add_argument("--model", metavar="RUN", help="a pretrained model's name or a run folder (small)")
     classify.add_argument("--top", type=int, default=3, metavar="N", help="how many words to show (3)")
     classify.add_argument(
         "--reject", type=float, default=0.0, metavar="P", help="say _unknown_ where the best score is under P, 0 to 1; "
@@ -56,12 +57,13 @@ def _classify(args: argparse.Namespace) -> int:
     folder = zoo.resolve(args.model) if args.model else zoo.default()
     if not folder.is_dir():
         zoo.find(str(args.model))
-    artifact.load(folder)  # refuses what LiteRT would only stumble over
+    model = artifact.load(folder)  # refuses what LiteRT would only stumble over
+    print(f"{model.name} by LiteRT", file=sys.stderr)
     classifier = Classifier(folder)
     failed = 0
     for path in args.files:
         try:
-            samples, done = audio.read(path)
+            samples, done = audio.read(path, pipes=True)
         except UserError as error:
             print(f"edgekws: error: {error}", file=sys.stderr)
             failed = 2
@@ -70,14 +72,14 @@ def _classify(args: argparse.Namespace) -> int:
             print(f"{path}: {', '.join(notes)}", file=sys.stderr)
         for result in classifier.classify(samples):
             best = result.scores[: max(args.top, 1)]
-            heard = best[0][0] if best[0][1] >= args.reject else UNKNOWN
+            heard = None if not best else best[0][0] if best[0][1] >= args.reject else UNKNOWN
             if args.json:
                 scores = {word: round(score, 4) for word, score in best}
                 facts = {"file": str(path), "time": round(result.seconds, 3), "word": heard, "scores": scores}
                 print(json.dumps(facts, ensure_ascii=False), flush=True)
             else:
                 shown = "  ".join(f"{word} {100 * score:.1f} %" for word, score in best)
-                shown = shown if heard == best[0][0] else f"{heard} ({shown})"
+                shown = f"{heard} ({shown})" if best and heard != best[0][0] else shown or "no sound"
                 at = f" at {result.seconds:.1f} s" if len(samples) > audio.CLIP_SAMPLES else ""
                 print(f"{path}{at}: {shown}", flush=True)
     onto = next_step.call("bundle", args.model or folder.name, "--target T")

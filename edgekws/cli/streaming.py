@@ -29,13 +29,11 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         "edgekws listen meeting.flac    or    edgekws listen --microphone",
     )  # fmt: skip
     listen.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help="recordings of any rate and length; edgekws classify is "
-        "for a word alone",
+        "files", nargs="*", type=Path, metavar="FILE", help="recordings of any rate and length; - reads standard "
+        "input; edgekws classify is for a word alone",
     )  # fmt: skip
     listen.add_argument("--microphone", action="store_true", help="listen to the default microphone until Ctrl-C")
-    listen.add_argument(
-        "--model", metavar="RUN", help="a pretrained model's name or a run folder (the best that ships)"
-    )
+    listen.add_argument("--model", metavar="RUN", help="a pretrained model's name or a run folder (small-listen)")
     accepts = listen.add_mutually_exclusive_group()
     accepts.add_argument("--threshold", type=float, metavar="P", help="of every word, 0 to 1, in place of the model's")
     accepts.add_argument(

@@ -26,7 +26,7 @@ class Result:
     """The scores of one window; ``seconds`` is where it begins."""
 
     seconds: float
-    scores: tuple[tuple[str, float], ...]  # word and probability, best first
+    scores: tuple[tuple[str, float], ...]  # word and probability, best first; empty where there is no sound
 
 
 class Classifier:
@@ -54,8 +54,10 @@ class Classifier:
         whole = samples if len(samples) > CLIP_SAMPLES else audio.fit(samples)
         codes, results = front_end.codes(whole, self.hears), []
         for start in starts(len(codes)):
-            scores = self._scores(codes[start : start + CLIP_SAMPLES])
-            ranked = sorted(zip(self.labels, scores.tolist(), strict=True), key=lambda pair: -pair[1])
+            ranked: list[tuple[str, float]] = []
+            if not audio.is_silent(samples[start : start + CLIP_SAMPLES]):
+                scores = self._scores(codes[start : start + CLIP_SAMPLES])
+                ranked = sorted(zip(self.labels, scores.tolist(), strict=True), key=lambda pair: -pair[1])
             results.append(Result(start / SAMPLE_RATE, tuple(ranked)))
         return results
 
