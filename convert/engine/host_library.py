@@ -71,13 +71,13 @@ class Engine:
         self._library.edgekws_host_hear.restype = ctypes.c_size_t
         pointer = ctypes.c_void_p
         self._library.edgekws_host_hear.argtypes = [pointer, pointer, ctypes.c_size_t, pointer]
-        self._library.edgekws_reset.argtypes = [pointer]
+        self._library.edgekws_host_reset.argtypes = [pointer]
         self._state = np.zeros(self._library.edgekws_host_size() // 8 + 2, np.int64)
         self.reset()
 
     def reset(self) -> None:
         self._front_end.reset()
-        self._library.edgekws_reset(self._state.ctypes.data)
+        self._library.edgekws_host_reset(self._state.ctypes.data)
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         samples = np.ascontiguousarray(self._front_end.push(samples))

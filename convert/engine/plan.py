@@ -87,7 +87,7 @@ class Plan:
 
     @property
     def state_bytes(self) -> int:
-        """sizeof(edgekws): the generated C checks it."""
+        """sizeof(edgekws_state): the generated C checks it."""
         counters = 8 + (12 * len(self.sliding.maps) if self.sliding else 8 * len(self.stages))
         padded_scores = -(-self.classes // 4) * 4
         buffers = -(-self.buffer_values * self.kernels.value_bits // 32) * 4
@@ -148,7 +148,7 @@ def plan(
 
 
 class _Memory:
-    """Hands out parts of edgekws.buffers, aligned as the kernels want."""
+    """Hands out parts of edgekws_state.buffers, aligned as the kernels want."""
 
     def __init__(self, kernels: KernelSet) -> None:
         self.unit = kernels.buffer_alignment * 8 // kernels.value_bits

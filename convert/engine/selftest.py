@@ -250,7 +250,7 @@ typedef struct {
 } edgekws_expected_layer;
 
 extern const edgekws_expected_layer edgekws_expected_layers[EDGEKWS_STAGES + EDGEKWS_DENSE_LAYERS];
-extern const int8_t edgekws_expected_scores[EDGEKWS_CLIPS][EDGEKWS_CLASSES];
+extern const int8_t edgekws_expected_results[EDGEKWS_CLIPS][EDGEKWS_CLASSES];
 
 #endif
 """
@@ -274,7 +274,7 @@ def _source(layers: list[ExpectedLayer], scores: np.ndarray) -> str:
             *rows,
             "};",
             "",
-            "const int8_t edgekws_expected_scores[EDGEKWS_CLIPS][EDGEKWS_CLASSES] = {",
+            "const int8_t edgekws_expected_results[EDGEKWS_CLIPS][EDGEKWS_CLASSES] = {",
             *expected,
             "};",
             "",

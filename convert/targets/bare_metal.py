@@ -13,6 +13,7 @@ from typing import Any
 
 from convert.engine import emulation
 from convert.targets import Request, Target, engine_sources
+from convert.targets.names import prefix
 from convert.targets.templates import render
 from edgekws.errors import UserError
 
@@ -49,6 +50,7 @@ def _write(board: Board, request: Request, folder: Path) -> dict[str, Any]:
     sources = ["startup.c", "uart.c", *sorted(f"src/{path.name}" for path in (folder / "src").glob("*.c"))]
     flags = [*core.flags, *OPTIONS]
     values = {
+        "prefix": prefix(request.artifact.name),
         "board": board.name,
         "board_title": board.title,
         "kernels": facts["kernels"],

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from convert.targets import Request, Target, engine_sources
-from convert.targets.templates import identifier, render
+from convert.targets.names import GENERIC_HEADER, generic_header, identifier, prefix
+from convert.targets.templates import render
 from edgekws import __version__
 
 HOST_FLAGS = {"avx2": ("-mavx2",)}
@@ -29,10 +30,14 @@ def _library(
             (folder / example).mkdir(parents=True, exist_ok=True)
             shutil.move(source_folder / "main.c", folder / example / "main.c")
         artifact = request.artifact
+        named = prefix(artifact.name)
+        if sources == ".":  # plain C, whose include path is the user's own
+            (folder / GENERIC_HEADER).write_text(generic_header(named), encoding="utf-8")
         for template in templates:
             render(
                 template,
                 folder,
+                prefix=named,
                 identifier=identifier(artifact.name),
                 ascii_name=_ascii(artifact.name),
                 version=__version__,
@@ -44,7 +49,7 @@ def _library(
                 kernels=facts["kernels"],
             )
         if selftest:
-            render("selftest", folder / selftest, framework=templates[-1])
+            render("selftest", folder / selftest, prefix=named, framework=templates[-1])
         return facts
 
     return write

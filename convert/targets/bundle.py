@@ -15,7 +15,7 @@ from typing import Any
 
 from convert import targets
 from convert.targets import Request
-from convert.targets.templates import identifier
+from convert.targets.names import identifier
 from convert.tflite.artifact import CARD, Artifact
 from edgekws import __version__
 from edgekws.errors import UserError

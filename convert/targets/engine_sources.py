@@ -11,6 +11,7 @@ import numpy as np
 
 from convert.engine import codegen, detector_source, emulation, selftest
 from convert.targets import Request
+from convert.targets.names import prefix, rename_files
 from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
 from edgekws.listen import detector
@@ -34,6 +35,7 @@ def write(request: Request, folder: Path, *, kernels: str = "portable", example:
     for name, content in files:
         if example or name != "main.c":
             (folder / name).write_bytes(content)
+    rename_files(folder, prefix(request.artifact.name))
     return dict(facts)
 
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-
-def identifier(name: str) -> str:
-    """A model's name as an identifier of C, of CMake and of every library manager: letters, digits and _."""
-    plain = re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_") or "model"
-    return plain if plain[0].isalpha() else f"m_{plain}"
+from convert.targets.names import renamed
 
 
-def render(template: str, folder: Path, **values: Any) -> None:
+def render(template: str, folder: Path, *, prefix: str = "edgekws", **values: Any) -> None:
     """Write every file of a template's folder into ``folder``: those that end in .j2 rendered, the others copied.
+
+    Names of the engine become those of a model, which begin with ``prefix``; templates have it as a value too.
 
     Names of files and folders may hold ``{{ value }}`` too. A value that a template asks for and is not given is an
     error.
@@ -26,9 +23,9 @@ def render(template: str, folder: Path, **values: Any) -> None:
     with as_file(files("firmware_assets") / "templates" / template) as root:
         for source in sorted(path for path in root.rglob("*") if path.is_file()):
             relative = environment.from_string(source.relative_to(root).as_posix()).render(values)
-            destination = folder / relative.removesuffix(".j2")
+            destination = folder / renamed(relative.removesuffix(".j2"), prefix)
             destination.parent.mkdir(parents=True, exist_ok=True)
-            content = source.read_bytes()
+            text = renamed(source.read_text(encoding="utf-8"), prefix)
             if source.suffix == ".j2":
-                content = environment.from_string(content.decode("utf-8")).render(values).encode("utf-8")
-            destination.write_bytes(content)
+                text = environment.from_string(text).render(values, prefix=prefix)
+            destination.write_text(text, encoding="utf-8")

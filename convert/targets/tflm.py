@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from convert.engine import codegen, detector_source, selftest
 from convert.targets import Request, Target
+from convert.targets.names import prefix, rename_files
 from convert.targets.templates import render
 from convert.tflite import tflm_reference
 from convert.tflite.artifact import Artifact
@@ -69,15 +71,18 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
         "arena": needed,
         "methods": [RESOLVER_METHODS[name] for name in names],
         "model_bytes": len(artifact.content),
+        "fingerprint": hashlib.sha256(artifact.content).hexdigest()[:8],
         "model": _rows(np.frombuffer(artifact.content, np.uint8)),
         "clips": selftest.CLIPS,
         "expected": [", ".join(str(value) for value in row) for row in expected],
     }
-    render("tflm", folder, **values)
     # an application pushes as it likes: what was tuned keeps its hop, else a result a window
     tuned = artifact.detector
     settings = tuned.settings if tuned else detector.default(artifact.labels, graph.input.size)
     detector_source.write(settings, folder, classes_from="edgekws_settings.h")
+    named = prefix(artifact.name)
+    rename_files(folder, named)
+    render("tflm", folder, prefix=named, **values)
     return {
         "detector": detector.to_json(settings, artifact.labels),
         "operators": names,

@@ -24,14 +24,14 @@ static edgekws_value code(int16_t sample)
 }
 #endif
 
-void edgekws_reset(edgekws *spotter)
+void edgekws_reset(edgekws_state *spotter)
 {
     spotter->samples = 0;
     spotter->ready = 0;
     memset(spotter->scores, 0, sizeof spotter->scores);
 }
 
-size_t edgekws_push(edgekws *spotter, const int16_t *samples, size_t count)
+size_t edgekws_push(edgekws_state *spotter, const int16_t *samples, size_t count)
 {
     size_t taken = 0;
     if (!count) return 0;
@@ -60,17 +60,17 @@ size_t edgekws_push(edgekws *spotter, const int16_t *samples, size_t count)
     return taken;
 }
 
-bool edgekws_ready(const edgekws *spotter)
+bool edgekws_ready(const edgekws_state *spotter)
 {
     return spotter->ready != 0;
 }
 
-const int8_t *edgekws_scores(const edgekws *spotter)
+const int8_t *edgekws_scores(const edgekws_state *spotter)
 {
     return spotter->scores;
 }
 
-int edgekws_label(const edgekws *spotter)
+int edgekws_label(const edgekws_state *spotter)
 {
     int best = 0;
     for (int i = 1; i < EDGEKWS_CLASSES; i++)

@@ -1,6 +1,6 @@
 /* edgekws: a keyword spotter in a few kilobytes of RAM.
  *
- *     static edgekws spotter;                          // all the memory there is: EDGEKWS_STATE_BYTES
+ *     static edgekws_state spotter;                          // all the memory there is: EDGEKWS_STATE_BYTES
  *     edgekws_reset(&spotter);
  *     for (;;) {
  *         size_t n = microphone(buffer);               // int16, EDGEKWS_SAMPLE_RATE Hz, any number at a time
@@ -26,6 +26,13 @@
 #endif
 
 #include "edgekws_model.h" /* generated: EDGEKWS_CLASSES, EDGEKWS_WINDOW, EDGEKWS_STATE_BYTES, ... */
+
+/* A cast that both C and C++ take without a warning. */
+#ifdef __cplusplus
+#define EDGEKWS_CAST(type, value) (static_cast<type>(value))
+#else
+#define EDGEKWS_CAST(type, value) ((type)(value))
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -68,24 +75,24 @@ typedef struct {
         int32_t alignment;
         edgekws_value values[EDGEKWS_BUFFER_VALUES];
     } buffers; /* the last frames of every stage's input */
-} edgekws;
+} edgekws_state;
 
 /* Starts over: the next sample is the first of a window. */
-void edgekws_reset(edgekws *spotter);
+void edgekws_reset(edgekws_state *spotter);
 
 /* Takes samples up to the end of the window and returns how many it took. Push the rest after reading the scores.
  * The next window begins EDGEKWS_HOP samples after the one before: at its end in window mode, where the hop is
  * EDGEKWS_WINDOW; earlier in sliding mode. */
-size_t edgekws_push(edgekws *spotter, const int16_t *samples, size_t count);
+size_t edgekws_push(edgekws_state *spotter, const int16_t *samples, size_t count);
 
 /* Whether the last push completed a window. */
-bool edgekws_ready(const edgekws *spotter);
+bool edgekws_ready(const edgekws_state *spotter);
 
 /* EDGEKWS_CLASSES scores of the last complete window: value / 256 + 0.5 is the probability of the word. */
-const int8_t *edgekws_scores(const edgekws *spotter);
+const int8_t *edgekws_scores(const edgekws_state *spotter);
 
 /* The index of the highest score (the first of equals) into edgekws_labels. */
-int edgekws_label(const edgekws *spotter);
+int edgekws_label(const edgekws_state *spotter);
 
 extern const char *const edgekws_labels[EDGEKWS_CLASSES];
 

@@ -44,30 +44,30 @@ static inline int edgekws_detector_push(edgekws_detector *detector, const int8_t
     uint8_t *row = detector->recent[detector->next];
     int best = 0;
     for (int i = 0; i < EDGEKWS_CLASSES; i++) {
-        const uint8_t score = (uint8_t)(scores[i] + 128);
-        detector->sums[i] = (uint16_t)(detector->sums[i] + score - row[i]);
+        const uint8_t score = EDGEKWS_CAST(uint8_t, scores[i] + 128);
+        detector->sums[i] = EDGEKWS_CAST(uint16_t, detector->sums[i] + score - row[i]);
         row[i] = score;
         if (detector->sums[i] > detector->sums[best]) best = i;
     }
-    detector->next = (uint16_t)((detector->next + 1) % EDGEKWS_DETECTOR_RESULTS);
+    detector->next = EDGEKWS_CAST(uint16_t, (detector->next + 1) % EDGEKWS_DETECTOR_RESULTS);
     if (detector->held >= 0 &&
-        detector->sums[detector->held] < (uint32_t)release[detector->held] * EDGEKWS_DETECTOR_RESULTS)
+        detector->sums[detector->held] < EDGEKWS_CAST(uint32_t, release[detector->held]) * EDGEKWS_DETECTOR_RESULTS)
         detector->held = -1;
 
-    const bool over = detector->sums[best] >= (uint32_t)threshold[best] * EDGEKWS_DETECTOR_RESULTS;
+    const bool over = detector->sums[best] >= EDGEKWS_CAST(uint32_t, threshold[best]) * EDGEKWS_DETECTOR_RESULTS;
     if (!over || best == detector->held)
         detector->run = 0;
     else if (detector->run == 0 || best != detector->candidate)
         detector->run = 1;
     else if (detector->run < EDGEKWS_DETECTOR_MINIMUM)
         detector->run++;
-    detector->candidate = (int16_t)best;
+    detector->candidate = EDGEKWS_CAST(int16_t, best);
     if (detector->quiet) {
         detector->quiet--;
         return -1;
     }
     if (detector->run < EDGEKWS_DETECTOR_MINIMUM) return -1;
-    detector->held = (int16_t)best;
+    detector->held = EDGEKWS_CAST(int16_t, best);
     detector->quiet = EDGEKWS_DETECTOR_REFRACTORY;
     detector->run = 0;
     return best;

@@ -6,16 +6,16 @@
 #include "edgekws_kernels.h"
 
 /* Before the first sample after a reset; in window mode before the first sample of every window. */
-void edgekws_begin(edgekws *spotter);
+void edgekws_begin(edgekws_state *spotter);
 
 /* Samples until the first stage can run; 0: the rest of the window is not looked at. */
-uint32_t edgekws_missing(const edgekws *spotter);
+uint32_t edgekws_missing(const edgekws_state *spotter);
 
 /* Runs every stage as far as its frames go, after samples were appended to those of the first stage. */
-void edgekws_advance(edgekws *spotter);
+void edgekws_advance(edgekws_state *spotter);
 
 /* Computes the scores, after the last sample of a window. */
-void edgekws_finish(edgekws *spotter);
+void edgekws_finish(edgekws_state *spotter);
 
 /* One call of a stage's kernel: how many outputs of how many positions, from how many frames. */
 typedef struct {
@@ -35,7 +35,7 @@ typedef struct {
     uint32_t hop;    /* frames from one window to the next */
     uint16_t channels;
     uint16_t slots;              /* windows whose left edges are kept at the same time */
-    uint32_t buffer, left, right; /* where the trunk's frames and the edges lie in edgekws.buffers */
+    uint32_t buffer, left, right; /* where the trunk's frames and the edges lie in edgekws_state.buffers */
 } edgekws_map;
 
 extern const edgekws_map edgekws_maps[EDGEKWS_STAGES + 1];

@@ -24,7 +24,7 @@ static uint32_t next_random(uint32_t *state)
 }
 
 /* Every word of the state, which must begin at a word's address, gets a number of its own, then its complement. */
-static bool memory_holds(edgekws *spotter)
+static bool memory_holds(edgekws_state *spotter)
 {
     uint8_t *bytes = (uint8_t *)spotter;
     if ((uintptr_t)bytes % sizeof(int32_t)) return false;
@@ -95,7 +95,7 @@ static void make_frames(edgekws_value *frames, uint32_t count, const edgekws_exp
 }
 
 /* Calls of a stage's kernel on ever new numbers: its input at the start of the buffers, its output right behind. */
-static uint32_t stage_crc(edgekws *spotter, const edgekws_stage *stage, const edgekws_expected_layer *expected)
+static uint32_t stage_crc(edgekws_state *spotter, const edgekws_stage *stage, const edgekws_expected_layer *expected)
 {
     edgekws_value *in = spotter->buffers.values, *out = in + expected->output_at;
     const uint32_t frames = (expected->outputs * stage->pool - 1) * stage->stride + stage->taps;
@@ -113,7 +113,7 @@ static uint32_t stage_crc(edgekws *spotter, const edgekws_stage *stage, const ed
 }
 
 /* The sums over all frames of a dense layer. */
-static uint32_t dense_crc(edgekws *spotter, const edgekws_dense *dense, const edgekws_expected_layer *expected)
+static uint32_t dense_crc(edgekws_state *spotter, const edgekws_dense *dense, const edgekws_expected_layer *expected)
 {
     const uint8_t *weights = dense->weights;
     uint32_t state = 1;
@@ -129,7 +129,7 @@ static uint32_t dense_crc(edgekws *spotter, const edgekws_dense *dense, const ed
 
 #if EDGEKWS_CODING_CRC
 /* The codes of samples from end to end, each the first of a window. */
-static uint32_t coding_crc(edgekws *spotter)
+static uint32_t coding_crc(edgekws_state *spotter)
 {
     uint32_t crc = 0;
     for (int32_t value = INT16_MIN; value <= INT16_MAX; value += 17) {
@@ -155,7 +155,7 @@ static int16_t clip_sample(uint32_t clip, uint32_t i, uint32_t *state)
 
 /* Pushes one clip, a window long and in sliding mode a hop more; the scores go into spotter->scores. Returns the CRC of
  * its samples, which it continues. */
-static uint32_t hear(edgekws *spotter, uint32_t clip, uint32_t *state, uint32_t crc)
+static uint32_t hear(edgekws_state *spotter, uint32_t clip, uint32_t *state, uint32_t crc)
 {
     int16_t piece[61];
     uint32_t filled = 0;
@@ -173,7 +173,7 @@ static uint32_t hear(edgekws *spotter, uint32_t clip, uint32_t *state, uint32_t 
     return crc;
 }
 
-int edgekws_selftest(edgekws *spotter, edgekws_say *say)
+int edgekws_selftest(edgekws_state *spotter, edgekws_say *say)
 {
     int failures = 0;
     uint32_t state = 1, samples = 0;
@@ -210,11 +210,11 @@ int edgekws_selftest(edgekws *spotter, edgekws_say *say)
 #if EDGEKWS_CODING_CRC
     CHECK("coding", "", coding_crc(spotter) == EDGEKWS_CODING_CRC);
 #endif
-    CHECK("expected", "scores", crc32(0, edgekws_expected_scores, sizeof edgekws_expected_scores) == EDGEKWS_SCORES_CRC);
+    CHECK("expected", "scores", crc32(0, edgekws_expected_results, sizeof edgekws_expected_results) == EDGEKWS_SCORES_CRC);
     for (uint32_t clip = 0; clip < EDGEKWS_CLIPS; clip++) {
         const char where[2] = {(char)('0' + clip), 0};
         samples = hear(spotter, clip, &state, samples);
-        CHECK("scores", where, !memcmp(spotter->scores, edgekws_expected_scores[clip], EDGEKWS_CLASSES));
+        CHECK("scores", where, !memcmp(spotter->scores, edgekws_expected_results[clip], EDGEKWS_CLASSES));
     }
     CHECK("samples", "", samples == EDGEKWS_SAMPLES_CRC);
     edgekws_reset(spotter);

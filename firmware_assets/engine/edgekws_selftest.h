@@ -1,6 +1,6 @@
 /* Does this device compute what the PC computed? Run it once after flashing a new build.
  *
- *     static edgekws spotter;
+ *     static edgekws_state spotter;
  *     static void say(const char *check, const char *where, bool passed) { printf("%s %s %s\n", ...); }
  *     int failures = edgekws_selftest(&spotter, say);
  *
@@ -31,7 +31,7 @@ extern "C" {
 typedef void edgekws_say(const char *check, const char *where, bool passed);
 
 /* How many checks failed; `say` may be NULL. */
-int edgekws_selftest(edgekws *spotter, edgekws_say *say);
+int edgekws_selftest(edgekws_state *spotter, edgekws_say *say);
 
 #ifdef __cplusplus
 }

@@ -39,13 +39,13 @@ static uint32_t frames_before(const edgekws_stage *stage)
     return (uint32_t)(stage->pool - stage->first_pool) * stage->stride + stage->pad_before;
 }
 
-static edgekws_value *buffer_end(edgekws *spotter, uint32_t m)
+static edgekws_value *buffer_end(edgekws_state *spotter, uint32_t m)
 {
     return spotter->buffers.values + edgekws_maps[m].buffer + spotter->stages[m].frames * edgekws_maps[m].channels;
 }
 
 /* Drops the oldest frames of the trunk in map `m`. */
-static void drop(edgekws *spotter, uint32_t m, uint32_t frames)
+static void drop(edgekws_state *spotter, uint32_t m, uint32_t frames)
 {
     edgekws_value *in = spotter->buffers.values + edgekws_maps[m].buffer;
     spotter->stages[m].frames -= frames;
@@ -55,7 +55,7 @@ static void drop(edgekws *spotter, uint32_t m, uint32_t frames)
 
 /* Frame `f` of a window in map `m`. The window's left edge is the oldest kept, its right edge the last computed. The frame
  * 0, were it the trunk's, would lie at frame `origin` of the trunk's buffer, modulo 2^32: it may be gone. */
-static const edgekws_value *frame(const edgekws *spotter, uint32_t m, uint32_t f, uint32_t origin)
+static const edgekws_value *frame(const edgekws_state *spotter, uint32_t m, uint32_t f, uint32_t origin)
 {
     const edgekws_map *map = &edgekws_maps[m];
     uint32_t at;
@@ -74,7 +74,7 @@ static void pad(edgekws_value *to, uint32_t i, uint32_t frames)
 }
 
 /* Computes the outputs from `done` up to `end` of one window in stage `i`, from frames as above. */
-static void edge(edgekws *spotter, uint32_t i, uint32_t done, uint32_t end, uint32_t origin, edgekws_value *out)
+static void edge(edgekws_state *spotter, uint32_t i, uint32_t done, uint32_t end, uint32_t origin, edgekws_value *out)
 {
     const edgekws_stage *stage = &edgekws_stages[i];
     const uint32_t channels = stage->in_channels;
@@ -107,7 +107,7 @@ static void next_slot(uint16_t *slot, uint32_t m)
 }
 
 /* Computes the left edges in the map behind stage `i` that the trunk passes in its next outputs. */
-static void left_edges(edgekws *spotter, uint32_t i, uint32_t outputs)
+static void left_edges(edgekws_state *spotter, uint32_t i, uint32_t outputs)
 {
     const edgekws_stage *stage = &edgekws_stages[i];
     const edgekws_map *map = &edgekws_maps[i + 1];
@@ -125,7 +125,7 @@ static void left_edges(edgekws *spotter, uint32_t i, uint32_t outputs)
 }
 
 /* Runs stage `i` of the trunk if there are frames for a whole group of outputs; when flushing, for one. */
-static bool run(edgekws *spotter, uint32_t i, bool flush)
+static bool run(edgekws_state *spotter, uint32_t i, bool flush)
 {
     const edgekws_stage *stage = &edgekws_stages[i];
     uint32_t outputs = stage->group;
@@ -144,7 +144,7 @@ static bool run(edgekws *spotter, uint32_t i, bool flush)
 }
 
 /* Runs the trunk from stage `first` on as far as its frames go, the deepest stage that can run first. */
-static void run_all(edgekws *spotter, uint32_t first, bool flush)
+static void run_all(edgekws_state *spotter, uint32_t first, bool flush)
 {
     uint32_t i = first;
     for (;;) {
@@ -158,7 +158,7 @@ static void run_all(edgekws *spotter, uint32_t first, bool flush)
     }
 }
 
-void edgekws_begin(edgekws *spotter)
+void edgekws_begin(edgekws_state *spotter)
 {
     memset(spotter->stages, 0, sizeof spotter->stages);
     for (uint32_t i = 0; i < EDGEKWS_TRUNK; i++) {
@@ -170,18 +170,18 @@ void edgekws_begin(edgekws *spotter)
     }
 }
 
-uint32_t edgekws_missing(const edgekws *spotter)
+uint32_t edgekws_missing(const edgekws_state *spotter)
 {
     return frames_needed(&edgekws_stages[0], edgekws_stages[0].group) - spotter->stages[0].frames;
 }
 
-void edgekws_advance(edgekws *spotter)
+void edgekws_advance(edgekws_state *spotter)
 {
     run_all(spotter, 0, false);
 }
 
 /* Lets the trunk compute all it can, then the right edges, the dense layers and the softmax. */
-void edgekws_finish(edgekws *spotter)
+void edgekws_finish(edgekws_state *spotter)
 {
     for (uint32_t i = 0; i < EDGEKWS_TRUNK; i++) run_all(spotter, i, true);
     for (uint32_t i = 0; i < EDGEKWS_STAGES; i++) {

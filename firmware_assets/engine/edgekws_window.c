@@ -17,13 +17,13 @@
 
 #include <string.h>
 
-static edgekws_value *buffer_end(edgekws *spotter, uint32_t i)
+static edgekws_value *buffer_end(edgekws_state *spotter, uint32_t i)
 {
     const edgekws_stage *stage = &edgekws_stages[i];
     return spotter->buffers.values + stage->buffer + spotter->stages[i].frames * stage->in_channels;
 }
 
-static void append_padding(edgekws *spotter, uint32_t i, uint32_t frames)
+static void append_padding(edgekws_state *spotter, uint32_t i, uint32_t frames)
 {
     edgekws_value *end = buffer_end(spotter, i);
     for (uint32_t n = frames * edgekws_stages[i].in_channels; n; n--) *end++ = (edgekws_value)edgekws_stages[i].padding;
@@ -31,7 +31,7 @@ static void append_padding(edgekws *spotter, uint32_t i, uint32_t frames)
 }
 
 /* Adds frames of the last stage to the sums of the first dense layer; they are never stored. */
-static void append_to_dense(edgekws *spotter, const edgekws_value *in, uint32_t first, uint32_t frames)
+static void append_to_dense(edgekws_state *spotter, const edgekws_value *in, uint32_t first, uint32_t frames)
 {
     const edgekws_dense *dense = &edgekws_dense_layers[0];
     const int8_t *weights = (const int8_t *)dense->weights + first * dense->frame_bytes;
@@ -40,7 +40,7 @@ static void append_to_dense(edgekws *spotter, const edgekws_value *in, uint32_t 
 }
 
 /* Makes the next call of stage `i` if its frames are there. */
-static bool run(edgekws *spotter, uint32_t i)
+static bool run(edgekws_state *spotter, uint32_t i)
 {
     const edgekws_stage *stage = &edgekws_stages[i];
     const uint32_t done = spotter->stages[i].outputs;
@@ -68,7 +68,7 @@ static bool run(edgekws *spotter, uint32_t i)
 }
 
 /* Runs every stage from `first` on as far as its frames go, the deepest that can run first. */
-static void run_all(edgekws *spotter, uint32_t first)
+static void run_all(edgekws_state *spotter, uint32_t first)
 {
     uint32_t i = first;
     for (;;) {
@@ -82,7 +82,7 @@ static void run_all(edgekws *spotter, uint32_t first)
     }
 }
 
-void edgekws_begin(edgekws *spotter)
+void edgekws_begin(edgekws_state *spotter)
 {
     for (uint32_t i = 0; i < EDGEKWS_STAGES; i++) {
         spotter->stages[i].frames = spotter->stages[i].outputs = 0;
@@ -91,19 +91,19 @@ void edgekws_begin(edgekws *spotter)
     memset(spotter->sums, 0, sizeof spotter->sums);
 }
 
-uint32_t edgekws_missing(const edgekws *spotter)
+uint32_t edgekws_missing(const edgekws_state *spotter)
 {
     const edgekws_call next = edgekws_next_call(&edgekws_stages[0], spotter->stages[0].outputs);
     return next.outputs ? next.frames - spotter->stages[0].frames : 0;
 }
 
-void edgekws_advance(edgekws *spotter)
+void edgekws_advance(edgekws_state *spotter)
 {
     run_all(spotter, 0);
 }
 
 /* Pads what the stages still lack, from the first to the last, then the dense layers and the softmax. */
-void edgekws_finish(edgekws *spotter)
+void edgekws_finish(edgekws_state *spotter)
 {
     for (uint32_t i = 0; i < EDGEKWS_STAGES; i++) {
         while (spotter->stages[i].outputs < edgekws_stages[i].outputs) {

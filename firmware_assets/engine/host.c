@@ -2,15 +2,22 @@
 #include "edgekws.h"
 
 size_t edgekws_host_size(void);
-size_t edgekws_host_hear(edgekws *spotter, const int16_t *samples, size_t count, int8_t *scores);
+void edgekws_host_reset(edgekws_state *spotter);
+size_t edgekws_host_hear(edgekws_state *spotter, const int16_t *samples, size_t count, int8_t *scores);
 
 size_t edgekws_host_size(void)
 {
-    return sizeof(edgekws);
+    return sizeof(edgekws_state);
+}
+
+/* edgekws_reset has another name for the linker in every engine. */
+void edgekws_host_reset(edgekws_state *spotter)
+{
+    edgekws_reset(spotter);
 }
 
 /* Pushes all samples; writes EDGEKWS_CLASSES scores for each result that they complete, and returns how many results. */
-size_t edgekws_host_hear(edgekws *spotter, const int16_t *samples, size_t count, int8_t *scores)
+size_t edgekws_host_hear(edgekws_state *spotter, const int16_t *samples, size_t count, int8_t *scores)
 {
     size_t results = 0;
     for (size_t i = 0; i < count;) {

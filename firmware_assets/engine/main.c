@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static edgekws spotter;
+static edgekws_state spotter;
 
 static uint32_t little_endian(const uint8_t *bytes, int count)
 {

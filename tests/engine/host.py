@@ -36,6 +36,11 @@ void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values)
     memcpy(traced + offset[stage] + filled[stage], frames, values * sizeof *frames);
     filled[stage] += values;
 }
+void reset(edgekws_state *spotter);
+void reset(edgekws_state *spotter)
+{
+    edgekws_reset(spotter);
+}
 void trace_into(edgekws_value *memory);
 void trace_into(edgekws_value *memory)
 {
@@ -91,7 +96,7 @@ class Spotter:
         self.size = engine.plan.state_bytes
         self.memory = np.full(self.size + self.GUARD, 0xA5, np.uint8)  # a state is usable whatever memory held before
         self.pointer = self.memory.ctypes.data_as(ctypes.c_void_p)
-        self.library.edgekws_reset(self.pointer)
+        self.library.reset(self.pointer)
 
     def push(self, samples: np.ndarray) -> int:
         assert samples.dtype == np.int16
@@ -101,7 +106,7 @@ class Spotter:
         return taken
 
     def reset(self) -> None:
-        self.library.edgekws_reset(self.pointer)
+        self.library.reset(self.pointer)
 
     def ready(self) -> bool:
         return self.library.edgekws_ready(self.pointer)

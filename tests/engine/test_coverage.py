@@ -29,7 +29,7 @@ DRIVER = r"""
 #include <stdio.h>
 int main(void)
 {
-    static edgekws spotter;
+    static edgekws_state spotter;
     static int16_t samples[100000];
     const size_t chunks[] = {0, 1, 7, 1000, 100000}, all = fread(samples, 2, 100000, stdin);
     edgekws_reset(&spotter);

@@ -1,18 +1,15 @@
 /* libFuzzer harness over samples and chunking; run.py builds and runs it.
  *
- * Two engines of one model are linked: one in sliding mode, and one in window mode whose symbols begin with window_.
+ * Two engines of one model are linked: one in sliding mode, and one in window mode named edgekws_window_.
  * Window mode in chunks must equal window mode in one push, and every hop of sliding mode that of its own window. */
 #include "edgekws.h"
+#include "edgekws_window.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { HOPS = 6, SAMPLES = EDGEKWS_WINDOW + HOPS * EDGEKWS_HOP };
 
-void window_edgekws_reset(void *spotter);
-size_t window_edgekws_push(void *spotter, const int16_t *samples, size_t count);
-bool window_edgekws_ready(const void *spotter);
-const int8_t *window_edgekws_scores(const void *spotter);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void require(bool condition)
@@ -28,11 +25,11 @@ static size_t min(size_t a, size_t b)
 /* The scores of a window in one push. */
 static const int8_t *golden(const int16_t *samples)
 {
-    static uint32_t spotter[WINDOW_STATE_BYTES / 4];
-    window_edgekws_reset(spotter);
-    require(window_edgekws_push(spotter, samples, EDGEKWS_WINDOW) == EDGEKWS_WINDOW);
-    require(window_edgekws_ready(spotter));
-    return window_edgekws_scores(spotter);
+    static edgekws_window_state spotter;
+    edgekws_window_reset(&spotter);
+    require(edgekws_window_push(&spotter, samples, EDGEKWS_WINDOW) == EDGEKWS_WINDOW);
+    require(edgekws_window_ready(&spotter));
+    return edgekws_window_scores(&spotter);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -45,8 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static int16_t samples[SAMPLES];
     for (size_t i = 0; i < SAMPLES; i++) memcpy(&samples[i], bytes + 2 * (i % count), 2);
 
-    static edgekws sliding;
-    static uint32_t window[WINDOW_STATE_BYTES / 4];
+    static edgekws_state sliding;
+    static edgekws_window_state window;
     size_t turn = 0;
     edgekws_reset(&sliding);
     if (data[0] & 64) { /* another stream, cut short */
@@ -62,12 +59,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(edgekws_ready(&sliding) == due && (taken == wanted || due));
         if (due) require(!memcmp(edgekws_scores(&sliding), golden(samples + at - EDGEKWS_WINDOW), EDGEKWS_CLASSES));
     }
-    window_edgekws_reset(window);
+    edgekws_window_reset(&window);
     for (size_t at = 0; at < SAMPLES;) {
-        at += window_edgekws_push(window, samples + at, min(1u + 3u * lengths[turn++ % chunks], SAMPLES - at));
-        require(window_edgekws_ready(window) == (at % EDGEKWS_WINDOW == 0));
-        if (window_edgekws_ready(window))
-            require(!memcmp(window_edgekws_scores(window), golden(samples + at - EDGEKWS_WINDOW), EDGEKWS_CLASSES));
+        at += edgekws_window_push(&window, samples + at, min(1u + 3u * lengths[turn++ % chunks], SAMPLES - at));
+        require(edgekws_window_ready(&window) == (at % EDGEKWS_WINDOW == 0));
+        if (edgekws_window_ready(&window))
+            require(!memcmp(edgekws_window_scores(&window), golden(samples + at - EDGEKWS_WINDOW), EDGEKWS_CLASSES));
     }
     return 0;
 }

@@ -9,6 +9,7 @@ the input and the program that shows it.
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 import synthetic_tflite  # noqa: E402
 
 from convert.engine import codegen  # noqa: E402
+from convert.targets import names  # noqa: E402
 from convert.tflite import reader  # noqa: E402
 from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool  # noqa: E402
 
@@ -55,20 +57,16 @@ def main() -> int:
 
 
 def build(architecture: Architecture, hop: int, kernels: str, folder: Path) -> Path:
-    """The harness with two engines of one model: sliding, and window with its symbols renamed."""
+    """The harness with two engines of one model: sliding, and window under another name."""
     read = reader.read(synthetic_tflite.build(architecture, classes=5))
     window, sliding = folder / "window", folder / "sliding"
-    plan = codegen.generate(read, list("abcde"), window, kernels=kernels)
+    shutil.rmtree(folder, ignore_errors=True)
+    codegen.generate(read, list("abcde"), window, kernels=kernels)
     codegen.generate(read, list("abcde"), sliding, kernels=kernels, mode="sliding", hop=hop)
-    symbols = run(["nm", "-g", "--defined-only", "--format=just-symbols", *compiled(window, [])]).split()
-    renamed = [f"-D{name}=window_{name}" for name in symbols if name.startswith("edgekws_")]
-    objects = [
-        *compiled(window, ["-fsanitize=fuzzer-no-link", *renamed]),
-        *compiled(sliding, ["-fsanitize=fuzzer-no-link"]),
-    ]
+    names.rename_files(window, "edgekws_window")
+    objects = [path for place in (window, sliding) for path in compiled(place, ["-fsanitize=fuzzer-no-link"])]
     harness, program = Path(__file__).with_name("fuzz_engine.c"), folder / "fuzz_engine"
-    state = f"-DWINDOW_STATE_BYTES={plan.state_bytes}"
-    run([*COMPILE, "-fsanitize=fuzzer", state, f"-I{sliding}", harness, *objects, "-o", program])
+    run([*COMPILE, "-fsanitize=fuzzer", f"-I{sliding}", f"-I{window}", harness, *objects, "-o", program])
     return program
 
 

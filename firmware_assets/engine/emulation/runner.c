@@ -9,7 +9,7 @@ enum { CHUNK = 250 }; /* samples */
 
 extern uint32_t stack_limit[], stack_top[];
 
-static edgekws spotter;
+static edgekws_state spotter;
 static int16_t samples[CHUNK];
 
 static int32_t host(int32_t operation, const void *arguments)

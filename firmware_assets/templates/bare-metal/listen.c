@@ -3,7 +3,6 @@
  * the same. For a microphone, give hear() its samples, and leave out the silence and one of the two delays in it. */
 #include <string.h>
 
-#include "edgekws.h"
 #include "edgekws_detector.h"
 #include "uart.h"
 
@@ -14,7 +13,7 @@ __asm__(".pushsection .rodata\n"
         ".popsection\n");
 extern const uint8_t wav_begin[], wav_end[];
 
-static edgekws spotter;
+static edgekws_state spotter;
 static edgekws_detector detector;
 static uint32_t results;
 

@@ -2,7 +2,7 @@
 #include "edgekws_selftest.h"
 #include "uart.h"
 
-static edgekws spotter;
+static edgekws_state spotter;
 
 static void say(const char *check, const char *where, bool passed)
 {

@@ -25,7 +25,7 @@ from edgekws.model.architecture import Convolution as Conv
 MAIN = r"""
 #include <stdio.h>
 #include "edgekws_selftest.h"
-static edgekws spotter;
+static edgekws_state spotter;
 static void say(const char *check, const char *where, bool passed)
 {
     printf("%s %s %s\n", passed ? "ok" : "FAILED", check, where);
@@ -188,9 +188,9 @@ def test_a_state_that_is_too_small_does_not_compile(broken, capfd):
 
 
 def test_a_state_at_an_odd_address_is_named(broken):
-    odd = "static char memory[sizeof(edgekws) + 1];"
-    call = r"static edgekws spotter;((?:.|\n)*)edgekws_selftest\(&spotter"
-    assert broken("main.c", call, rf"{odd}\1edgekws_selftest((edgekws *)(void *)(memory + 1)") == ["memory"]
+    odd = "static char memory[sizeof(edgekws_state) + 1];"
+    call = r"static edgekws_state spotter;((?:.|\n)*)edgekws_selftest\(&spotter"
+    assert broken("main.c", call, rf"{odd}\1edgekws_selftest((edgekws_state *)(void *)(memory + 1)") == ["memory"]
 
 
 def test_a_wrong_kernel_of_one_shape_is_named(broken):
@@ -205,7 +205,7 @@ def test_a_wrong_coding_is_named(broken):
 
 def test_wrong_samples_and_scores_are_named(broken):
     failed = broken(
-        "edgekws_selftest_model.c", r"(edgekws_expected_scores.*\n +\{)(-?\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 1}"
+        "edgekws_selftest_model.c", r"(edgekws_expected_results.*\n +\{)(-?\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 1}"
     )
     assert failed == ["expected scores", "scores 0"]
     failed = broken("edgekws_selftest.c", r"i \* 41", "i * 42")

@@ -51,7 +51,7 @@ def test_the_fast_kernels_pass_too(tmp_path):
 def test_a_flipped_weight_in_the_image_fails_it_and_is_named(tmp_path):
     folder = bundle.make(request_for(SMALL), "mps2-an386", tmp_path / "bundle")
     shutil.copytree(folder, tmp_path / "broken")
-    model = tmp_path / "broken" / "src" / "edgekws_model.c"
+    model = tmp_path / "broken" / "src" / "edgekws_test_model.c"
     flipped = re.sub(r"(stage_1_weights\[\d+\] = \{\s+)(-?\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 64}", model.read_text())
     model.write_text(flipped)
     subprocess.run(["make", "-s"], cwd=tmp_path / "broken", check=True)
@@ -105,4 +105,4 @@ def test_without_the_compiler_the_sources_are_written_and_it_is_said(tmp_path, m
     assert manifest["image"] is None
     assert "apt install" in manifest["image_built"]
     assert "Nothing was built" in (folder / "README.md").read_text()
-    assert (folder / "src" / "edgekws_selftest.c").exists()
+    assert (folder / "src" / "edgekws_test_selftest.c").exists()

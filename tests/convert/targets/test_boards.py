@@ -15,7 +15,7 @@ import synthetic_tflite
 import yaml
 
 from convert.engine import codegen, detector_source, selftest
-from convert.targets import Request, bundle
+from convert.targets import Request, bundle, names
 from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
 from edgekws.listen import detector
@@ -32,6 +32,7 @@ SELF_TESTS = {
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 NAME = "Küche & 2/8"
+PREFIX = "edgekws_k_che_2_8"
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,7 @@ def test_the_engine_is_the_same_everywhere_and_brings_no_main(made, tmp_path):
     plan = codegen.generate(artifact.graph, artifact.labels, tmp_path, coding="mu_law")
     selftest.write(artifact, plan, tmp_path)
     detector_source.write(detector.default(artifact.labels, plan.hop), tmp_path)
+    names.rename_files(tmp_path, PREFIX)
     expected = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "main.c"}
     for target in BOARDS:
         assert {path.name: path.read_bytes() for path in (made[target] / "src").iterdir()} == expected, target
@@ -143,7 +145,7 @@ def test_the_sources_compile_for_every_core(made, core, tmp_path):
 
 def test_a_compiler_with_16_bit_integers_is_refused(made, tmp_path):
     small = ("-U__INT_MAX__", "-D__INT_MAX__=32767")
-    command = ["cc", *small, "-c", made["arduino"] / "src" / "edgekws.c", "-o", tmp_path / "edgekws.o"]
+    command = ["cc", *small, "-c", made["arduino"] / "src" / f"{PREFIX}.c", "-o", tmp_path / "edgekws.o"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0
     assert "needs a processor of 32 bits" in done.stderr
@@ -165,7 +167,7 @@ def test_arduino_sketches_compile_against_a_stand_in(made, board, tmp_path):
         (
             "esp-idf",
             "examples/listen/main/listen.c",
-            [f"CONFIG_LISTEN_{key}=4" for key in ("I2S_CLOCK", "I2S_SELECT", "I2S_DATA", "GAIN_BITS")],
+            [f"CONFIG_{PREFIX.upper()}_LISTEN_{key}=4" for key in ("I2S_CLOCK", "I2S_SELECT", "I2S_DATA", "GAIN_BITS")],
         ),
         ("esp-idf", SELF_TESTS["esp-idf"], []),
         ("zephyr", "samples/listen/src/main.c", []),
@@ -211,10 +213,10 @@ def test_the_self_test_passes_here_as_the_readme_says(made, target, tmp_path):
     """Every bundle has the same sources; a broken weight is found."""
     shutil.copytree(made[target], tmp_path / "my bundle")
     sources, main = tmp_path / "my bundle" / ("." if target == "c99" else "src"), made["c99"] / SELF_TESTS["c99"]
-    build = ["sh", "-c", f"cc -O2 -I. edgekws*.c kernels_*.c '{main}' -o '{tmp_path}/check'"]
+    build = ["sh", "-c", f"cc -O2 -I. {PREFIX}*.c '{main}' -o '{tmp_path}/check'"]
     tool(*build, cwd=sources)
     assert tool(tmp_path / "check").endswith("\nself-test PASSED\n")
-    model = sources / "edgekws_model.c"
+    model = sources / f"{PREFIX}_model.c"
     changed = re.sub(
         r"(stage_1_weights\[\d+\] = \{\s*)(-?\d+)", lambda found: f"{found[1]}{int(found[2]) ^ 1}", model.read_text()
     )

@@ -10,7 +10,7 @@ import pytest
 import synthetic_tflite
 
 from convert.engine import selftest
-from convert.targets import Request, bundle, tflm
+from convert.targets import Request, bundle, names, tflm
 from convert.tflite import artifact, tflm_reference
 from edgekws.listen import detector
 from edgekws.listen.detector import Settings, Tuned
@@ -33,12 +33,12 @@ def made(request, tmp_path_factory):
 
 def test_the_manifest_says_what_the_settings_say(made):
     facts = json.loads((made[1] / "manifest.json").read_text())
-    settings = (made[1] / "edgekws_settings.h").read_text()
-    assert f"#define EDGEKWS_ARENA_BYTES {facts['arena_bytes']}\n" in settings
-    assert "#define EDGEKWS_INPUT_SCALE 0.0078125f" in settings
-    assert f"#define EDGEKWS_CODING_MU_LAW {int(made[0] == 'mu_law')}\n" in settings
+    settings = (made[1] / "edgekws_nano_settings.h").read_text()
+    assert f"#define EDGEKWS_NANO_ARENA_BYTES {facts['arena_bytes']}\n" in settings
+    assert "#define EDGEKWS_NANO_INPUT_SCALE 0.0078125f" in settings
+    assert f"#define EDGEKWS_NANO_CODING_MU_LAW {int(made[0] == 'mu_law')}\n" in settings
     assert facts["operators"] == ["CONV_2D", "FULLY_CONNECTED", "MAX_POOL_2D", "RESHAPE", "SOFTMAX"]
-    resolver = (made[1] / "edgekws_op_resolver.h").read_text()
+    resolver = (made[1] / "edgekws_nano_op_resolver.h").read_text()
     assert re.findall(r"resolver\.Add(\w+)\(\);", resolver) == [
         "Conv2D", "FullyConnected", "MaxPool2D", "Reshape", "Softmax"
     ]  # fmt: skip
@@ -70,11 +70,11 @@ int main()
 
 def test_the_c_has_the_codes_clips_scores_and_model_of_python(made, tmp_path):
     name, folder = made
-    program = (folder / "edgekws_selftest.cc").read_text()
+    program = (folder / "edgekws_nano_selftest.cc").read_text()
     clips = program[program.index("static const int8_t expected") : program.index("int main(void)")]
-    (tmp_path / "check.cc").write_text(CHECK.replace("SELFTEST", clips))
+    (tmp_path / "check.cc").write_text(names.renamed(CHECK.replace("SELFTEST", clips), "edgekws_nano"))
     command = ["c++", "-std=c++17", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-I{folder}", tmp_path / "check.cc",
-               folder / "edgekws_model.cc", "-o", tmp_path / "check"]  # fmt: skip
+               folder / "edgekws_nano_model.cc", "-o", tmp_path / "check"]  # fmt: skip
     subprocess.run(command, check=True)
     out = subprocess.run([tmp_path / "check"], check=True, capture_output=True).stdout
     codes, rest = np.frombuffer(out[:65_536], np.int8), out[65_536:]
@@ -109,7 +109,7 @@ def test_the_detector_has_the_settings_that_were_tuned_and_the_events_of_python(
     folder = bundle.make(Request(source), "tflm", tmp_path / "bundle")
     assert bundle.verify(folder) == []
     assert json.loads((folder / "manifest.json").read_text())["detector"] == detector.to_json(settings, LABELS)
-    (tmp_path / "listen.cc").write_text(LISTEN)
+    (tmp_path / "listen.cc").write_text(names.renamed(LISTEN, "edgekws_nano"))
     warnings = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
     command = ["c++", "-std=c++17", *warnings, f"-I{folder}", tmp_path / "listen.cc", "-o", tmp_path / "listen"]
     subprocess.run(command, check=True)

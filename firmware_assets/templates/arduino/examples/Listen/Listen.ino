@@ -2,10 +2,9 @@
 //
 // Boards of the Arduino Mbed cores (Nano 33 BLE Sense, Nano RP2040 Connect, Nicla, Portenta with Vision Shield) have the
 // PDM library, which it uses. Elsewhere fill in microphoneBegin and microphoneRead: 16-bit samples, EDGEKWS_SAMPLE_RATE a second, one channel.
-#include <edgekws.h>
 #include <edgekws_detector.h>
 
-static edgekws spotter;
+static edgekws_state spotter;
 static edgekws_detector detector;
 
 #ifdef ARDUINO_ARCH_MBED  // not __has_include: the IDE looks for a library only where it is included
@@ -18,7 +17,8 @@ static void onSamples() {
   int16_t block[256];
   int bytes = PDM.available();
   while (bytes > 0) {
-    const int count = PDM.read(block, bytes < (int)sizeof block ? bytes : (int)sizeof block) / 2;
+    const int room = sizeof block;
+    const int count = PDM.read(block, bytes < room ? bytes : room) / 2;
     if (count <= 0) return;
     for (int i = 0; i < count; i++) {
       if (written - taken < 2048)

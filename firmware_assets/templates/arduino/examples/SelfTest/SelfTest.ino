@@ -1,7 +1,7 @@
 // Does this board compute what the PC computed? A line for every check of edgekws_selftest.h, over Serial.
 #include <edgekws_selftest.h>
 
-static edgekws spotter;
+static edgekws_state spotter;
 
 static void say(const char *check, const char *where, bool passed) {
   Serial.print(passed ? "ok     " : "FAILED ");

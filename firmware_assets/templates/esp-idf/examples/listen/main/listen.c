@@ -7,7 +7,7 @@
 #include "esp_attr.h"
 #include "freertos/FreeRTOS.h"
 
-static edgekws spotter;
+static edgekws_state spotter;
 static edgekws_detector detector;
 static volatile uint32_t lost; /* buffers that the driver wrote over before they were read */
 
@@ -29,10 +29,10 @@ static i2s_chan_handle_t microphone(void)
         .slot_cfg = I2S_STD_PHILIPS_SLOT_DEFAULT_CONFIG(I2S_DATA_BIT_WIDTH_32BIT, I2S_SLOT_MODE_MONO),
         .gpio_cfg = {
             .mclk = I2S_GPIO_UNUSED,
-            .bclk = CONFIG_LISTEN_I2S_CLOCK,
-            .ws = CONFIG_LISTEN_I2S_SELECT,
+            .bclk = CONFIG_EDGEKWS_LISTEN_I2S_CLOCK,
+            .ws = CONFIG_EDGEKWS_LISTEN_I2S_SELECT,
             .dout = I2S_GPIO_UNUSED,
-            .din = CONFIG_LISTEN_I2S_DATA,
+            .din = CONFIG_EDGEKWS_LISTEN_I2S_DATA,
         },
     };
     const i2s_event_callbacks_t events = {.on_recv_q_ovf = on_lost};
@@ -43,10 +43,10 @@ static i2s_chan_handle_t microphone(void)
     return channel;
 }
 
-/* The upper 16 of 32 bits, louder by CONFIG_LISTEN_GAIN_BITS. */
+/* The upper 16 of 32 bits, louder by CONFIG_EDGEKWS_LISTEN_GAIN_BITS. */
 static int16_t amplified(int32_t wide)
 {
-    const int32_t sample = wide >> (16 - CONFIG_LISTEN_GAIN_BITS);
+    const int32_t sample = wide >> (16 - CONFIG_EDGEKWS_LISTEN_GAIN_BITS);
     return (int16_t)(sample > INT16_MAX ? INT16_MAX : sample < INT16_MIN ? INT16_MIN : sample);
 }
 

@@ -11,7 +11,7 @@
 
 K_MEM_SLAB_DEFINE_STATIC(blocks, BLOCK_BYTES, 4, 4);
 
-static edgekws spotter;
+static edgekws_state spotter;
 static edgekws_detector detector;
 
 static int microphone(const struct device *dmic)
