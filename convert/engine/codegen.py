@@ -72,9 +72,9 @@ def generate(
                 shutil.copyfile(source, folder / source.name)
             else:  # of another mode or kernel set, from an earlier call
                 (folder / source.name).unlink(missing_ok=True)
-    source, sizes = _source(made, labels), _sizes(made, coding, sample_rate)
-    (folder / "edgekws_model.h").write_text(_header(made, sizes, source), encoding="utf-8")
-    (folder / "edgekws_model.c").write_text(source, encoding="utf-8")
+    constants, sizes = _source(made, labels), _sizes(made, coding, sample_rate)
+    (folder / "edgekws_model.h").write_text(_header(made, sizes, constants), encoding="utf-8")
+    (folder / "edgekws_model.c").write_text(constants, encoding="utf-8")
     return made
 
 

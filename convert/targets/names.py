@@ -1,8 +1,7 @@
-"""Names of a bundle's C: every file, symbol, macro and target carries the model's identifier, so that several models can
-be part of one program.
+"""Names of a bundle's C: every file, symbol, macro and target carries the model's identifier.
 
-The engine and its templates are written with the names ``edgekws_…`` and ``EDGEKWS_…``. A bundle of the model *small* has
-``edgekws_small_…`` and ``EDGEKWS_SMALL_…`` in their place.
+So several models can be part of one program. The engine and its templates are written with the names ``edgekws_…`` and
+``EDGEKWS_…``. A bundle of the model *small* has ``edgekws_small_…`` and ``EDGEKWS_SMALL_…`` in their place.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import re
 from pathlib import Path
 
 # Last words of the engine's own files and symbols: the model "a detector" must not have the names of model "a".
-OWN_WORDS = "classify|coding|detector|dsp|host|kernels|model|next|resolver|scheduler|selftest|settings|sliding|window"
+OWN_WORDS = "classify|coding|detector|dsp|frontend|host|kernels|model|next|resolver|scheduler|selftest|settings|sliding|window"
 _ENGINE_NAME = re.compile(r"(?<![A-Za-z0-9])(?:(edgekws|EDGEKWS)(?=_|\.[ch]\b)|kernels_(?=[\w*]+\.c\b))")
 _STRING = re.compile(r'("(?:[^"\\\n]|\\.)*")')
 GENERIC_HEADER = "edgekws.h"

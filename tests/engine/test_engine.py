@@ -315,7 +315,8 @@ def test_generated_folder_compiles_alone(tmp_path):
     """`cc *.c`, as the README says, of what a user gets: no other file, no flag, and as C++."""
     read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=2))
     codegen.generate(read, ["yes", "no"], tmp_path)
-    main = '#include "edgekws.h"\nstatic edgekws_state s;\nint main(void) { edgekws_reset(&s); return edgekws_ready(&s); }\n'
+    main = '#include "edgekws.h"\nstatic edgekws_state s;\n'
+    main += "int main(void) { edgekws_reset(&s); return edgekws_ready(&s); }\n"
     (tmp_path / "main.c").write_text(main)
     subprocess.run("cc *.c -o program && ./program", shell=True, cwd=tmp_path, check=True, timeout=60)
     (tmp_path / "main.c").rename(tmp_path / "main.cc")

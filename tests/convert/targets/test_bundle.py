@@ -141,7 +141,8 @@ def test_verify_names_what_was_touched(pretrained, capsys):
     (folder / "mine.c").write_text("")
     assert cli.main(["verify", str(folder)]) == 1
     told = capsys.readouterr().out
-    assert all(name in told for name in ("edgekws_mine.c was changed", "main.c is missing", "mine.c is not of this bundle"))
+    for problem in ("edgekws_mine.c was changed", "main.c is missing", "mine.c is not of this bundle"):
+        assert problem in told
     (folder / "manifest.json").write_text("{}")
     assert cli.main(["verify", str(folder)]) == 2
     assert "damaged" in capsys.readouterr().err

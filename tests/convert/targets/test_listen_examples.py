@@ -215,7 +215,8 @@ def test_a_recording_baked_into_the_image_gives_the_events_of_the_pc(heard, tmp_
     (board / "main.c").write_text(MAIN)
     heard.write_samples(board)
     subprocess.run(
-        ["arm-none-eabi-gcc", *emulation.TARGETS["cortex-m4"].flags, *bare_metal.OPTIONS, "-DCONFIG_EDGEKWS_TEST_LISTEN_GAIN_BITS=0",
+        ["arm-none-eabi-gcc", *emulation.TARGETS["cortex-m4"].flags, *bare_metal.OPTIONS, 
+         "-DCONFIG_EDGEKWS_TEST_LISTEN_GAIN_BITS=0",
          *(f"-DCONFIG_EDGEKWS_TEST_LISTEN_I2S_{pin}=1" for pin in ("CLOCK", "SELECT", "DATA")), "-Isrc", "-I.",
          f"-I{STAND_INS / 'esp-idf'}",
          "main.c", "listen.c", "startup.c", "uart.c", *map(str, sorted((board / "src").glob("*.c"))),

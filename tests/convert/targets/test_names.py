@@ -43,8 +43,8 @@ def test_a_model_named_like_a_part_of_another():
 
 
 def test_code_is_renamed_and_prose_is_not():
-    code = '#include "edgekws.h" // edgekws_model.c, kernels_dsp.c; EDGEKWS_WINDOW, CONFIG_EDGEKWS_X, edgekws_reset'
-    expected = '#include "edgekws_a.h" // edgekws_a_model.c, edgekws_a_kernels_dsp.c; EDGEKWS_A_WINDOW, CONFIG_EDGEKWS_A_X, '
+    code = '#include "edgekws.h" // edgekws_model.c, kernels_dsp.c; CONFIG_EDGEKWS_X, edgekws_reset'
+    expected = '#include "edgekws_a.h" // edgekws_a_model.c, edgekws_a_kernels_dsp.c; CONFIG_EDGEKWS_A_X, '
     assert names.renamed(code, "edgekws_a") == expected + "edgekws_a_reset"
     for prose in ("edgekws verify", "edgekws/detector.py", "edgekws: a keyword spotter", "myedgekws_x", "<edgekws>"):
         assert names.renamed(prose, "edgekws_a") == prose

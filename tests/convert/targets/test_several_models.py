@@ -20,6 +20,7 @@ from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool
 ROOT = Path(__file__).parents[3]
 STAND_INS = ROOT / "tests" / "stand_ins"
 TARGETS = ("c99", "cmake", "arduino", "platformio", "esp-idf", "zephyr", "tflm", "mps2-an386")
+GENERIC = ("edgekws.h", "manifest.json", "README.md", "model_card.md", "image.elf")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 SANITIZERS = ("-g", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 NANO, SMALL, THIRD = "edgekws_gsc16_nano", "edgekws_gsc16_small", "edgekws_third"
@@ -266,7 +267,7 @@ def test_every_name_carries_the_models_identifier(target, bundles):
     for name, prefix in (("nano", NANO), ("third", THIRD)):
         folder = bundles(target, name)
         for path in folder.rglob("*"):
-            if path.name in ("edgekws.h", "manifest.json", "README.md", "model_card.md", "image.elf") or not path.is_file():
+            if path.name in GENERIC or not path.is_file():
                 continue
             assert not path.name.startswith("edgekws") or path.name.startswith(f"{prefix}"), path
             text = path.read_bytes().decode("utf-8", "replace")

@@ -72,7 +72,7 @@ def test_the_c_has_the_codes_clips_scores_and_model_of_python(made, tmp_path):
     name, folder = made
     program = (folder / "edgekws_nano_selftest.cc").read_text()
     clips = program[program.index("static const int8_t expected") : program.index("int main(void)")]
-    (tmp_path / "check.cc").write_text(names.renamed(CHECK.replace("SELFTEST", clips), "edgekws_nano"))
+    (tmp_path / "check.cc").write_text(names.renamed(CHECK, "edgekws_nano").replace("SELFTEST", clips))
     command = ["c++", "-std=c++17", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-I{folder}", tmp_path / "check.cc",
                folder / "edgekws_nano_model.cc", "-o", tmp_path / "check"]  # fmt: skip
     subprocess.run(command, check=True)
