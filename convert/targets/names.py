@@ -10,7 +10,10 @@ import re
 from pathlib import Path
 
 # Last words of the engine's own files and symbols: the model "a detector" must not have the names of model "a".
-OWN_WORDS = "classify|coding|detector|dsp|frontend|host|kernels|model|next|resolver|scheduler|selftest|settings|sliding|window"
+OWN_WORDS = frozenset(
+    "classify coding detector dsp frontend host kernels model next "
+    "resolver scheduler selftest settings sliding window".split()
+)
 _ENGINE_NAME = re.compile(r"(?<![A-Za-z0-9])(?:(edgekws|EDGEKWS)(?=_|\.[ch]\b)|kernels_(?=[\w*]+\.c\b))")
 _STRING = re.compile(r'("(?:[^"\\\n]|\\.)*")')
 GENERIC_HEADER = "edgekws.h"
@@ -27,7 +30,8 @@ def identifier(name: str) -> str:
 def prefix(name: str) -> str:
     """What every name in the C of this model begins with: ``edgekws_`` and the identifier."""
     plain = identifier(name)
-    return f"edgekws_{plain}_kws" if re.search(rf"_({OWN_WORDS})$", plain) else f"edgekws_{plain}"
+    stem, _, last = plain.rpartition("_")
+    return f"edgekws_{plain}_kws" if stem and last in OWN_WORDS else f"edgekws_{plain}"
 
 
 def renamed(text: str, prefix: str) -> str:
