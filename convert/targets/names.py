@@ -11,8 +11,23 @@ from pathlib import Path
 
 # Last words of the engine's own files and symbols: the model "a detector" must not have the names of model "a".
 OWN_WORDS = frozenset(
-    "classify coding detector dsp frontend host kernels model next "
-    "resolver scheduler selftest settings sliding window".split()
+    [
+        "classify",
+        "coding",
+        "detector",
+        "dsp",
+        "frontend",
+        "host",
+        "kernels",
+        "model",
+        "next",
+        "resolver",
+        "scheduler",
+        "selftest",
+        "settings",
+        "sliding",
+        "window",
+    ]
 )
 _ENGINE_NAME = re.compile(r"(?<![A-Za-z0-9])(?:(edgekws|EDGEKWS)(?=_|\.[ch]\b)|kernels_(?=[\w*]+\.c\b))")
 _STRING = re.compile(r'("(?:[^"\\\n]|\\.)*")')
