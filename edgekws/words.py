@@ -18,11 +18,18 @@ def check_all(words: Sequence[str], where: str) -> None:
 
 
 def check(word: str, where: str) -> None:
-    """A UserError for a word that cannot name a folder, or that a later step could not read back."""
+    """A UserError for a word that a later step could not read back."""
     if code := text.unprintable(word):
         raise UserError(f"{where}: {word!r} cannot be a word: it holds {code}, which a list of words cannot keep")
     if not word or word != word.strip():
         raise UserError(f"{where}: {word!r} cannot be a word: it is empty, or begins or ends with a blank; remove that")
-    if word.startswith((".", "_")) or "/" in word or "\\" in word:
-        raise UserError(f"{where}: {word!r} cannot be a word: it names the folder of its recordings, which begins with "
-                        "neither . nor _ and holds no slash")  # fmt: skip
+
+
+def check_folders(words: Sequence[str]) -> None:
+    """A UserError for words that cannot name the folders of their recordings."""
+    for word in words:
+        if word.startswith((".", "_")) or "/" in word or "\\" in word:
+            raise UserError(
+                f"{word!r} cannot be a word: it names the folder of its recordings, which begins with neither . nor _ "
+                "and holds no slash"
+            )

@@ -5,17 +5,20 @@ Accuracies, recalls and agreements are fractions; intervals are 95 %, [low, high
 
 from __future__ import annotations
 
+import contextlib
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import numpy as np
 
+from convert.engine import kernels, plan
 from convert.prove import parity
 from convert.tflite import graph, reader
 from edgekws import __version__
 from edgekws import recipe as recipes
-from edgekws.corpus.clips import SILENCE, Corpus
+from edgekws.corpus.clips import Corpus, speakers
+from edgekws.errors import UserError
 from edgekws.guard import archives
 from edgekws.report import metrics
 from edgekws.workspace import Run
@@ -46,6 +49,7 @@ def collect(run: Run, clips: Corpus, ladder: parity.Ladder) -> dict[str, Any]:
         "int8_minus_float": _paired(ladder.int8_minus_float),
         "parity": _parity(ladder),
         "cost": cost(model),
+        "engine_bytes": engine_bytes(model),
         "input": _port(model.input) | _heard(run.recipe.model),
         "output": _port(model.output),
         "quantization": _quantization(run),
@@ -69,6 +73,13 @@ def cost(model: graph.Graph) -> dict[str, Any]:
         "arena_bytes": model.arena_bytes,
         "layers": [_layer(layer) for layer in model.layers],
     }
+
+
+def engine_bytes(model: graph.Graph) -> int | None:
+    """RAM of the C engine for a result a second with portable kernels; None where it cannot run the graph."""
+    with contextlib.suppress(UserError):
+        return plan.plan(model, kernels.find("portable")).state_bytes
+    return None
 
 
 def recall(scores: np.ndarray, labels: np.ndarray, words: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -168,15 +179,15 @@ def _quantization(run: Run) -> dict[str, Any]:
 
 
 def _data(run: Run, clips: Corpus) -> dict[str, Any]:
-    counts = clips.counts()
+    counts, spoken_by = clips.counts(), speakers(clips)
     return {
         "source": clips.source,
         "licence": clips.licence,
         "counts": counts,
         "totals": {split: sum(words.values()) for split, words in counts.items()},
-        "speakers": {
-            split: len({c.speaker for c in clips.split(split).clips if c.word != SILENCE}) for split in counts
-        },
+        "speakers": dict(spoken_by.counts),
+        "speakers_nameless": spoken_by.nameless,
+        "speakers_shared": spoken_by.shared,
         "preparation": vars(clips.preparation),
         "noise": [noise.name for noise in clips.noise],
         "held_out_noise": list(run.recipe.data.held_out_noise),

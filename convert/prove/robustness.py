@@ -165,8 +165,10 @@ def measure(
     }
 
 
-def worst_speakers(right: np.ndarray, speakers: Sequence[str]) -> dict[str, Any]:
+def worst_speakers(right: np.ndarray, speakers: Sequence[str]) -> dict[str, Any] | None:
     """Accuracy over the tenth of the speakers that is heard worst; of speakers alike, those with more clips.
+
+    None where nobody is named.
 
     They are chosen by these very clips: chance alone puts them under the average, and the interval does not know it.
     """
@@ -174,6 +176,8 @@ def worst_speakers(right: np.ndarray, speakers: Sequence[str]) -> dict[str, Any]
     for speaker, hit in zip(speakers, right.tolist(), strict=True):
         if speaker:
             clips[speaker].append(hit)
+    if not clips:
+        return None
     ranked = sorted(clips, key=lambda name: (sum(clips[name]) / len(clips[name]), -len(clips[name]), name))
     worst = [hit for name in ranked[: math.ceil(len(ranked) / 10)] for hit in clips[name]]
     facts = metrics.counted(metrics.Proportion(sum(worst), len(worst)))
@@ -190,8 +194,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         if "uncoded_float" in row:
             line += f", minus float of uncoded samples {100 * row['int8_minus_uncoded_float']['value']:+.2f}"
         text.append(line)
-    worst = found["worst_speakers"]
-    text.append(f"{'worst {speakers} of {of} speakers'.format(**worst):34}{_text(worst)}")
+    if worst := found["worst_speakers"]:
+        text.append(f"{'worst {speakers} of {of} speakers'.format(**worst):34}{_text(worst)}")
     if not any(row["kind"] == "noise" for row in found["conditions"]):
         text.append("no noise: the recipe holds none out of training (data.held_out_noise)")
     for title in found["collapsed"]:

@@ -99,10 +99,12 @@ def _changes(assignments: Sequence[str]) -> dict[str, Any]:
 
 def _run(args: argparse.Namespace) -> int:
     from convert import pipeline
+    from edgekws.report import summary
 
     run = _open(args)
     clips = pipeline.load_corpus(run)
-    print(f"{run.folder}: {len(clips.clips)} clips of {len(clips.words)} words from {clips.source}", flush=True)
+    print(f"{run.folder}: {len(clips.clips)} clips of {len(clips.words)} words from {clips.source}")
+    print(*summary.prepared(vars(clips.preparation)), sep="\n", flush=True)
     with only_one(run.state("lock"), str(run.folder)):
         for step in STEPS:
             getattr(pipeline, step)(run, clips)
@@ -172,6 +174,7 @@ def _proved(run: Run, clips: Any, *, keep: bool = False) -> int:
     """Climb the ladder, print it, and write the report, unless ``keep`` says to leave the folder as it is."""
     from convert import pipeline
     from convert.prove import parity
+    from edgekws.report import summary
 
     try:
         ladder = pipeline.check(run, clips, write=not keep)
@@ -180,6 +183,7 @@ def _proved(run: Run, clips: Any, *, keep: bool = False) -> int:
         return 1
     print("\n".join(parity.lines(ladder)))
     if not keep:
+        print("\n".join(summary.lines(run.read_report())))
         print(f"report: {run.folder / 'report.html'}")
     return 0 if ladder.holds else 1
 

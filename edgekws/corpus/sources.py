@@ -15,7 +15,7 @@ from edgekws.corpus.store import Plan
 from edgekws.errors import UserError
 from edgekws.files import cache_folder
 from edgekws.recipe import Recipe
-from edgekws.words import check_all
+from edgekws.words import check_all, check_folders
 
 
 def load(
@@ -53,6 +53,7 @@ def load(
     wanted, asked = rejection or Rejection(), words
     if len(words := (*words, *sorted(wanted.unknown))) > len(asked):
         check_all(words, "words and unknown")
+    check_folders(words)
     selection = Selection(seed, clips_per_word, validation_percent, testing_percent, speaker_pattern, split_by, listed)
     cache = cache or cache_folder()
     place, described = _place(source, cache, progress)

@@ -15,25 +15,8 @@ from edgekws import workspace
 from edgekws.corpus.clips import Corpus, rejects
 from edgekws.files import atomic_write
 from edgekws.guard import archives
-from edgekws.report import plots, render, reproduce
+from edgekws.report import metrics, plots, render, reproduce, summary
 from edgekws.workspace import Run
-
-PREPARATIONS = {
-    "resampled": "resampled to 16 kHz",
-    "mixed_down": "mixed down to one channel",
-    "padded": "shorter than one second, padded with silence on both sides",
-    "cropped": "longer than one second, of which the middle was taken",
-    "one_channel": "with channels that cancel each other (one is inverted?), of which the loudest was taken",
-    "rescaled": "of integers saved as floats, scaled to full scale",
-    "miscounted": "with a wrong length in the header, read to their end",
-    "damaged": "damaged, with sound missing in places",
-    "clipped": "clipped at full scale in places",
-    "silent": "that hold no sound (nothing above -72 dBFS): listen to them, and remove them",
-    "too_long": "very long, of which only the beginning was read (a minute of a clip, an hour of background noise)",
-    "left_out": "training clips left out (the recipe's clips_per_word)",
-    "not_audio": "files in the word folders that are no recordings, passed over",
-    "not_found": "entries of the split lists without a file",
-}
 
 
 def write(run: Run, clips: Corpus, figures: dict[str, Any]) -> None:
@@ -53,7 +36,8 @@ def html(run: Run, clips: Corpus, figures: dict[str, Any]) -> str:
         if figures["training"][kind]["epochs"]
     }
     conditions = figures.get("robustness", {}).get("conditions", [])
-    worst = figures["robustness"]["worst_speakers"]["interval"] if conditions else []
+    found = figures["robustness"].get("worst_speakers") if conditions else None
+    worst = found["interval"] if found else []
     reached = [end for row in conditions for end in (*row["int8"]["interval"], row["float"]["accuracy"])]
     listening = figures.get("listening")
     return _render(
@@ -109,7 +93,13 @@ def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
         "spoken": spoken,
         "command": reproduce.beside_its_recipe(figures["recipe"]),
         "earlier_runs": reproduce.earlier_runs(figures["recipe"]),
-        "preparations": PREPARATIONS,
+        "preparations": summary.PREPARATIONS,
+        "words_right": metrics.counted(summary.words_right(figures)),
+        "tested_on": summary.tested_on(figures["data"]),
+        "claims_speakers": summary.claims_speakers(figures["data"]),
+        "warnings": summary.warnings(figures),
+        "engine_bytes": summary.engine_bytes(figures),
+        "goal": summary.goal(figures["listening"]) if figures.get("listening") else None,
         "builds": builds,
         "confusions": confusions(figures),
     }

@@ -56,7 +56,7 @@ def test_every_key_is_explained():
         ({"data": {"words": ["one", "one"]}}, "two or more different words"),
         ({"data": {"words": "one two"}}, "must be a list of strings"),
         ({"data": {"words": ["é", "e\u0301"]}}, "two or more different words"),
-        ({"data": {"words": ["yes", "no"], "unknown": ["_x"]}}, "data.unknown: '_x' cannot be a word"),
+        ({"data": {"words": ["yes", "no"], "unknown": ["x "]}}, "data.unknown: 'x ' cannot be a word"),
         ({"data": {"source": "C:\temp"}}, r"data.source holds U\+0009.*write a path in single quotes"),
         ({"data": {"source": "caf\udce9"}}, r"data.source holds U\+DCE9.*rename it"),
         ({"name": "../up"}, "not usable as a folder name"),

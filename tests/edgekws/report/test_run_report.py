@@ -144,7 +144,7 @@ def test_what_the_rejection_classes_cost_is_shown_where_there_are_any(tmp_path):
 def test_builds_of_the_engine_are_shown_once_there_are_any(tmp_path):
     clips = finished_run.corpus(WORDS)
     run, facts = written(tmp_path, clips)
-    assert "C engine" not in page(run).text + (run.folder / "model_card.md").read_text()
+    assert "The C engine" not in page(run).text + (run.folder / "model_card.md").read_text()
     facts["engine"] = {"builds": [BUILD | {"instructions": 1_234_567}, BUILD | {"instructions": None}]}
     run_report.write(run, clips, facts)
     text, card = page(run).text, (run.folder / "model_card.md").read_text()

@@ -289,7 +289,7 @@ def test_a_list_of_an_earlier_time_leaves_out_what_came_later(recordings, tmp_pa
 
 def test_one_bad_recording_is_named(speech, tmp_path):
     (speech / "no" / "speaker0_nohash_0.wav").write_text("not audio")
-    with pytest.raises(UserError, match=r"no/speaker0_nohash_0\.wav is not a whole recording"):
+    with pytest.raises(UserError, match=r"no/speaker0_nohash_0\.wav is text; expected a recording"):
         _load(speech, tmp_path)
     assert list((tmp_path / "cache" / "corpora").iterdir()) == []
 
@@ -305,7 +305,7 @@ def test_all_bad_recordings_are_found_in_one_go(speech, tmp_path):
 
 def test_recordings_in_formats_that_cannot_be_read_are_not_passed_over(speech, tmp_path):
     (speech / "no" / "speaker0_nohash_1.m4a").write_bytes(b"\0\0\0\x20ftypM4A ")
-    with pytest.raises(UserError, match=r"m4a is not a whole recording.*expected WAV"):
+    with pytest.raises(UserError, match=r"m4a is M4A, .* convert it: ffmpeg -i .*m4a -ac 1 -ar 16000 .*nohash_1\.wav"):
         _load(speech, tmp_path)
 
 

@@ -1,0 +1,112 @@
+"""What a user is told first: the words' own accuracy, what the data do not show, and whether a goal was reached."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edgekws.corpus.clips import rejects
+from edgekws.report.metrics import Proportion
+
+FEW = 20  # testing clips of a word, under which its recall says little
+_NEAR_CHANCE = 0.25  # of the way from guessing to all right
+
+PREPARATIONS = {
+    "resampled": "resampled to 16 kHz",
+    "mixed_down": "mixed down to one channel",
+    "padded": "shorter than one second, padded with silence on both sides",
+    "cropped": "longer than one second, cut to the second where the speech is",
+    "lost": "of these with sound outside that second: a part of the word may be lost, cut them yourself",
+    "one_channel": "with channels that cancel each other (one is inverted?), of which the loudest was taken",
+    "rescaled": "of integers saved as floats, scaled to full scale",
+    "miscounted": "with a wrong length in the header, read to their end",
+    "damaged": "damaged, with sound missing in places",
+    "clipped": "clipped at full scale in places",
+    "silent": "that hold no sound (nothing above -72 dBFS): listen to them, and remove them",
+    "too_long": "very long, of which only the beginning was read (a minute of a clip, an hour of background noise)",
+    "copies": "copies of others (the same samples), each in the same split as the other",
+    "copies_left_out": "copies of recordings in a later split of the lists, left out",
+    "left_out": "training clips left out (the recipe's clips_per_word)",
+    "not_audio": "files in the word folders that are no recordings, passed over",
+    "not_found": "entries of the split lists without a file",
+}
+_HARMLESS = ("resampled", "mixed_down", "padded", "left_out")  # asked for, or losing nothing
+
+
+def prepared(preparation: Mapping[str, int]) -> list[str]:
+    """What was done to recordings that may lose something, a line each."""
+    counts = {key: preparation.get(key, 0) for key in PREPARATIONS if key not in _HARMLESS}
+    return [f"  {count} recordings: {PREPARATIONS[key]}" for key, count in counts.items() if count]
+
+
+def words_right(figures: Mapping[str, Any], kind: str = "int8") -> Proportion:
+    """Of the words' testing clips, how many are heard right; what is no word is not counted."""
+    rows = [row for row in figures["recall"][kind] if not rejects(row["word"])]
+    return Proportion(sum(row["correct"] for row in rows), sum(row["total"] for row in rows))
+
+
+def lines(figures: Mapping[str, Any]) -> list[str]:
+    """The int8 model's results for the console: all words, each word, the made classes, and warnings."""
+    rows = figures["recall"]["int8"]
+    found = {row["word"]: Proportion(row["correct"], row["total"]) for row in rows}
+    width = max(map(len, found))
+    spoken = [f"  {word:{width}}  {right}" for word, right in found.items() if not rejects(word)]
+    made = [f"  {word:{width}}  {right}" for word, right in found.items() if rejects(word)]
+    text = [f"words heard right by int8, testing: {words_right(figures)}", *spoken]
+    if made:
+        text += ["what is no word, taken for none:", *made]
+    return text + [f"warning: {warning}" for warning in warnings(figures)]
+
+
+def warnings(figures: Mapping[str, Any]) -> list[str]:
+    """What makes the words' accuracy worth less than it looks."""
+    rows = [row for row in figures["recall"]["int8"] if not rejects(row["word"])]
+    right = words_right(figures)
+    guessed = max(row["total"] for row in rows) / right.total
+    told = []
+    if right.interval[0] <= guessed or right.value < guessed + _NEAR_CHANCE * (1 - guessed):
+        told.append(
+            f"{right.value:.2f} is near chance (guessing gets {guessed:.2f}): it learned little; are the recordings of "
+            "a second or cut to their word, in the right folders, and enough?"
+        )
+    if few := [f"{row['word']} ({row['total']})" for row in rows if row["total"] < FEW]:
+        told.append(
+            f"fewer than {FEW} testing clips of {', '.join(few)}: their intervals are wide; record more, or raise "
+            "testing_percent"
+        )
+    if not claims_speakers(figures["data"]):
+        told.append(f"testing is {tested_on(figures['data']).lstrip(',; ')}")
+    return told
+
+
+def claims_speakers(data: Mapping[str, Any]) -> bool:
+    """Whether the recordings say who speaks, and nobody is in two splits; reports of before this was asked claim it."""
+    return not data.get("speakers_nameless") and not data.get("speakers_shared")
+
+
+def tested_on(data: Mapping[str, Any]) -> str:
+    """Whose the testing clips are, as the end of a sentence about them."""
+    speakers = data["speakers"]["testing"]
+    if claims_speakers(data):
+        return f" of {speakers:,} speakers it never heard"
+    if data.get("speakers_nameless"):
+        return "; the recordings do not say who speaks, so that its voices may be in training too"
+    who = "the one speaker" if speakers == 1 else "speakers"
+    return f", split by take, of {who} it was trained on: how it hears other people was not measured"
+
+
+def goal(listening: Mapping[str, Any]) -> tuple[bool, str]:
+    """Whether the goal of false accepts an hour was kept where it was measured, in testing; and in words how surely."""
+    asked, found = listening["goal"], listening["testing"]
+    rate, (low, high) = found["per_hour"], found["interval"]
+    measured = f"{rate:.2f} [{low:.2f}, {high:.2f}] measured in testing, {asked:g} asked for"
+    if rate > asked:
+        return False, f"goal missed: {measured}"
+    return True, f"goal reached: {measured}" if high <= asked else f"goal reached, but not surely: {measured}"
+
+
+def engine_bytes(figures: Mapping[str, Any]) -> int | None:
+    """What the C engine needs of RAM for a model, as planned at the check or measured by a profile."""
+    builds = figures.get("engine", {}).get("builds", [])
+    measured = [build["state_bytes"] for build in builds if build["kernels"] == "portable" and build["state_bytes"]]
+    return figures.get("engine_bytes") or (measured[0] if measured else None)
