@@ -103,8 +103,8 @@ def _run(args: argparse.Namespace) -> int:
 
     run = _open(args)
     clips = pipeline.load_corpus(run)
-    print(f"{run.folder}: {len(clips.clips)} clips of {len(clips.words)} words from {clips.source}")
-    print(*summary.prepared(vars(clips.preparation)), sep="\n", flush=True)
+    told = f"{run.folder}: {len(clips.clips)} clips of {len(clips.words)} words from {clips.source}"
+    print("\n".join([told, *summary.prepared(vars(clips.preparation))]), flush=True)
     with only_one(run.state("lock"), str(run.folder)):
         for step in STEPS:
             getattr(pipeline, step)(run, clips)
