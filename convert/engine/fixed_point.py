@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from itertools import cycle
 
 import numpy as np
 
@@ -54,25 +55,27 @@ def scaling(layer: Convolution | Dense, name: str) -> Scaling:
     """The integers of a layer's requantization.
 
     Raises:
-        UserError: some sum of a convolution, or its left shift, could leave int32; shown from the actual weights.
+        UserError: some sum, or its left shift, could leave int32; shown from the actual weights.
     """
     weights = layer.weights.reshape(len(layer.weights), -1).astype(np.int64)
     zero_point = layer.input.zero_point
     bias = layer.bias - zero_point * weights.sum(axis=1)
     scale_in, scale_out = np.float32(layer.input.scale), float(layer.output.scale)
     if isinstance(layer, Dense) and layer.weight_scales.size == 1:
-        products = [float(scale_in * layer.weight_scales[0])]  # here TensorFlow Lite multiplies in float32
+        with np.errstate(over="ignore"):  # here TensorFlow Lite multiplies in float32
+            products = [float(scale_in * layer.weight_scales[0])]
     else:
         products = [float(scale_in) * float(scale) for scale in layer.weight_scales]
-    multipliers, shifts = zip(*(quantized_multiplier(product / scale_out) for product in products), strict=True)
-    largest = np.abs(weights).sum(axis=1) * 128 + np.abs(bias)
-    left = np.maximum(np.array(shifts, np.int64), 0)
-    if isinstance(layer, Convolution) and bool(np.any(largest * 2**left > INT32_MAX)):
+    ratios = [product / scale_out for product in products]
+    if not all(map(math.isfinite, ratios)):
+        raise UserError(f"{name}: its scales leave the range of numbers; the engine cannot run such scales")
+    multipliers, shifts = zip(*map(quantized_multiplier, ratios), strict=True)
+    largest = (np.abs(weights).sum(axis=1) * 128 + np.abs(bias)).tolist()  # Python's integers: no shift leaves these
+    if any(most << max(shift, 0) > INT32_MAX for most, shift in zip(largest, cycle(shifts), strict=False)):
         raise UserError(f"{name}: its sums may exceed 32 bits; the engine cannot run such weights or scales")
-    wrapped = bias.astype(np.uint32).view(np.int32)  # dense sums count modulo 2^32, as the peers' do
     minimum = layer.output.zero_point if layer.relu else -128
     multiplier, shift = np.array(multipliers, np.int32), np.array(shifts, np.int8)
-    return Scaling(wrapped, multiplier, shift, layer.output.zero_point, minimum)
+    return Scaling(bias.astype(np.int32), multiplier, shift, layer.output.zero_point, minimum)
 
 
 def without_constant_channels(weights: np.ndarray, scaling: Scaling) -> tuple[np.ndarray, Scaling]:

@@ -12,7 +12,6 @@ import os
 import platform
 import shutil
 import subprocess
-import tempfile
 from importlib.resources import files
 from pathlib import Path
 from typing import Protocol
@@ -23,7 +22,8 @@ from convert.engine import codegen, plan
 from convert.engine import kernels as kernel_sets
 from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
-from edgekws.files import atomic_write, cache_folder, writing
+from edgekws.files import atomic_write, cache_folder, private, scratch, sha256, writing
+from edgekws.guard import untrusted
 from edgekws.model import coding, litert
 from edgekws.model.front_end import FrontEnd
 
@@ -96,7 +96,7 @@ class Windows:
         self.hop = hop(artifact)
         self._coding, self._window = artifact.coding, artifact.graph.input.length
         self._front_end = FrontEnd(artifact.level_control)
-        self._runner = litert.Runner(artifact.content)
+        self._runner = litert.Runner(artifact.content, name=artifact.name)
         self._classes = artifact.graph.output.size
         self.reset()
 
@@ -129,25 +129,35 @@ def _compiled(artifact: Artifact, compiler: str, kernels: str) -> Path:
     """The shared library, from the cache where this compiler made it before of the same sources."""
     command = [compiler, *OPTIONS, *(["-mavx2"] if kernels == "avx2" else [])]
     version = subprocess.run([compiler, "--version"], capture_output=True).stdout
-    with tempfile.TemporaryDirectory(prefix="edgekws-") as temporary:
-        made = Path(temporary)
+    with scratch() as made:
         codegen.generate(artifact.graph, artifact.labels, made, kernels=kernels, coding=artifact.coding, mode="sliding")
         shutil.copyfile(str(files("firmware_assets") / "engine" / "host.c"), made / "host.c")
         (made / "main.c").unlink()
         sources = [path.read_bytes() for path in sorted(made.iterdir())]
         key = hashlib.sha256(repr((command, version, sources)).encode()).hexdigest()[:32]
-        library = cache_folder() / "engines" / f"{key}.so"
-        if not library.exists():
-            _compile([*command, *sorted(path.name for path in made.glob("*.c"))], made, library)
-    return library
+        engines = private(cache_folder() / "engines")
+        if library := _cached(engines, key):
+            return library
+        _compile([*command, *sorted(path.name for path in made.glob("*.c"))], made, engines, key)
+    if library := _cached(engines, key):
+        return library
+    raise UserError(f"{engines}: the compiled engine is gone; another process removed it")
 
 
-def _compile(command: list[str], folder: Path, library: Path) -> None:
-    """Compile in the folder; the library is then put in place whole, however many do so at once."""
+def _cached(engines: Path, key: str) -> Path | None:
+    """The library of this key whose content is what its name says; one that was damaged or replaced is removed."""
+    for library in sorted(engines.glob(f"{key}-*.so")):
+        if untrusted.is_regular(library) and library.stem == f"{key}-{sha256(library)}":
+            return library
+        with writing(library):
+            library.unlink()
+    return None
+
+
+def _compile(command: list[str], folder: Path, engines: Path, key: str) -> None:
+    """Compile in the folder; the library is then put in place whole, under a name that holds its SHA-256."""
     done = subprocess.run([*command, "-o", "engine.so"], cwd=folder, capture_output=True, text=True, errors="replace")
     if done.returncode or not (folder / "engine.so").exists():
         told = done.stderr.strip().splitlines() or [f"exit status {done.returncode}, no message"]
         raise UserError(f"{command[0]} could not compile the engine: {told[-1]}")
-    with writing(library):
-        library.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(library, (folder / "engine.so").read_bytes(), shared=True)
+    atomic_write(engines / f"{key}-{sha256(folder / 'engine.so')}.so", (folder / "engine.so").read_bytes(), shared=True)

@@ -127,7 +127,7 @@ class _Editor:
         from ai_edge_litert import schema_py_generated as schema
 
         self.schema = schema
-        self.model = schema.ModelT.InitFromPackedBuf(content, 0)
+        self.model = reader.unpacked(content)
         self.model.signatureDefs = None  # they name the core's input and output
         self.subgraph = self.model.subgraphs[0]
         self.codes: dict[str, int] = {}

@@ -48,6 +48,17 @@ def parse(data: bytes, name: str) -> Graph:
             raise UserError(f"{name}: {refusal}") from None
 
 
+def unpacked(data: bytes, name: str = "the model") -> Any:
+    """The whole of a file that ``parse`` takes as the schema's ModelT, to be changed and packed again."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    parse(data, name)
+    with untrusted.reading(name, ".tflite file", "convert the model again"):
+        model = schema.ModelT.InitFromPackedBuf(data, 0)
+        model.buffers = model.buffers or [schema.BufferT()]  # a model without weights may have none
+        return model
+
+
 class _RefusedError(Exception):
     """A reason not to take a file, in one line."""
 

@@ -17,8 +17,7 @@ def swap_axes(content: bytes) -> bytes:
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 
-    reader.read(content)
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = reader.unpacked(content)
     subgraph = model.subgraphs[0]
     for tensor in subgraph.tensors:
         if tensor.shape is not None and len(tensor.shape) == 4:

@@ -7,9 +7,10 @@ import os
 import shutil
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,9 +18,10 @@ from edgekws.audio import CLIP_SAMPLES, Preparation, is_silent
 from edgekws.corpus.clips import Clip, Corpus, Noise, rejects
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, sha256
+from edgekws.guard import untrusted
 from edgekws.progress import progress_bar
 
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError)  # whatever a missing or damaged file can raise
+_BLOCK = 2048  # clips whose sum is taken at a time: 64 MB
 _KEPT_DAYS = 30  # since it was last opened: a prepared corpus is large, and made again when it is asked for
 _FORMAT = 3  # goes up whenever prepared clips would come out differently
 
@@ -45,21 +47,18 @@ class Plan:
 
 
 def prepare(plan: Plan, cache: Path, *, progress: bool = True) -> Corpus:
-    """Open the corpus of `plan` from `cache`, after making it there if it is not, or not readable.
+    """Open the corpus of `plan` from `cache`, after making it there if it is not, or is not what was written.
 
     Where one is made, those that were not opened for a month go.
     """
     folder = cache / "corpora" / plan.key()
-    with contextlib.suppress(*_UNREADABLE):
+    with contextlib.suppress(UserError):
         return _open(folder)
     shutil.rmtree(folder, ignore_errors=True)
     _remove_unused(folder.parent)
     with contextlib.suppress(FileExistsError), atomic_folder(folder) as partial:  # another process may be quicker
         _write(plan, partial, progress)
-    try:
-        return _open(folder)
-    except _UNREADABLE as error:
-        raise UserError(f"the prepared clips in {folder} cannot be read ({error}); remove that folder") from error
+    return _open(folder)
 
 
 def _remove_unused(corpora: Path) -> None:
@@ -70,7 +69,7 @@ def _remove_unused(corpora: Path) -> None:
 
 
 def _write(plan: Plan, folder: Path, progress: bool) -> None:
-    digest = hashlib.sha256(json.dumps([plan.words, [astuple(clip) for clip in plan.clips]]).encode())
+    digest = _begun(plan.words, plan.clips)
     total = plan.preparation
     shape = (len(plan.clips), CLIP_SAMPLES)
     alike: dict[bytes, list[str]] = defaultdict(list)
@@ -92,7 +91,7 @@ def _write(plan: Plan, folder: Path, progress: bool) -> None:
         os.fsync(file.fileno())
     noise = tuple(plan.noise())
     np.save(folder / "noise.npy", np.concatenate([np.zeros(0, np.int16), *(n.samples for n in noise)]).astype("<i2"))
-    digest.update(json.dumps([n.name for n in noise]).encode() + sha256(folder / "noise.npy").encode())
+    _end(digest, [n.name for n in noise], folder)
     groups = [names for names in alike.values() if len(names) > 1]
     total += Preparation(copies=sum(len(group) - 1 for group in groups))
     content = {
@@ -105,17 +104,50 @@ def _write(plan: Plan, folder: Path, progress: bool) -> None:
         "licence": plan.licence,
         "fingerprint": digest.hexdigest(),
     }
-    atomic_write(folder / "corpus.json", json.dumps(content))
+    atomic_write(folder / "corpus.json", json.dumps(content | {"sha256": _sum(content)}))
+
+
+def _begun(words: Sequence[str], clips: Sequence[Clip]) -> Any:
+    """The sum that becomes a corpus's fingerprint, before its samples."""
+    return hashlib.sha256(json.dumps([words, [astuple(clip) for clip in clips]]).encode())
+
+
+def _end(digest: Any, noise: Sequence[str], folder: Path) -> None:
+    """Add the noise, after the samples."""
+    digest.update(json.dumps(noise).encode() + sha256(folder / "noise.npy").encode())
+
+
+def _sum(content: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _open(folder: Path) -> Corpus:
-    """The corpus in `folder`; raises one of _UNREADABLE where it is not there or damaged."""
-    content = json.loads((folder / "corpus.json").read_text())
+    """The corpus in `folder`; a UserError where it is not there, or not what was written: every byte is looked at."""
+    remedy = f"remove {folder}"
+    content = untrusted.json_object(folder / "corpus.json", remedy, untrusted.FILE_BYTES)
+    with untrusted.reading(folder, "prepared clips", remedy):
+        return _checked(folder, content)
+
+
+def _array(path: Path) -> np.ndarray:
+    if not untrusted.is_regular(path):
+        raise ValueError(f"{path.name} is no plain file")
+    return np.lib.format.open_memmap(path, mode="r")
+
+
+def _checked(folder: Path, content: dict[str, Any]) -> Corpus:
+    if content.pop("sha256", "") != _sum(content):
+        raise ValueError("corpus.json is not what was written")
     clips = tuple(Clip(*row) for row in content["clips"])
-    samples = np.lib.format.open_memmap(folder / "samples.npy", mode="r")
-    if samples.shape != (len(clips), CLIP_SAMPLES):
-        raise ValueError(f"{folder} does not hold the clips it lists")
-    noise_samples = np.lib.format.open_memmap(folder / "noise.npy", mode="r")
+    samples, noise_samples = _array(folder / "samples.npy"), _array(folder / "noise.npy")
+    if samples.shape != (len(clips), CLIP_SAMPLES) or samples.dtype != np.dtype("<i2"):
+        raise ValueError("samples.npy does not hold the clips that are listed")
+    digest = _begun(content["words"], clips)
+    for start in range(0, len(clips), _BLOCK):
+        digest.update(samples[start : start + _BLOCK].data)
+    _end(digest, [name for name, _ in content["noise"]], folder)
+    if digest.hexdigest() != content["fingerprint"]:
+        raise ValueError("samples.npy or noise.npy is not what was written")
     ends = np.cumsum([length for _, length in content["noise"]], dtype=int)
     noise = tuple(
         Noise(name, noise_samples[end - length : end])

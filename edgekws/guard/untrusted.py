@@ -76,9 +76,9 @@ def read_text(path: Name, most: int = TEXT_BYTES) -> str:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
 
 
-def json_object(path: Name, remedy: str = "make it again") -> dict[str, Any]:
-    """The JSON object in a file."""
-    return parse_json(content(path), path, remedy)
+def json_object(path: Name, remedy: str = "make it again", most: int = TEXT_BYTES) -> dict[str, Any]:
+    """The JSON object in a file of up to ``most`` bytes."""
+    return parse_json(content(path, most), path, remedy)
 
 
 def parse_json(data: bytes, name: Name, remedy: str = "make it again") -> dict[str, Any]:

@@ -40,9 +40,7 @@ class Classifier:
             if not needed.exists():
                 raise UserError(f"{folder}: {needed.name} is missing; expected a finished run or a pretrained model")
         self.hears = recipe.load(folder / "recipe.toml").model
-        content = untrusted.content(model, untrusted.MODEL_BYTES)
-        with untrusted.reading(model, ".tflite file", "convert the model again"):
-            self._runner = litert.Runner(content)
+        self._runner = litert.Runner(untrusted.content(model, untrusted.MODEL_BYTES), name=str(model))
         self.labels = untrusted.labels(folder / "labels.txt", self._runner.classes)
 
     def scores(self, window: np.ndarray) -> np.ndarray:

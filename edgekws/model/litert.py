@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
+from edgekws.guard import untrusted
+
 
 class Runner:
     """One model: an input in, the output out.
 
     ``reference`` takes LiteRT's reference kernels, which compute what TensorFlow Lite Micro does, in place of XNNPACK.
-    Raises RuntimeError or ValueError for what LiteRT can't run.
+    Raises UserError for what LiteRT can't run; ``name`` is what the message calls it.
     """
 
-    def __init__(self, content: bytes, *, reference: bool = False) -> None:
+    def __init__(self, content: bytes, *, reference: bool = False, name: str = "the model") -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         kind = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
-        self._interpreter = Interpreter(model_content=content, experimental_op_resolver_type=kind, num_threads=1)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]
-        self._output = self._interpreter.get_output_details()[0]
+        with untrusted.reading(name, ".tflite file", "convert the model again"):
+            self._interpreter = Interpreter(model_content=content, experimental_op_resolver_type=kind, num_threads=1)
+            self._interpreter.allocate_tensors()
+            self._input = self._interpreter.get_input_details()[0]
+            self._output = self._interpreter.get_output_details()[0]
 
     @property
     def classes(self) -> int:

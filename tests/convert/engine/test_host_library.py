@@ -1,5 +1,6 @@
 """Scores of a stream on this machine: the compiled engine, and LiteRT where there is no compiler."""
 
+import stat
 from types import SimpleNamespace
 
 import numpy as np
@@ -47,6 +48,25 @@ def test_it_is_compiled_once(artifact, monkeypatch):
     host_library.scorer(artifact)
     monkeypatch.setattr(host_library, "_compile", lambda *_: pytest.fail("compiled again"))
     host_library.scorer(artifact)
+
+
+@pytest.mark.parametrize("harm", ["replaced", "cut", "emptied", "a link", "a folder with others' rights"])
+def test_a_library_that_is_not_what_was_compiled_is_made_again(artifact, tmp_path, harm):
+    host_library.scorer(artifact)
+    engines = cache_folder() / "engines"
+    (library,) = engines.iterdir()
+    content = library.read_bytes()
+    library.unlink()  # this process has the old one open
+    other = {"replaced": b"\x7fELF" + content[4:-8] + bytes(8), "cut": content[:-1], "emptied": b""}.get(harm, content)
+    library.write_bytes(other)
+    if harm == "a link":
+        library.rename(tmp_path / "elsewhere")
+        library.symlink_to(tmp_path / "gone")
+    engines.chmod(0o777)
+    assert "C engine" in host_library.scorer(artifact).words
+    (library,) = engines.iterdir()
+    assert (library.read_bytes(), library.is_symlink()) == (content, False)
+    assert stat.S_IMODE(engines.stat().st_mode) == 0o700
 
 
 def test_another_generator_has_another_library(artifact, monkeypatch):

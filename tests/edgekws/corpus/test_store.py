@@ -91,7 +91,7 @@ def test_a_changed_recording_is_prepared_again(speech, tmp_path, recordings):
 
 
 @pytest.mark.parametrize("name", ["samples.npy", "corpus.json", "noise.npy"])
-@pytest.mark.parametrize("damage", ["cut", "gone", "empty"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "empty", "a bit", "the header"])
 def test_a_damaged_cache_is_made_again(speech, tmp_path, name, damage):
     cache = tmp_path / "cache"
     first = _load(speech, cache)
@@ -103,7 +103,9 @@ def test_a_damaged_cache_is_made_again(speech, tmp_path, name, damage):
     if damage == "gone":
         path.unlink()
     else:
-        path.write_bytes(content[: len(content) // 2] if damage == "cut" else b"")
+        bit = bytearray(content)
+        bit[12 if damage == "the header" else len(content) * 2 // 3] ^= 1
+        path.write_bytes({"cut": content[: len(content) // 2], "empty": b""}.get(damage, bytes(bit)))
     np.testing.assert_array_equal(_load(speech, cache).samples, want)
     assert path.read_bytes() == content
 
