@@ -1,7 +1,28 @@
 """edgekws: keyword spotters for microcontrollers and phones, from recordings to proved int8 models.
 
-Words, recordings, float models, listening and the command line live here; `convert` makes artifacts of the models.
-Which room may import which is written in ``tests/test_rooms.py``.
+    import edgekws
+    spotter = edgekws.load("small")                # a shipped name, a run folder, a bundle or a .tflite file
+    spotter.classify(samples, rate=44_100)         # {"yes": 0.98, ...}, best first
+    for event in spotter.listen("meeting.wav"):    # or blocks of samples, or edgekws.microphone()
+        print(event.time, event.word, event.score)
+
+``edgekws.run`` trains, quantizes, converts and proves; ``edgekws.bundle`` writes what a board builds from. Which room
+may import which is written in ``tests/test_rooms.py``.
 """
 
+from typing import TYPE_CHECKING, Any
+
 __version__ = "0.1.0"
+__all__ = ["Spotter", "__version__", "bundle", "load", "microphone", "run"]
+
+if TYPE_CHECKING:
+    from edgekws.spotter import Spotter, bundle, load, microphone, run
+
+
+def __getattr__(name: str) -> Any:
+    """The functions of ``edgekws.spotter``, which is imported when one of them is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module 'edgekws' has no attribute '{name}'")
+    from edgekws import spotter
+
+    return getattr(spotter, name)

@@ -27,8 +27,10 @@ FLOORS = (
     ("convert.engine",),
     ("convert.prove", "convert.targets"),
     ("convert.pipeline",),
+    ("edgekws.spotter",),
     ("edgekws.cli",),
 )
+DOORS = ("edgekws.cli", "edgekws.spotter")  # by which people come in: the shell's and Python's
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms} | {"convert": 0}
 MODULES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -55,6 +57,7 @@ def imports(path: Path) -> set[str]:
 
 
 GRAPH = {module: imports(path) for module, path in MODULES.items()}
+GRAPH["edgekws"] -= {"edgekws.spotter"}  # its names stand in the package, which imports it when one is asked for
 
 
 def circle(graph: dict[str, set[str]]) -> list[str]:
@@ -83,8 +86,8 @@ def test_a_module_imports_from_its_own_room_and_from_floors_below(module):
     assert not above, f"{module} may not import {sorted(above)}"
 
 
-def test_only_the_command_line_imports_convert():
-    outside = {module for module in MODULES if room(module).startswith("edgekws") and room(module) != "edgekws.cli"}
+def test_only_the_doors_import_convert():
+    outside = {module for module in MODULES if room(module).startswith("edgekws") and room(module) not in DOORS}
     assert [module for module in outside if any(name.startswith("convert") for name in GRAPH[module])] == []
 
 

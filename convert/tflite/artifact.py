@@ -10,10 +10,11 @@ from edgekws import recipe, zoo
 from edgekws.errors import UserError
 from edgekws.guard import untrusted
 from edgekws.listen.detector import FILE as DETECTOR_FILE
-from edgekws.listen.detector import Tuned
+from edgekws.listen.detector import Tuned, from_json
 from edgekws.listen.detector import read as read_detector
 
 CARD = "model_card.md"
+MODEL = "model_int8.tflite"  # in runs, in what ships and in bundles
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +57,29 @@ class Artifact:
         return replace(self, detector=self.detector.at(per_hour))
 
 
+def of_bundle(folder: Path) -> Artifact:
+    """The model that a bundle was made from, with its detector; a UserError where the folder is no whole bundle."""
+    manifest = untrusted.json_object(folder / "manifest.json")
+    content = untrusted.content(folder / MODEL, untrusted.MODEL_BYTES)
+    try:
+        labels = tuple(map(str, manifest["labels"]))
+        hears = str(manifest["coding"]), bool(manifest.get("level_control", False))
+        artifact = Artifact.of(content, str(manifest["model"]), labels, *hears)
+        if "detector" in manifest:
+            artifact = replace(artifact, detector=Tuned(from_json(manifest["detector"], labels)))
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{folder}: manifest.json is not that of a bundle ({error!r})") from None
+    return artifact
+
+
 def load(path: Path, coding: str | None = None, level_control: bool | None = None) -> Artifact:
-    """Read a run folder, a pretrained model's name or folder, or a .tflite file of this ``coding`` (linear).
+    """Read a run folder, a pretrained model's name or folder, a bundle, or a .tflite file of this ``coding`` (linear).
 
     ``coding`` and ``level_control``, where given, take the place of what the folder's recipe says.
     """
     path = zoo.resolve(path)
+    if (path / "manifest.json").exists() and not (path / "labels.txt").exists():
+        return of_bundle(path)
     if path.is_dir():
         model, labels_file, recipe_file = (path / n for n in ("model_int8.tflite", "labels.txt", "recipe.toml"))
         for needed in (model, labels_file, recipe_file):

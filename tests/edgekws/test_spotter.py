@@ -1,0 +1,92 @@
+"""Python's door: a model by any of its names classifies and listens as the command line does."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+import edgekws
+from edgekws import zoo
+from edgekws.errors import UserError
+from edgekws.listen.classify import Classifier
+
+
+@pytest.fixture(scope="module")
+def nano():
+    return edgekws.load("nano")
+
+
+def noise(seconds=1.0, rate=16_000, seed=0):
+    return (np.random.default_rng(seed).normal(0, 0.1, round(seconds * rate))).astype(np.float32)
+
+
+def test_importing_is_quick_and_imports_no_framework():
+    code = (
+        "import sys, time; start = time.perf_counter(); import edgekws; took = time.perf_counter() - start; "
+        "assert not {'numpy', 'tensorflow', 'ai_edge_litert'} & set(sys.modules); print(took)"
+    )
+    took = [float(subprocess.check_output([sys.executable, "-c", code], text=True)) for _ in range(3)]
+    assert min(took) < 0.05
+
+
+def test_int16_and_floats_give_the_scores_of_the_interpreter(nano):
+    samples = np.clip(np.rint(noise() * 32_768), -32_768, 32_767).astype(np.int16)
+    found = nano.classify(samples)
+    assert found == nano.classify((samples / 32_768).astype(np.float32))
+    expected = dict(Classifier(zoo.find("nano")).classify(samples)[0].scores)
+    assert set(found) == set(nano.labels)
+    assert list(found.values()) == sorted(found.values(), reverse=True)
+    assert max(abs(found[label] - expected[label]) for label in nano.labels) <= 10 / 256  # XNNPACK's own rounding
+
+
+def test_another_rate_is_resampled_and_channels_are_mixed(nano):
+    slow = nano.classify(noise())
+    stereo = nano.classify(np.column_stack([noise(), noise()]))
+    assert stereo == slow
+    assert set(nano.classify(noise(rate=44_100), rate=44_100)) == set(slow)
+
+
+def test_longer_sound_gives_the_window_that_is_surest(nano):
+    long = nano.classify(noise(3.0))
+    assert set(long) == set(nano.labels)
+
+
+def test_listening_hears_the_same_however_the_sound_comes(nano, tmp_path):
+    samples = np.clip(np.rint(noise(20, seed=3) * 32_768), -32_768, 32_767).astype(np.int16)
+    eager = edgekws.load("nano", threshold=0.02)
+    whole = list(eager.listen([samples]))
+    assert whole
+    assert list(eager.listen(np.split(samples, 50))) == whole
+    soundfile.write(tmp_path / "a.wav", samples, 16_000)
+    assert all(event.word in eager.labels and 0 <= event.time <= 20 for event in eager.listen(tmp_path / "a.wav"))
+
+
+def test_bundle_is_written_and_loaded(nano, tmp_path):
+    made = edgekws.bundle("nano", "c99", tmp_path / "nano")
+    again = edgekws.load(made)
+    assert again.labels == nano.labels
+    assert again.classify(noise()) == nano.classify(noise())
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: edgekws.load("nanno"), "no such run folder"),
+        (lambda: edgekws.load("nano").classify(np.zeros(0, np.int16)), "no samples"),
+        (lambda: edgekws.load("nano").classify(np.zeros(9, np.int32)), "expected samples as int16"),
+        (lambda: edgekws.load("nano").classify(np.zeros((2, 2, 2))), "expected samples as int16"),
+        (lambda: edgekws.load("nano").classify(np.zeros(9), rate=1), "the rate must be"),
+        (lambda: edgekws.bundle("nano", "c98", "x"), "c99"),
+        (lambda: edgekws.run(training__epoch=3), "did you mean 'training.epochs'"),
+    ],
+)
+def test_mistakes_are_user_errors(call, match):
+    with pytest.raises(UserError, match=match):
+        call()
+
+
+def test_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'lode'"):
+        edgekws.lode  # noqa: B018
