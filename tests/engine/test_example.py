@@ -9,6 +9,7 @@ import wave
 
 import numpy as np
 import pytest
+import soundfile
 import synthetic_tflite
 from engine import host
 from engine.test_engine import SHAPES
@@ -76,32 +77,126 @@ def test_other_chunks_are_passed_over(example):
     assert run(program, data[:12] + listed + data[12:]).stdout.splitlines() == expected(engine, samples)
 
 
+def sized(samples: np.ndarray, size: int, behind: bytes = b"") -> bytes:
+    """A recording whose header gives its sound another size in bytes."""
+    data = recording(samples)
+    return data[:40] + struct.pack("<I", size) + data[44:] + behind
+
+
+NOISE = np.random.default_rng(1).integers(-30_000, 30_000, 700).astype(np.int16)
+
+
+@pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFDB])
+@pytest.mark.parametrize("piped", [False, True])
+def test_sound_of_unknown_size_is_heard_until_it_ends(example, size, piped):
+    engine, program = example
+    data = sized(NOISE, size)
+    if piped:
+        done = subprocess.run([program, "-"], input=data, capture_output=True, timeout=60)
+        assert done.stdout.decode().splitlines() == expected(engine, NOISE)
+    else:
+        assert run(program, data).stdout.splitlines() == expected(engine, NOISE)
+
+
+@pytest.mark.parametrize("size", [2, 101, 800])
+def test_sound_behind_the_size_of_the_header_is_heard_and_told(example, size):
+    engine, program = example
+    done = run(program, sized(NOISE, size))
+    if size % 2 == 0:  # else the rest begins in the middle of a sample
+        assert done.stdout.splitlines() == expected(engine, NOISE)
+    assert "its header gives too small a size; all the sound was heard" in done.stderr
+
+
+def test_chunks_behind_the_sound_are_not_heard(example):
+    engine, program = example
+    done = run(program, sized(NOISE, 1400, b"LIST" + struct.pack("<I", 4) + b"INFO"))
+    assert (done.stdout.splitlines(), done.stderr) == (expected(engine, NOISE), "")
+
+
+@pytest.mark.parametrize(
+    ("form", "subtype"),
+    [
+        ("WAV", "PCM_24"),
+        ("WAV", "PCM_32"),
+        ("WAVEX", "PCM_24"),
+        ("WAVEX", "PCM_16"),
+        ("WAV", "FLOAT"),
+        ("RF64", "PCM_16"),
+    ],
+)
+def test_16_bits_saved_in_other_ways_are_the_same_samples(example, form, subtype):
+    engine, program = example
+    memory = io.BytesIO()
+    samples = NOISE / np.float32(32_768) if subtype == "FLOAT" else NOISE
+    soundfile.write(memory, samples, 16_000, format=form, subtype=subtype)
+    assert run(program, memory.getvalue()).stdout.splitlines() == expected(engine, NOISE)
+
+
+def test_8_bits_are_heard(example):
+    engine, program = example
+    samples = np.arange(331).astype(np.uint8)
+    heard = (samples.astype(np.int16) - 128) * 256
+    assert run(program, recording(samples, width=1)).stdout.splitlines() == expected(engine, heard)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 16])
+def test_the_mean_of_channels_is_that_of_python(example, channels, tmp_path):
+    engine, program = example
+    samples = np.random.default_rng(2).integers(-32_768, 32_768, (400, channels)).astype(np.int16)
+    (tmp_path / "a.wav").write_bytes(recording(samples, channels=channels))
+    heard = audio.read(tmp_path / "a.wav")[0]
+    assert run(program, recording(samples, channels=channels)).stdout.splitlines() == expected(engine, heard)
+
+
+def test_channels_that_cancel_and_integers_saved_as_floats_are_told(example):
+    stereo = run(example[1], recording(np.stack([NOISE, -NOISE], 1), channels=2))
+    assert (stereo.returncode, "cancel each other" in stereo.stderr) == (1, True)
+    memory = io.BytesIO()
+    soundfile.write(memory, NOISE.astype(np.float32), 16_000, format="WAV", subtype="FLOAT")
+    floats = run(example[1], memory.getvalue())
+    assert (floats.returncode, "integers saved as floats" in floats.stderr) == (1, True)
+
+
+OTHER_FORMS = [
+    (b"", "expected a WAV file"),
+    (b"RIFF....MIDI", "expected a WAV file"),
+    (recording(np.zeros((9, 2), np.int16), rate=44_100, channels=2), "expected another sample rate"),
+    (recording(np.zeros((8, 65), np.int16), channels=65), "expected 1 to 64 channels"),
+    (recording(np.zeros(9, np.int16))[:20] + b"\x06" + recording(np.zeros(9, np.int16))[21:], "expected PCM samples"),
+    (recording(np.zeros(9, np.int16))[:30], "it ends before its samples"),
+    (recording(np.zeros(9, np.int16))[:12], "it ends before its samples"),
+    (b"RIFF....WAVEdata\4\0\0\0....", "its samples come before their description"),
+]
+
+
+@pytest.mark.parametrize(("data", "error"), OTHER_FORMS)
+def test_what_has_another_form_is_told_with_the_command_that_converts_it(example, data, error):
+    done = run(example[1], data)
+    path = example[1].parent / "recording.wav"
+    assert done.returncode == 1
+    assert error in done.stderr
+    assert f'convert it: ffmpeg -i "{path}" -ac 1 -ar 16000 "{path}.16k.wav"' in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("data", "error"),
     [
-        (b"", "expected a WAV file"),
-        (b"RIFF....MIDI", "expected a WAV file"),
-        (recording(np.zeros(9, np.int16), rate=44_100), "expected another sample rate"),
-        (recording(np.zeros(8, np.int16), channels=2), "expected one channel"),
-        (recording(np.zeros(9, np.uint8), width=1), "expected 16-bit PCM samples"),
         (recording(np.zeros(0, np.int16)), "it holds no samples"),
-        (recording(np.zeros(9, np.int16))[:30], "it ends before its samples"),
-        (recording(np.zeros(9, np.int16))[:12], "it ends before its samples"),
+        (sized(np.zeros(0, np.int16), 0, b"LIST" + struct.pack("<I", 4) + b"INFO"), "it holds no samples"),
         (recording(np.zeros(400, np.int16))[:-10], "it is cut off"),
-        (b"RIFF....WAVEdata\4\0\0\0....", "its samples come before their description"),
+        (recording(np.zeros(9, np.int16))[:-2], "it is cut off"),
     ],
 )
-def test_errors_are_one_line(example, data, error):
+def test_what_is_missing_is_one_line(example, data, error):
     done = run(example[1], data)
-    assert done.returncode == 1
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert error in done.stderr
-    assert "wanted: 16-bit PCM, one channel, 16000 Hz" in done.stderr
-    assert len(done.stderr.splitlines()) == 1
 
 
 def test_no_such_file_and_no_argument(example):
     program = str(example[1])
     done = subprocess.run([program, "no.wav"], capture_output=True, text=True)
-    assert (done.returncode, done.stderr.split(" (")[0]) == (1, "no.wav: cannot be opened")
+    assert (done.returncode, done.stderr.strip()) == (1, "no.wav: cannot be opened")
     done = subprocess.run([program], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (2, f"usage: {program} FILE.wav ...\n")
+    assert (done.returncode, done.stderr) == (2, f"usage: {program} FILE.wav ..., or - for standard input\n")
