@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from edgekws.cli import next_step
 from edgekws.cli.devices import artifact_arguments
 from edgekws.errors import UserError
 
@@ -127,19 +128,21 @@ def _measure(args: argparse.Namespace) -> int:
         atomic_write(out / "measured.html", measured_page.html(found))
     print(json.dumps(found, ensure_ascii=False) if args.json else "\n".join(measured_page.lines(found)))
     worst = found["worst"]["speech"]
-    if not args.json:
-        print(*_next(args, out, worst), sep="\n")
-    if args.at_most is not None and worst and worst["per_hour"] > args.at_most:
+    if out and not args.json:
+        print(f"page: {out / 'measured.html'}")
+    above = args.at_most is not None and worst is not None and worst["per_hour"] > args.at_most
+    if above:
         print(f"more than {args.at_most:g} false accepts an hour in {worst['kind']}", file=sys.stderr)
-        return 1
-    return 0
+    next_step.tell(args, _next(args, out, worst))
+    return 1 if above else 0
 
 
-def _next(args: argparse.Namespace, out: Path | None, worst: dict[str, Any] | None) -> list[str]:
-    """Where the page is, and what to do now."""
-    told = [f"page: {out / 'measured.html'}"] if out else []
+def _next(args: argparse.Namespace, out: Path | None, worst: dict[str, Any] | None) -> str:
+    """What to do now."""
     if worst and worst["false_accepts"] and not args.save_accepts:
-        return [*told, "next: the same with --save-accepts DIR to hear what sets it off"]
+        return "the same with --save-accepts DIR to hear what sets it off"
     if worst and worst["false_accepts"]:
-        return [*told, f"next: edgekws mine {args.run} --from FOLDER, with other sound, to train on what sets it off"]
-    return [*told, *([] if out else ["next: the same with --out DIR for a page with pictures"])]
+        return f"'{next_step.call('mine', args.run, '--from FOLDER')}', with other sound, to train on what sets it off"
+    if not out:
+        return "the same with --out DIR for a page with pictures"
+    return f"'{next_step.call('bundle', args.run, '--target T')}' takes the model to a device"

@@ -107,11 +107,11 @@ def test_each_kind_has_its_rate_and_the_headline_is_the_worst_kind_of_speech(pla
     assert found["worst"]["speech"]["per_hour"] == pytest.approx(3 / (18 / 3600))
     assert found["negatives"][0]["by_word"] == {"low": 2, "high": 1}
     assert found["worst"]["noise"] is None
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert out.splitlines()[0].startswith("600.00 false accepts an hour [")
     assert "in the worst kind of speech:" in out.splitlines()[0]
     assert "thresholds that were tuned for 0.5 false accepts an hour" in out
-    assert out.splitlines()[-1].startswith("next: ")
+    assert err.splitlines()[-1].startswith("next: ")
 
 
 def test_words_are_found_at_every_ratio_and_missed_at_a_level_that_is_not_heard(place):
@@ -194,9 +194,9 @@ def test_a_recording_is_known_again_under_another_name(place, capsys):
 
 def test_where_nobody_knows_what_a_model_learned_from_it_says_so(place, capsys):
     assert cli.main(["measure", str(place / "run" / "model_int8.tflite"), "--negatives", str(place / "talk")]) == 0
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert "what this model learned from is not known" in out
-    assert out.splitlines()[-1].startswith("next: ")
+    assert err.splitlines()[-1].startswith("next: ")
     (place / "run" / "heard.json").unlink()
     assert call(place, "--snr", "10") == 0
     assert "is not known" in capsys.readouterr().out

@@ -11,11 +11,12 @@ import soundfile
 
 from convert import pipeline
 from convert.engine import profile
-from convert.prove import tuning
+from convert.prove import measure, tuning
 from convert.targets import flash
 from edgekws import cli, recipe
 from edgekws.cli import next_step
 from edgekws.publish import comparison, pretrained
+from edgekws.report import measured_page
 from edgekws.sweep import queue
 
 
@@ -37,6 +38,9 @@ def stage(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "check", lambda run, clips, write: finished_run.ladder(run))
     monkeypatch.setattr(pipeline, "tune", lambda *_: {"reached": True})
     monkeypatch.setattr(tuning, "lines", lambda found: [])
+    monkeypatch.setattr(measure, "measure", lambda *_: {"worst": {"speech": None}})
+    monkeypatch.setattr(measured_page, "html", lambda found: "")
+    monkeypatch.setattr(measured_page, "lines", lambda found: [])
     monkeypatch.setattr(profile, "profile", lambda model, targets: {})
     monkeypatch.setattr(profile, "text", lambda figures: "")
     monkeypatch.setattr(flash, "command", lambda *_, **__: ["true"])
@@ -61,6 +65,7 @@ COMMANDS = {
     "bundle --list": ("edgekws bundle RUN --target T",),
     "verify b": ("README.md",),
     "flash b": ("serial port",),
+    "measure runs/made --keywords words": ("edgekws bundle runs/made --target T",),
     "profile runs/made": ("edgekws bundle runs/made --target T --kernels K",),
     "classify yes.wav": ("edgekws listen FILE", "edgekws bundle small --target T"),
     "listen yes.wav --threshold 0.9": ("nothing came near a word of this model, which are zero, one",),
