@@ -14,6 +14,7 @@ from edgekws.cli import moved, next_step
 from edgekws.errors import UserError
 
 if TYPE_CHECKING:
+    from convert.engine.host_library import Scorer
     from edgekws.audio import Faults
     from edgekws.listen.detector import Settings
     from edgekws.listen.events import Event, Progress
@@ -41,6 +42,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         help="the thresholds that the model was tuned to for this many at most: more miss fewer words",
     )  # fmt: skip
     listen.add_argument("--json", action="store_true", help="one line of JSON an event")
+    listen.add_argument("--picture", type=Path, metavar="FILE.svg", help="also draw what was heard in the recording")
     tune = command(
         "tune", _tune, "choose a run's detection thresholds, and measure misses and false accepts on long streams",
         "edgekws tune runs/NAME --false-accepts-per-hour 0.5",
@@ -82,6 +84,8 @@ def _listen(args: argparse.Namespace) -> int:
 
     if bool(args.files) == args.microphone:
         raise UserError("give recordings to listen to, or --microphone (and not both)")
+    if args.picture and len(args.files) != 1:
+        raise UserError("--picture draws one recording; give one")
     folder = Path(args.model) if args.model else zoo.default(zoo.LISTENING)
     model = artifact.load(folder).at(args.per_hour)
     scorer = host_library.scorer(model)
@@ -117,6 +121,8 @@ def _listen(args: argparse.Namespace) -> int:
             seconds = heard.seconds - settings.delay / audio.SAMPLE_RATE  # without the quiet after it
             if path is not None and seconds < _ALONE_SECONDS:
                 print(f"{path} lasts {seconds:.1f} s; 'edgekws classify' is for a word alone", file=sys.stderr)
+    if args.picture and not failed:
+        _draw(args.picture, args.files[0], model.name, scorer, settings, model.labels)
     after = next_step.after_listening(
         args.model or folder.name,
         heard=events > 0,
@@ -126,6 +132,29 @@ def _listen(args: argparse.Namespace) -> int:
     )
     next_step.tell(args, after)
     return failed
+
+
+def _draw(picture: Path, path: Path, name: str, scorer: Scorer, settings: Settings, labels: tuple[str, ...]) -> None:
+    """The recording heard again, a result at a time, as a picture."""
+    from edgekws import audio
+    from edgekws.corpus.clips import rejects
+    from edgekws.files import atomic_write
+    from edgekws.listen.events import Event, listen, within_quiet
+    from edgekws.report import timeline
+
+    samples, _ = audio.read(path)
+    scorer.reset()
+    pieces = (samples[at : at + settings.hop] for at in range(0, len(samples), settings.hop))
+    scores, events = [], []
+    for item in listen(within_quiet(pieces, settings), scorer.push, settings, labels, settings.delay):
+        if isinstance(item, Event):
+            events.append((item.time, item.word))
+        else:
+            middle = max(item.seconds - settings.delay / audio.SAMPLE_RATE, 0.0)
+            scores.append((middle, 0.0 if rejects(item.word) else item.score))
+    drawn = timeline.svg(f"{path.name}, heard by {name}", samples, scores, events)
+    atomic_write(picture, drawn.encode(), shared=True)
+    print(f"picture: {picture}", file=sys.stderr)
 
 
 @dataclasses.dataclass

@@ -229,3 +229,14 @@ def test_help_is_quick():
         subprocess.run([sys.executable, "-m", "edgekws.cli", "--help"], capture_output=True, check=True)
         times.append(time.perf_counter() - start)
     assert min(times) < 0.5
+
+
+def test_listen_draws_what_it_heard(tmp_path, capsys):
+    import soundfile
+
+    sound, picture = tmp_path / "a.wav", tmp_path / "heard.svg"
+    soundfile.write(sound, np.random.default_rng(0).normal(0, 0.1, 40_000), 16_000)
+    assert cli.main(["listen", str(sound), "--model", "nano", "--picture", str(picture)]) == 0
+    assert picture.read_text(encoding="utf-8").startswith("<svg")
+    assert cli.main(["listen", "--picture", str(picture), "--microphone"]) == 2
+    assert "--picture draws one recording" in capsys.readouterr().err
