@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
 from edgekws.guard import untrusted
 from edgekws.listen import detector
+from edgekws.listen.hearing import Texts
+from edgekws.listen.sound_kinds import Kind
 from edgekws.model import catalogue, coding, front_end
 from edgekws.report import metrics
 from edgekws.train import loop
@@ -177,13 +179,18 @@ def add_robustness(run: Run, clips: Corpus, found: dict[str, Any]) -> None:
     _write_report(run, clips, run.read_report() | {"robustness": found})
 
 
-def tune(run: Run, clips: Corpus, per_hour: float, hours: float) -> dict[str, Any]:
-    """Tune the detector of a checked run: detector.json, listening.json, the report and the manifest."""
+def tune(
+    run: Run, clips: Corpus, per_hour: float, hours: float, given: Sequence[Kind] = (), texts: Texts | None = None
+) -> dict[str, Any]:
+    """Tune the detector of a checked run: detector.json, listening.json, the report and the manifest.
+
+    ``given``: kinds of sound without keywords beside the run's own, with what is said in them by ``texts``.
+    """
     from convert.prove import tuning
 
     for path, step in ((run.int8_model, "convert"), (run.report, "check"), (run.predictions, "check")):
         _needs(run, path, step)
-    tuned, found = tuning.tune(run, clips, per_hour, hours)
+    tuned, found = tuning.tune(run, clips, per_hour, hours, given, texts)
     workspace.write_json(run.detector, detector.tuned_to_json(tuned, clips.words))
     workspace.write_json(run.listening, {"model": sha256(run.int8_model), "found": found})
     _write_report(run, clips, run.read_report() | {"listening": found})

@@ -17,8 +17,9 @@ from convert.prove import outcome
 from convert.tflite.artifact import Artifact
 from edgekws import audio
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.corpus import heard
 from edgekws.corpus.folder import NOISE_FOLDER
-from edgekws.corpus.heard import Heard, key
+from edgekws.corpus.heard import Heard
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, writing
 from edgekws.listen import detector, hearing, keyword_clips, sound_kinds, thresholds, trials
@@ -73,9 +74,9 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
             whole, waiting = divmod(waiting + samples, SAMPLE_RATE)
             bar.advance(whole)
 
-        heard = [hearing.hear(kind, scorer, labels, request.texts, tell) for kind in kinds]
+        sounds = [hearing.hear(kind, scorer, labels, request.texts, tell) for kind in kinds]
         keywords = [(level, _score(trial, scorer, tell)) for level, trial in spoken]
-    negatives = [stream for stream, _ in heard]
+    negatives = [stream for stream, _ in sounds]
     rows = outcome.of_negatives(settings, labels, negatives)
     found: dict[str, Any] = {
         "model": model.name,
@@ -86,7 +87,7 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
         "shared": shared,
         "negatives": [
             row | {"recordings": len(kind.recordings), "faults": tape.faults.lines(audio.Faults())}
-            for row, kind, (_, tape) in zip(rows, kinds, heard, strict=True)
+            for row, kind, (_, tape) in zip(rows, kinds, sounds, strict=True)
         ],
         "transcripts": {"mode": request.texts.mode, "without": without_text} if request.texts.by_file else None,
         "worst": {sort: outcome.worst(rows, sort) for sort in ("speech", "noise", "music")},
@@ -105,7 +106,7 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
     found["goals"] = _goals(model, scorer.hop, labels, by_ratio, negatives)
     found["det"] = _tradeoffs(settings, labels, by_ratio, negatives)
     if request.accepts:
-        found["accepts"] = {"folder": str(request.accepts), "saved": save(request.accepts, heard, settings, labels)}
+        found["accepts"] = {"folder": str(request.accepts), "saved": save(request.accepts, sounds, settings, labels)}
     return found
 
 
@@ -128,12 +129,10 @@ def _apart(
     if known is None:
         return kinds, clips, {"known": False}
 
-    def learned(speaker: str, first: np.ndarray) -> str:
-        sum_ = key(first)
-        return next((split for split, heard in known.items() if heard.knows(speaker, sum_)), "")
-
-    of_clips = [learned(*pair) for pair in zip(clips.speakers, clips.samples, strict=True)] if clips else []
-    of_kinds = [[learned(one.speaker, _opening(one.path)) for one in kind.recordings] for kind in kinds]
+    of_clips = (
+        [heard.learned(known, *pair) for pair in zip(clips.speakers, clips.samples, strict=True)] if clips else []
+    )
+    of_kinds = [[heard.learned(known, one.speaker, one.path) for one in kind.recordings] for kind in kinds]
     everything = [*of_clips, *(split for kind in of_kinds for split in kind)]
     counts = {split: everything.count(split) for split in known}
     if sum(counts.values()) and request.shared == "refuse":
@@ -161,16 +160,6 @@ def _apart(
             raise UserError(f"nothing is left of {', '.join(empty)}: the run learned from all of it; take other sound")
         kinds = rest
     return kinds, clips, {"known": True, "policy": request.shared} | counts
-
-
-def _opening(path: Path) -> np.ndarray:
-    """The start of a recording, up to its first second with sound: int16 (n,)."""
-    taken = np.zeros(0, np.int16)
-    for block in audio.blocks(path, audio.Faults(), pipes=False):
-        taken = np.concatenate([taken, block])
-        if len(taken) >= CLIP_SAMPLES and taken[: len(taken) // CLIP_SAMPLES * CLIP_SAMPLES].any():
-            break
-    return taken
 
 
 def _noise_of(request: Request) -> tuple[list[Path], str]:
@@ -241,7 +230,7 @@ def _tradeoffs(
     return curves
 
 
-def save(folder: Path, heard: Sequence[tuple[Scored, Tape]], settings: Settings, labels: Sequence[str]) -> int:
+def save(folder: Path, sounds: Sequence[tuple[Scored, Tape]], settings: Settings, labels: Sequence[str]) -> int:
     """Every false accept as a WAV of the two seconds around it, and accepts.csv: wav, kind, file, time, word, score."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -249,13 +238,13 @@ def save(folder: Path, heard: Sequence[tuple[Scored, Tape]], settings: Settings,
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["wav", "kind", "file", "time", "word", "score"])
     saved = 0
-    for stream, tape in heard:
+    for stream, tape in sounds:
         for number, events in itertools.groupby(found_in(stream, tape, settings, labels), key=lambda one: one[0]):
             recording, listed = tape.recordings[number], list(events)
             spans = [(round((at - _SAVED_SECONDS) * SAMPLE_RATE), round((at + _SAVED_SECONDS) * SAMPLE_RATE))
                      for _, at, _, _ in listed]  # fmt: skip
-            sounds = sound_kinds.excerpts(recording.path, spans)
-            for (_, at, word, score), sound in zip(listed, sounds, strict=True):
+            cut = sound_kinds.excerpts(recording.path, spans)
+            for (_, at, word, score), sound in zip(listed, cut, strict=True):
                 saved += 1
                 name = f"{saved:05}-{_plain(stream.kind)}-{_plain(word)}.wav"
                 atomic_write(folder / name, audio.to_wav(sound))

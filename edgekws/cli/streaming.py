@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekws.cli import moved, next_step
+from edgekws.cli import measuring, moved, next_step
 from edgekws.errors import UserError
 
 if TYPE_CHECKING:
@@ -54,19 +54,28 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     tune.add_argument(
         "--hours", type=float, default=10.0, help="of sound without keywords, for tuning and again for testing (10)"
     )
+    tune.add_argument(
+        "--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of your own sound without the "
+        "words, each a kind by its name; half of the speakers choose, half test, and a goal is kept in the worst kind",
+    )  # fmt: skip
+    measuring.transcript_arguments(tune)
     moved.add(tune)
 
 
 def _tune(args: argparse.Namespace) -> int:
     from convert import pipeline
-    from convert.prove import tuning
     from edgekws import workspace
+    from edgekws.listen import sound_kinds
+    from edgekws.report import listening_lines
 
     if not (0 < args.per_hour < 1e6 and 0.01 <= args.hours <= 1000):
         raise UserError("false accepts an hour must be above 0, and hours from 0.01 to 1000")
     run = moved.found(workspace.load_run(args.run), args.data, args.unknown_from)
-    found = pipeline.tune(run, pipeline.load_corpus(run), args.per_hour, args.hours)
-    print("\n".join(tuning.lines(found)))
+    clips = pipeline.load_corpus(run)
+    given = sound_kinds.find(args.negatives, "--negatives")
+    texts = measuring.texts_of(args, args.negatives, clips.words)
+    found = pipeline.tune(run, clips, args.per_hour, args.hours, given, texts)
+    print("\n".join(listening_lines.lines(found)))
     print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")
     after = next_step.after_tuning(run.folder, reached=found["reached"], per_hour=args.per_hour)
     next_step.tell(args, after)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from edgekws import audio
 from edgekws.audio import CLIP_SAMPLES, fit
 from edgekws.corpus import other_sound
 from edgekws.corpus.clips import Clip, Corpus, Split, rejects
@@ -30,9 +31,6 @@ class Heard:
 
     speakers: frozenset[str]
     recordings: frozenset[str]
-
-    def knows(self, speaker: str, recording: str) -> bool:
-        return speaker in self.speakers or recording in self.recordings
 
 
 def key(samples: np.ndarray) -> str:
@@ -68,6 +66,27 @@ def read(path: Path) -> dict[str, Heard] | None:
             name: Heard(frozenset(content[name]["speakers"]), frozenset(content[name]["recordings"].split()))
             for name in SPLITS
         }
+
+
+def learned(known: Mapping[str, Heard], speaker: str, sound: np.ndarray | Path) -> str:
+    """The split that a speaker, or a recording, int16 (n,) or a file, was in when the run learned; "" for none."""
+    for split, one in known.items():
+        if speaker and speaker in one.speakers:
+            return split
+    if not any(one.recordings for one in known.values()):
+        return ""
+    sum_ = key(_opening(sound) if isinstance(sound, Path) else sound)
+    return next((split for split, one in known.items() if sum_ in one.recordings), "")
+
+
+def _opening(path: Path) -> np.ndarray:
+    """A recording up to its first second with sound, int16 (n,)."""
+    taken = np.zeros(0, np.int16)
+    for block in audio.blocks(path, audio.Faults(), pipes=False):
+        taken = np.concatenate([taken, block])
+        if taken[: len(taken) // CLIP_SAMPLES * CLIP_SAMPLES].any():
+            break
+    return taken
 
 
 def _made(clip: Clip) -> bool:

@@ -137,6 +137,11 @@ def holds(clip: Clip) -> bool:
     return clip.name.startswith(f"{UNKNOWN}/") and clip.name.count("/") > 1
 
 
+def folder_of(clip: Clip) -> str:
+    """The name of the folder that such a second is from."""
+    return clip.name.split("/")[1]
+
+
 def source(words: str, folders: Sequence[str]) -> str:
     """The source of the words, and these folders, by their names alone."""
     return f"{words}; of no word, second by second: the recordings in {_names(folders)}" if folders else words

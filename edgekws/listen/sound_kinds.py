@@ -16,8 +16,9 @@ from edgekws.corpus.folder.speakers import speaker_of
 from edgekws.errors import UserError
 from edgekws.files import folder_name
 
-SPEECH, NOISE, MUSIC = "speech", "noise", "music"
+SPEECH, NOISE, MUSIC, WORDS = "speech", "noise", "music", "words alone"
 _NAMED = {
+    WORDS: ("unknown words", "recorded words"),
     MUSIC: ("music", "song", "melod", "instrument"),
     NOISE: ("noise", "sound", "ambien", "silence", "traffic", "rain", "room"),
 }
@@ -57,7 +58,7 @@ class Kind:
 
 
 def sort_of(name: str) -> str:
-    """Speech, noise or music, by the name of a folder or of a stream; what is neither noise nor music is speech."""
+    """What a folder or stream holds by its name: noise, music, words one after the other; else it is speech."""
     return next((sort for sort, parts in _NAMED.items() if any(part in name.lower() for part in parts)), SPEECH)
 
 

@@ -154,26 +154,29 @@ def choices(keywords: Sequence[Scored], negatives: Sequence[Scored], labels: Seq
     At one price of a false accept, the same for all words, each word has its best threshold, and a margin is added: a
     family of thresholds, one member a price and margin. A member fits the few false accepts that it was chosen by, so
     its rate is that of cross-validation: members of the same price and margin, of all but one of ``FOLDS`` parts of
-    each stream, counted on that part.
+    each stream, counted on that part. What counts is the worst of the streams everywhere: ``negatives`` are the kinds
+    of sound in which a number of false accepts an hour is kept.
     """
-    hours = sum(stream.seconds for stream in negatives) / 3600
-    common, folds = one_for_all(labels), _folds(negatives)
+    hours = [stream.seconds / 3600 for stream in negatives]
+    common, folds = one_for_all(labels), [_folds(stream) for stream in negatives]
     found = []
     for results in sorted({max(round(seconds * SAMPLE_RATE / hop), 1) for seconds in AVERAGED_SECONDS}):
         for minimum in sorted({1, min(2, results)}):
             base = _settings(common[0], results, minimum, hop)
             heard = tally(keywords, labels, base, common)
-            wrong = [tally(fold, labels, base, common).strays for fold in folds]
-            total = np.sum(wrong, axis=0)
-            family = _family(heard, total / hours, common)
-            unseen = np.zeros(len(family))
-            for fold, strays in zip(folds, wrong, strict=True):
-                others = _family(heard, (total - strays) / (hours * (FOLDS - 1) / FOLDS), common)
-                unseen += tally(fold, labels, base, others).strays.sum(1) / hours
+            wrong = np.array([[tally([fold], labels, base, common).strays for fold in parts] for parts in folds])
+            total = wrong.sum(axis=1)
+            family = _family(heard, _worst(total, hours), common)
+            unseen = np.zeros((len(negatives), len(family)))
+            for number in range(FOLDS):
+                rest = [one * (FOLDS - 1) / FOLDS for one in hours]
+                others = _family(heard, _worst(total - wrong[:, number], rest), common)
+                for i, parts in enumerate(folds):
+                    unseen[i] += tally([parts[number]], labels, base, others).strays.sum(1) / hours[i]
             missed, members = tally(keywords, labels, base, family).miss_rate, np.unique(family, axis=0)
             found += [
                 Choice(_settings(row, results, minimum, hop), rate, share, members)
-                for row, rate, share in zip(family, unseen.tolist(), missed.tolist(), strict=True)
+                for row, rate, share in zip(family, unseen.max(axis=0).tolist(), missed.tolist(), strict=True)
             ]
     return found
 
@@ -189,23 +192,18 @@ def choose(found: Sequence[Choice], per_hour: float) -> Choice:
     return min(found, key=rank)
 
 
-def _folds(streams: Sequence[Scored]) -> list[list[Scored]]:
-    """``FOLDS`` parts, each a piece of every stream, without what was said."""
-    none = [None] * FOLDS
-    pieces = [
-        list(zip(
-            np.array_split(stream.scores, FOLDS),
-            none if stream.allowed is None else np.array_split(stream.allowed, FOLDS),
-            strict=True,
-        ))
-        for stream in streams
-    ]  # fmt: skip
+def _worst(counts: np.ndarray, hours: Sequence[float]) -> np.ndarray:
+    """(levels, classes): of counts (streams, levels, classes) the most an hour."""
+    return (counts / np.reshape(hours, (-1, 1, 1))).max(axis=0)
+
+
+def _folds(stream: Scored) -> list[Scored]:
+    """``FOLDS`` parts of a stream, without what was said."""
+    scores = np.array_split(stream.scores, FOLDS)
+    allowed = [None] * FOLDS if stream.allowed is None else np.array_split(stream.allowed, FOLDS)
     return [
-        [
-            replace(stream, seconds=stream.seconds / FOLDS, scores=scores, said=(), allowed=allowed)
-            for stream, (scores, allowed) in zip(streams, part, strict=True)
-        ]
-        for part in zip(*pieces, strict=True)
+        replace(stream, seconds=stream.seconds / FOLDS, scores=part, said=(), allowed=where)
+        for part, where in zip(scores, allowed, strict=True)
     ]
 
 

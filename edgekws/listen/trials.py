@@ -8,18 +8,18 @@ differs a little from one time to the next.
 keywords         every clip of the split in background noise at 20, 10, 5 or 0 dB, a word every 2.5 s; the ratio is of
                  both powers over the clip's second, as in training
 noise            background noise alone, from -60 to -12 dB of full scale
-sentences        eSpeak's, of words that are not of the set, 0.3 to 2 s apart, in noise 5 to 30 dB under them
+eSpeak's voices  sentences, of words that are not of the set, 0.3 to 2 s apart, in noise 5 to 30 dB under them
 unknown words    one every 2.5 s or less, in noise 0 to 30 dB under them: the set's words played backwards, and words
                  by eSpeak, as many of each
 recorded words   the recorded words that are not of the set, where the source has any, in the same way: each once,
                  however many hours there are, as a few clips played again and again are not hours of speech
-other sound      the recordings of data.unknown_from as they are, one after the other
+by their names   the recordings of each folder of data.unknown_from as they are, one after the other
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,7 +29,8 @@ from edgekws.corpus import acoustics, espeak, phrases
 from edgekws.corpus.rejection import faded
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
-SHARES = {"noise": 0.5, "sentences": 0.25, "unknown words": 0.25}  # of the hours asked for
+SYNTHETIC = "eSpeak's voices"
+SHARES = {"noise": 0.5, SYNTHETIC: 0.25, "unknown words": 0.25}  # of the hours asked for
 _LOT = 100  # utterances asked of eSpeak at once
 _NOISE_PIECE = 10 * SAMPLE_RATE
 _NOISES = ("hum", "clicks", "noise", "noise")  # by arithmetic, each as likely
@@ -67,7 +68,8 @@ class Material:
     others: np.ndarray  # int16 (m, 16000): recorded words that are not of the set
     noises: Sequence[np.ndarray]  # int16 each
     voices: Sequence[str]  # of eSpeak
-    sound: Sequence[np.ndarray] = ()  # int16 each: recordings of any length in which no word is said, in pieces
+    # by folder: recordings of any length in which no word is said, in pieces, int16 each
+    sound: Mapping[str, Sequence[np.ndarray]] = field(default_factory=dict)
     made_noise: bool = True  # whether noise by arithmetic is in the background beside the recorded
 
 
@@ -92,13 +94,13 @@ def keywords(
 
 
 def negatives(material: Material, hours: float, seed: int) -> list[Trial]:
-    """Streams without keywords, ``hours`` in all, and the recorded words and other sound."""
+    """Streams without keywords, ``hours`` in all, and the recorded words and folders of other sound."""
     trials = []
     for number, (kind, share) in enumerate(SHARES.items()):
         rng, said = np.random.default_rng([seed, 1, number]), list[Spoken]()
         if kind == "noise":
             blocks = _noise_alone(rng, material)
-        elif kind == "sentences":
+        elif kind == SYNTHETIC:
             spoken = _sentences(rng, material, seed)
             blocks = _scene(rng, material, spoken, said, gap_s=(0.3, 2.0), snr_db=(5.0, 30.0))
         else:
@@ -108,9 +110,7 @@ def negatives(material: Material, hours: float, seed: int) -> list[Trial]:
         rng, said = np.random.default_rng([seed, 1, len(SHARES)]), list[Spoken]()
         recorded = (("recorded word", faded(material.others[i])) for i in rng.permutation(len(material.others)))
         trials.append(Trial("recorded words", None, _words(rng, material, recorded, said), said))
-    if material.sound:
-        trials.append(Trial("other sound", None, iter(material.sound)))
-    return trials
+    return trials + [Trial(folder, None, iter(parts)) for folder, parts in material.sound.items()]
 
 
 def _words(

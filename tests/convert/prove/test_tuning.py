@@ -7,6 +7,7 @@ from dataclasses import replace
 import finished_run
 import numpy as np
 import pytest
+import soundfile
 import synthetic_tflite
 from page_reader import page, words_of
 
@@ -15,12 +16,13 @@ from convert.prove import figures, tuning
 from convert.targets import Request, bundle
 from convert.tflite import artifact
 from edgekws import cli, workspace
+from edgekws.corpus import heard
 from edgekws.corpus.clips import Noise
 from edgekws.errors import UserError
-from edgekws.listen import detector, thresholds
+from edgekws.listen import detector, sound_kinds, thresholds
 from edgekws.listen.thresholds import Scored
 from edgekws.model import catalogue
-from edgekws.report import run_report
+from edgekws.report import listening_lines, run_report
 
 WORDS = ("yes", "no", "_unknown_")
 HOURS = 0.02 + 4 / 3600  # and the seconds of other sound in a split
@@ -72,7 +74,7 @@ def test_the_splits_share_no_clip_voice_or_noise(tuned):
         split = clips.split(name)
         assert np.array_equal(found.keywords, split.samples[split.labels < 2])
         assert np.array_equal(found.others, split.samples)
-        assert np.array_equal(found.sound, split.samples[split.labels == 2])
+        assert np.array_equal(found.sound["talk"], split.samples[split.labels == 2])
         assert found.voices
     for kind in ("keywords", "others"):
         assert not {clip.tobytes() for clip in getattr(one, kind)} & {clip.tobytes() for clip in getattr(other, kind)}
@@ -85,16 +87,18 @@ def test_every_figure_is_of_the_streams_it_names(tuned):
     _, _, found = tuned
     for name in ("validation", "testing"):
         one = found[name]
-        assert one["hours"] == pytest.approx(HOURS, rel=1e-3)
-        assert one["by_kind"][-1]["kind"] == "other sound"
+        assert one["hours_in_all"] == pytest.approx(HOURS, rel=1e-3)
+        assert one["by_kind"][-1]["kind"] == "talk"
+        assert one["kind"] in ("eSpeak's voices", "talk")
+        headline = next(row for row in one["by_kind"] if row["kind"] == one["kind"])
+        assert all(one[key] == headline[key] for key in ("false_accepts", "hours", "per_hour", "interval"))
         assert one["by_kind"][-1]["hours"] == pytest.approx(4 / 3600)
-        assert sum(kind["false_accepts"] for kind in one["by_kind"]) == one["false_accepts"]
-        assert sum(one["by_word"].values()) == one["false_accepts"]
+        assert sum(kind["false_accepts"] for kind in one["by_kind"]) == sum(one["by_word"].values())
         assert [row["total"] for row in one["misses"]] == [8] * 4  # the clips of _unknown_ are no keywords
         assert one["interval"][0] <= one["per_hour"] <= one["interval"][1]
     for one in found["goals"]:
         assert one["unseen_per_hour"] <= one["goal"]
-        assert one["per_hour"] == pytest.approx(one["false_accepts"] / HOURS, rel=1e-3)
+        assert one["per_hour"] == pytest.approx(one["false_accepts"] / one["hours"], rel=1e-3)
         assert [row["total"] for row in one["misses"]] == [8] * 4
     assert found["sliding"]["aligned"]["total"] == 8
     assert [curve["snr_db"] for curve in found["det"]] == [20.0, 10.0, 5.0, 0.0]
@@ -102,14 +106,15 @@ def test_every_figure_is_of_the_streams_it_names(tuned):
         rates, missed = zip(*curve["points"], strict=True)
         assert list(rates) == sorted(set(rates))
         assert list(missed) == sorted(set(missed), reverse=True)
-    assert any("false accepts an hour" in line for line in tuning.lines(found))
+    assert any("false accepts an hour" in line for line in listening_lines.lines(found))
 
 
 def test_the_report_and_the_card_show_it_and_a_check_keeps_it(tuned):
     run, _, found = tuned
     text, card = words_of(page(run).text), (run.folder / "model_card.md").read_text()
     assert "Misses over false accepts an hour" in text
-    assert f"false accepts an hour{found['validation']['per_hour']:.2f}" in text
+    kinds = "; ".join(dict.fromkeys(found[name]["kind"] for name in ("validation", "testing")))
+    assert f"worst kind of speech ({kinds}){found['validation']['per_hour']:.2f}" in text
     assert f"**{found['testing']['per_hour']:.2f} false accepts an hour**" in card
     rows = [line.split("|")[1:-1] for line in card.splitlines() if line.startswith("| ") and line.count("|") == 8]
     assert [row[0].strip() for row in rows] == ["goal", *(f"{one['goal']:g}" for one in found["goals"])]
@@ -121,6 +126,72 @@ def test_the_report_and_the_card_show_it_and_a_check_keeps_it(tuned):
     run.int8_model.write_bytes(old + b"\0")
     assert pipeline._known(run, run.listening) is None  # of another model
     run.int8_model.write_bytes(old)
+
+
+def speech(folder, speakers, seed=0):
+    """A folder of a second and a half of noise by each speaker."""
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    for speaker in speakers:
+        soundfile.write(folder / f"{speaker}_nohash_0.wav", rng.uniform(-0.2, 0.2, 24_000), 16_000)
+    return sound_kinds.find([folder], "--negatives")[0]
+
+
+def test_each_speaker_of_given_sound_chooses_or_tests_and_none_that_was_trained_on(tuned, tmp_path):
+    run, _, _ = tuned
+    kind = speech(tmp_path / "radio", [f"voice{i}" for i in range(40)])
+    parts = tuning.apart(kind, run, None)
+    names = {split: {one.speaker for one in part.recordings} for split, part in parts.items()}
+    assert not names["validation"] & names["testing"]
+    assert len(names["validation"] | names["testing"]) == 40
+    assert min(map(len, names.values())) >= 10
+    learned = {"training": heard.Heard(frozenset(names["testing"]), frozenset()),
+               "validation": heard.Heard(frozenset({"voice0"}), frozenset())}  # fmt: skip
+    with pytest.raises(UserError, match="of the 40 recordings in radio none is left for testing"):
+        tuning.apart(kind, run, learned)
+    learned["training"] = heard.Heard(frozenset({"voice1"}), frozenset())
+    again = tuning.apart(kind, run, learned)
+    assert "voice0" in {one.speaker for one in again["validation"].recordings}
+    assert all(one.speaker != "voice1" for part in again.values() for one in part.recordings)
+
+
+def test_rates_are_told_by_kind_and_the_headline_is_the_worst_kind_of_speech():
+    rows = [("noise", 5, 5.0), ("eSpeak's voices", 3, 2.5), ("unknown words", 90, 2.5), ("read aloud", 20, 2.0),
+            ("short talk", 9, 0.01)]  # fmt: skip
+    labels, hop = ("yes", "no"), 2000
+    settings = replace(detector.default(labels, hop), thresholds=(200, 200), releases=(149, 149))
+    streams = []
+    for kind, count, hours in rows:
+        scores = np.full((round(hours * 3600 * 8), 2), -128, np.int8)
+        for i in range(count):
+            scores[20 + 25 * i : 24 + 25 * i, 0] = 127
+        streams.append(Scored(kind, None, hours * 3600, scores, ()))
+    said = np.full((60, 2), -128, np.int8)
+    keywords = [Scored("keywords", 10.0, 8.0, said, (thresholds.Spoken("yes", 1, 2, 3),))]
+    found = tuning.summary(settings, labels, keywords, streams)
+    assert (found["kind"], found["false_accepts"], found["per_hour"]) == ("read aloud", 20, 10.0)
+    assert {row["kind"]: row["false_accepts"] for row in found["by_kind"]} == {kind: n for kind, n, _ in rows}
+    assert found["hours_in_all"] == pytest.approx(12.01)
+    assert [stream.kind for stream in tuning.deciding(streams)] == ["noise", "eSpeak's voices", "read aloud"]
+    assert [stream.kind for stream in tuning.deciding(streams[:3])] == ["noise", "eSpeak's voices", "unknown words"]
+
+
+def test_given_sound_is_a_kind_of_its_own_in_report_and_card(tuned, tmp_path, monkeypatch, capsys):
+    run, clips, _ = tuned
+    copy = workspace.Run(shutil.copytree(run.folder, tmp_path / "given"), run.recipe)
+    speech(tmp_path / "read aloud", [f"voice{i}" for i in range(20)])
+    monkeypatch.setattr(pipeline, "load_corpus", lambda run: clips)
+    monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
+    call = ["tune", str(copy.folder), "--negatives", str(tmp_path / "read aloud"), "--hours", "0.01"]
+    assert cli.main(call) in (0, 1)
+    found = json.loads(copy.listening.read_text())["found"]
+    assert found["given"]["read aloud"]["left_out"] == 0
+    assert "read aloud" in {row["kind"] for row in found["testing"]["by_kind"]}
+    assert "read aloud" in words_of(page(copy).text)
+    assert "| read aloud | 0.0" in (copy.folder / "model_card.md").read_text()
+    out = capsys.readouterr().out
+    assert "recordings for validation" in out
+    assert ("measured on synthetic voices only" in out) == found["synthetic_only"]
 
 
 def test_a_bundle_takes_the_thresholds_of_a_goal_in_sliding_mode(tuned, tmp_path, capsys):

@@ -11,12 +11,12 @@ import soundfile
 
 from convert import pipeline
 from convert.engine import profile
-from convert.prove import measure, tuning
+from convert.prove import measure
 from convert.targets import flash
 from edgekws import cli, recipe
 from edgekws.cli import next_step
 from edgekws.publish import comparison, pretrained
-from edgekws.report import measured_page
+from edgekws.report import listening_lines, measured_page
 from edgekws.sweep import queue
 
 
@@ -37,7 +37,7 @@ def stage(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "load_corpus", lambda run: clips)
     monkeypatch.setattr(pipeline, "check", lambda run, clips, write: finished_run.ladder(run))
     monkeypatch.setattr(pipeline, "tune", lambda *_: {"reached": True})
-    monkeypatch.setattr(tuning, "lines", lambda found: [])
+    monkeypatch.setattr(listening_lines, "lines", lambda found: [])
     monkeypatch.setattr(measure, "measure", lambda *_: {"worst": {"speech": None}})
     monkeypatch.setattr(measured_page, "html", lambda found: "")
     monkeypatch.setattr(measured_page, "lines", lambda found: [])

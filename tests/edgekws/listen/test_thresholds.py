@@ -142,6 +142,25 @@ def test_thresholds_keep_to_the_goal_on_streams_they_were_not_chosen_on():
     assert np.mean(unseen) == pytest.approx(np.mean(rates), abs=0.7)
 
 
+def test_a_goal_is_kept_in_the_worst_of_the_streams_not_in_their_mean():
+    """A hundred sounds at 200 in one hour of talk, none in nine hours of noise: ten an hour in the mean."""
+    talk = np.full((28_800, 3), -128, np.int8)
+    for i in range(100):
+        talk[40 * i : 40 * i + 5, 0] = 200 - 128
+    quiet = np.full((9 * 28_800, 3), -128, np.int8)
+    said = np.full((20, 3), -128, np.int8)
+    said[:6, 0] = 150 - 128
+    keywords = [Scored("keywords", 10.0, 1.0, said, (spoken("yes", 0),))]
+    negatives = [Scored("talk", None, 3600.0, talk, ()), Scored("noise", None, 9 * 3600.0, quiet, ())]
+    choice = thresholds.choose(thresholds.choices(keywords, negatives, LABELS, HOP), 20.0)
+    rows = np.array([choice.settings.thresholds])
+    assert tally(negatives[:1], LABELS, choice.settings, rows).strays.sum() <= 20
+    assert tally(keywords, LABELS, choice.settings, rows).miss_rate == [1]
+    loose = thresholds.choose(thresholds.choices(keywords, negatives, LABELS, HOP), 200.0)
+    assert tally(keywords, LABELS, loose.settings, np.array([loose.settings.thresholds])).miss_rate == [0]
+    assert loose.unseen_per_hour == pytest.approx(100, abs=10)
+
+
 def test_a_goal_out_of_reach_takes_the_fewest_false_accepts():
     """`yes` comes wrongly five times with all there is, which no threshold keeps out, and five times at 200; it is said
     at 150: a lower threshold would miss nothing."""
