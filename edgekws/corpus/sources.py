@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -12,10 +11,13 @@ from edgekws.corpus import rejection as rejections
 from edgekws.corpus.clips import Corpus, Rejection, Selection
 from edgekws.corpus.folder.find import words_in
 from edgekws.corpus.store import Plan
-from edgekws.errors import UserError
+from edgekws.errors import UserError, nearest
 from edgekws.files import cache_folder
 from edgekws.recipe import Recipe
 from edgekws.words import check_all, check_folders
+
+MADE: dict[str, Callable[[Sequence[str], Selection], Plan]] = {"espeak": espeak.plan}  # sources that need no recordings
+NAMED = (*MADE, *download.ARCHIVES)  # any other is the path of a folder
 
 
 def load(
@@ -60,7 +62,7 @@ def load(
 
     def planned(copies: Sequence[Sequence[str]]) -> Plan:
         if place is None:
-            plan = espeak.plan(words, selection)
+            plan = MADE[source](words, selection)
         else:
             plan = folder.plan(place, words, selection, copies=copies, **described)
         return rejections.extend(plan, asked, wanted, selection) if wanted.labels else plan
@@ -72,8 +74,8 @@ def load(
 
 
 def _place(source: str, cache: Path, progress: bool = True) -> tuple[Path | None, dict[str, str]]:
-    """The folder of a source, and what is known of it besides; None for eSpeak."""
-    if source == "espeak":
+    """The folder of a source, and what is known of it besides; None for one that is made."""
+    if source in MADE:
         return None, {}
     if source in download.ARCHIVES:
         archive = download.ARCHIVES[source]
@@ -166,9 +168,7 @@ def _folder(source: str) -> Path:
     path = Path(source).expanduser()
     if path.is_dir():
         return path
-    named = ("espeak", *download.ARCHIVES)
-    near = difflib.get_close_matches(source, named, 1)
-    hint = f"did you mean {near[0]}?" if near else f"expected a folder of recordings, or one of {', '.join(named)}"
+    hint = nearest(source, NAMED, f"expected a folder of recordings, or one of {', '.join(NAMED)}")
     raise UserError(f"there is no folder {path}; {hint}")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from edgekws import recipe as recipes
 from edgekws import recipe_text, zoo
-from edgekws.corpus.download import ARCHIVES
+from edgekws.corpus import sources
 from edgekws.recipe import Recipe
 
 FOLDER = "FOLDER"  # stands for where the recordings are
@@ -54,7 +54,7 @@ def bundled() -> dict[str, Recipe]:
 
 
 def _source(source: str) -> str:
-    return source if source in ("espeak", *ARCHIVES) else FOLDER
+    return source if source in sources.NAMED else FOLDER
 
 
 def _changes(base: Recipe, recipe: Recipe) -> dict[str, Any]:
