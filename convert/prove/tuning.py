@@ -13,10 +13,11 @@ from convert.prove import outcome
 from convert.prove.heard_streams import HeardStreams
 from convert.tflite import artifact
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
-from edgekws.corpus import espeak, heard, other_sound, rejection, sources
+from edgekws.corpus import heard, other_sound, rejection, sources
 from edgekws.corpus.clips import Corpus, Selection, rejects
 from edgekws.corpus.folder.splits import speaker_split
 from edgekws.corpus.heard import Heard
+from edgekws.corpus.spoken import espeak
 from edgekws.errors import UserError
 from edgekws.listen import detector, sound_kinds, thresholds, trials
 from edgekws.listen.detector import Settings, Tuned

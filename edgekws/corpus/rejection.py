@@ -8,8 +8,9 @@ from dataclasses import astuple, replace
 import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, Preparation, to_int16
-from edgekws.corpus import acoustics, espeak, other_sound, phrases
+from edgekws.corpus import acoustics, other_sound
 from edgekws.corpus.clips import SILENCE, SPLITS, UNKNOWN, Clip, Noise, Rejection, Selection
+from edgekws.corpus.spoken import espeak, phrases
 from edgekws.corpus.store import Plan
 
 _LEVELS_DB = (-66.0, -10.0)  # RMS of full scale: from the last bit to a loud room

@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edgekws import text
-from edgekws.corpus import download, espeak, folder, store
+from edgekws.corpus import download, folder, store
 from edgekws.corpus import rejection as rejections
 from edgekws.corpus.clips import Corpus, Rejection, Selection
 from edgekws.corpus.folder.find import words_in
+from edgekws.corpus.spoken import espeak
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError, nearest
 from edgekws.files import cache_folder

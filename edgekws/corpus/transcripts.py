@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from edgekws.corpus import espeak
+from edgekws.corpus.spoken import espeak
 from edgekws.errors import UserError
 
 MARGIN = 0.05  # seconds that are cut away on either side of a word

@@ -25,8 +25,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, to_int16
-from edgekws.corpus import acoustics, espeak, phrases
+from edgekws.corpus import acoustics
 from edgekws.corpus.rejection import faded
+from edgekws.corpus.spoken import espeak, phrases
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 SYNTHETIC = "eSpeak's voices"

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from edgekws import recipe
-from edgekws.corpus import espeak, rejection, sources
+from edgekws.corpus import rejection, sources
 from edgekws.corpus.clips import SILENCE, SPLITS, UNKNOWN, Noise, Rejection, Selection
+from edgekws.corpus.spoken import espeak
 from edgekws.errors import UserError
 
 WORDS = ("yes", "no")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from edgekws.corpus import espeak
 from edgekws.corpus.clips import Selection
+from edgekws.corpus.spoken import espeak
 from edgekws.listen import trials
 
 WORDS = ("yes", "no", "up")

@@ -2,7 +2,7 @@
 
 import random
 
-from edgekws.corpus import espeak, phrases
+from edgekws.corpus.spoken import espeak, phrases
 
 
 def test_no_word_of_the_set_is_spelled():

@@ -9,8 +9,9 @@ import espeakng_loader
 import numpy as np
 import pytest
 
-from edgekws.corpus import espeak, sources
+from edgekws.corpus import sources
 from edgekws.corpus.clips import SPLITS, Selection
+from edgekws.corpus.spoken import espeak
 from edgekws.errors import UserError
 
 WORDS = ("seven", "cat", "house")

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from functools import cache
 
-from edgekws.corpus import espeak
+from edgekws.corpus.spoken import espeak
 
 _ADJECTIVES = (
     "green quiet heavy early broken simple curious private golden modern bitter gentle purple distant "
