@@ -16,6 +16,7 @@ from typing import Any
 from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError, nearest
 
+MEASURED = frozenset(("stack_bytes", "flash_bytes", "memory_measured"))
 MODULES = ("boards", "bare_metal", "tflm", "phones", "ethos_u")
 
 
@@ -35,6 +36,7 @@ class Target:
     ``write(request, folder)`` fills an empty folder and returns what the manifest should say beside the common facts.
     ``archive``: the bundle is a zip file whose only entry at the top is a folder of the model's identifier.
     ``engine``: the model is run by the engine, so that a request may choose its kernels and mode.
+    ``of_tools``: files and facts of the manifest that other tools, or none, make otherwise.
     """
 
     name: str
@@ -42,6 +44,7 @@ class Target:
     write: Callable[[Request, Path], dict[str, Any]]
     archive: bool = False
     engine: bool = True
+    of_tools: frozenset[str] = MEASURED
 
 
 @cache

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from convert.engine import emulation
-from convert.targets import Request, Target, engine_sources
+from convert.targets import MEASURED, Request, Target, engine_sources
 from convert.targets.names import prefix
 from convert.targets.templates import render
 from edgekws.errors import UserError
 
-FILES_OF_COMPILER = ["README.md", "image.bin", "image.elf", "image.hex"]  # others where another compiler, or none, is
+OF_COMPILER = {"README.md", "image.bin", "image.elf", "image.hex", "image", "image_flash_bytes", "image_built"}
 OPTIONS = ("-mthumb", "-O2", "-std=c99", "-ffunction-sections", "-fdata-sections")
 
 
@@ -68,7 +68,7 @@ def _write(board: Board, request: Request, folder: Path) -> dict[str, Any]:
     (folder / "startup.c").write_bytes(startup.read_bytes())
     (folder / "link.ld").write_text(emulation.linker_script(core.code, core.data), encoding="utf-8")
     render("bare-metal", folder, built=bool(compiler), compiler=compiler, why_not=why_not, **values)
-    facts |= {"board": board.name, "image": "image.elf" if compiler else None, "files_of_compiler": FILES_OF_COMPILER}
+    facts |= {"board": board.name, "image": "image.elf" if compiler else None}
     if not compiler:
         return facts | {"image_flash_bytes": None, "image_built": f"no: {why_not}"}
     _build(folder, flags, sources)
@@ -102,6 +102,7 @@ TARGETS = tuple(
         board.name,
         f"images for {board.title}: the self-test, the words in a recording",
         functools.partial(_write, board),
+        of_tools=MEASURED | OF_COMPILER,
     )
     for board in BOARDS
 )

@@ -109,5 +109,8 @@ TARGETS = (
         "compiled by Arm's Vela for this NPU, in three trade-offs of SRAM and speed",
         _write,
         engine=False,
+        of_tools=frozenset(
+            ("README.md", "vela", "estimates", *(f"{variant.name}_vela.tflite" for variant in VARIANTS))
+        ),
     ),
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekws.cli import next_step
-from edgekws.errors import UserError
+from edgekws.errors import UserError, plain
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -35,6 +35,9 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         "--out", type=Path, metavar="DIR", help="the folder (RUN/bundles/TARGET; for a .tflite file NAME-TARGET); "
         "with several targets, the folder of their folders",
     )  # fmt: skip
+    bundle.add_argument(
+        "--force", action="store_true", help="where a bundle stands that was changed: set it aside, beside the new one"
+    )
     verify = command(
         "verify", _verify, "compare a bundle with its manifest and its model", "edgekws verify runs/NAME/bundles/c99"
     )
@@ -91,7 +94,12 @@ def _bundle(args: argparse.Namespace) -> int:
         beside = args.run / "bundles" / name if args.run.is_dir() else Path(f"{args.run.stem}-{name}")
         place = (args.out / name if len(names) > 1 else args.out) if args.out else beside
         try:
-            print(bundle.make(request, name, place), flush=True)
+            if args.force and (aside := bundle.set_aside(name, place)):
+                print(f"the bundle that was there, with your changes, is {aside} now", file=sys.stderr)
+            made = bundle.make(request, name, place)
+            print(made, flush=True)
+            if missing := bundle.not_built(made):
+                print(f"note: {name}: no image was built: {missing}; 'make' in the folder builds it", file=sys.stderr)
         except UserError as error:
             if len(names) == 1:
                 raise
@@ -104,10 +112,10 @@ def _bundle(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from convert.targets import bundle
+    from convert.targets import verify
 
-    problems = bundle.verify(args.bundle)
-    print("\n".join(problems) or f"{args.bundle}: every file is as it was made")
+    problems = verify.problems(args.bundle)
+    print("\n".join(map(plain, problems)) or f"{args.bundle}: every file is as it was made")
     made_again = "keep the files that you changed yourself, and have 'edgekws bundle' make the others again"
     next_step.tell(args, made_again if problems else "build it as its README.md says")
     return 1 if problems else 0

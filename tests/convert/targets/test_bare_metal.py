@@ -10,7 +10,7 @@ import synthetic_tflite
 from serial_port import serial_lines
 
 from convert.engine import emulation
-from convert.targets import Request, bare_metal, bundle
+from convert.targets import Request, bare_metal, bundle, verify
 from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
 from edgekws.model import catalogue
@@ -38,7 +38,7 @@ def test_the_image_passes_its_self_test(board, mode, tmp_path):
     assert {"ok     memory", "ok     kernel convolution 2", "ok     scores 8", "ok     coding"} <= set(lines)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert manifest["image_flash_bytes"] == (folder / "image.bin").stat().st_size
-    assert bundle.verify(folder) == []
+    assert verify.problems(folder) == []
 
 
 @needs_tools
@@ -73,9 +73,9 @@ def test_make_builds_the_same_image(tmp_path):
 def test_an_image_of_another_compiler_is_no_fault_of_the_bundle(tmp_path, monkeypatch):
     folder = bundle.make(request_for(SMALL), "microbit", tmp_path / "bundle")
     monkeypatch.setattr(bare_metal, "_compiler", lambda: ("", "not here"))
-    assert bundle.verify(folder) == []
+    assert verify.problems(folder) == []
     (folder / "image.bin").write_bytes(b"changed")
-    assert bundle.verify(folder) == ["image.bin was changed (SHA-256 differs)"]
+    assert verify.problems(folder) == ["image.bin was changed (SHA-256 differs)"]
 
 
 @needs_tools

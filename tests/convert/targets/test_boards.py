@@ -15,7 +15,7 @@ import synthetic_tflite
 import yaml
 
 from convert.engine import codegen, detector_source, selftest
-from convert.targets import Request, bundle, names
+from convert.targets import Request, bundle, names, verify
 from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
 from edgekws.listen import detector
@@ -49,7 +49,7 @@ def made(tmp_path_factory):
                 archive.extractall(root / "unzipped")
             path = root / "unzipped" / "k_che_2_8"
         folders[target] = path
-    assert bundle.verify(root / "arduino.zip") == bundle.verify(root / "cmake") == []
+    assert verify.problems(root / "arduino.zip") == verify.problems(root / "cmake") == []
     return folders
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import subprocess
 import zipfile
 
@@ -10,9 +11,9 @@ import synthetic_tflite
 
 from convert import targets
 from convert.engine import emulation, profile
-from convert.targets import Request, bundle
+from convert.targets import Request, Target, bundle, verify
 from convert.tflite import artifact
-from edgekws import cli, recipe
+from edgekws import cli, files, recipe
 from edgekws.errors import UserError
 from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool
 
@@ -32,6 +33,21 @@ def pretrained(tmp_path, content):
     changed = recipe.replace(recipe.Recipe(), {"name": "mine", "model.coding": "mu_law"})
     (folder / "recipe.toml").write_text(recipe.to_toml(changed), encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Targets that write two small files in place of the engine: what is tested here is the same for every target."""
+
+    def write(request, folder):
+        (folder / "main.c").write_text(f"/* {request.artifact.labels} {request.kernels} */\n", encoding="utf-8")
+        (folder / "image.bin").write_bytes(b"built")
+        return {"state_bytes": 1000, "flash_bytes": 2000}
+
+    of_tools = frozenset(("flash_bytes", "image.bin"))
+    for name in ("c99", "arduino"):
+        quick = Target(name, "", write, archive=name == "arduino", of_tools=of_tools)
+        monkeypatch.setitem(targets.targets(), name, quick)
 
 
 def contents(folder):
@@ -75,7 +91,7 @@ def test_the_model_card_travels_with_its_licence(pretrained):
     folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
     assert (folder / "model_card.md").read_text(encoding="utf-8") == "# Müller's model\n"
     assert json.loads((folder / "manifest.json").read_text())["licences"]["model"] == "see model_card.md"
-    assert bundle.verify(folder) == []
+    assert verify.problems(folder) == []
 
 
 def test_a_strange_folder_is_left_alone(pretrained, tmp_path, capsys):
@@ -111,7 +127,7 @@ def test_a_bundle_goes_neither_below_a_file_nor_into_another_bundle(pretrained, 
     ):
         assert cli.main(["bundle", str(pretrained), "--out", str(place / "c99")]) == 2
         assert told in capsys.readouterr().err
-    assert bundle.verify(folder) == []
+    assert verify.problems(folder) == []
 
 
 def test_a_strange_zip_is_left_alone(pretrained):
@@ -155,7 +171,121 @@ def test_verify_makes_the_sources_again_from_the_model(pretrained):
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest["sha256"]["edgekws_mine_model.c"] = bundle.sha256(source)
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert bundle.verify(folder) == ["edgekws_mine_model.c is not what the model gives"]
+    assert verify.problems(folder) == ["edgekws_mine_model.c is not what the model gives"]
+
+
+def test_what_the_user_put_into_a_bundle_or_changed_there_is_never_replaced(quick, pretrained, capsys):
+    out = pretrained / "out"
+    command = ["bundle", str(pretrained), "--out", str(out)]
+    assert cli.main(command) == cli.main(command) == 0
+    (out / "main.c").write_text("/* my port */\n")
+    (out / "sub").mkdir()
+    (out / "sub" / "notes.txt").write_text("mine")
+    (out / "link").symlink_to("main.c")
+    before = contents(out)
+    capsys.readouterr()
+    assert cli.main(command) == 2
+    told = capsys.readouterr().err
+    assert all(name in told for name in ("main.c", "sub/notes.txt", "link", "--force"))
+    assert contents(out) == before
+    assert cli.main([*command, "--force"]) == 0
+    assert contents(pretrained / "out-before-1") == before
+    assert "out-before-1" in capsys.readouterr().err
+    assert (out / "main.c").read_text() != "/* my port */\n"
+    assert cli.main([*command, "--force"]) == 0
+    assert sorted(path.name for path in pretrained.glob("*out*")) == ["out", "out-before-1"]
+
+
+def test_a_zip_that_the_user_changed_is_not_replaced(quick, pretrained):
+    request = Request(artifact.load(pretrained))
+    made = bundle.make(request, "arduino", pretrained / "mine")
+    with zipfile.ZipFile(made, "a") as archive:
+        archive.writestr("mine/notes.txt", "mine")
+    before = made.read_bytes()
+    with pytest.raises(UserError, match=r"notes\.txt"):
+        bundle.make(request, "arduino", pretrained / "mine")
+    assert made.read_bytes() == before
+    assert bundle.set_aside("arduino", pretrained / "mine") == pretrained / "mine-before-1.zip"
+
+
+def tampered(folder, source, **changes):
+    """Change a source of the bundle, and its manifest so that it says so, with these other changes."""
+    (folder / source).write_text((folder / source).read_text() + "/* evil */\n")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"][source] = files.sha256(folder / source)
+    (folder / "manifest.json").write_text(json.dumps(manifest | changes))
+
+
+@pytest.mark.parametrize(
+    "excuse",
+    [
+        {"versions": {"edgekws": "0.0.9"}},
+        {"image_built": True, "files_of_compiler": ["main.c"]},
+        {"of_tools": ["main.c"], "stack_bytes": 1},
+        {"kernels": "portable "},
+        {"target": "arduino"},
+        {"model": "other"},
+    ],
+)
+def test_no_manifest_talks_verify_out_of_comparing(quick, pretrained, capsys, excuse):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    tampered(folder, "main.c", **excuse)
+    assert cli.main(["verify", str(folder)]) == 1
+    told = capsys.readouterr().out
+    assert "main.c" in told or "not compared" in told
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("versions", {"edgekws": "0.0.9"}), ("flash_bytes", 1), ("licences", {}), ("state_bytes", 0), ("new", 1)],
+)
+def test_what_was_not_compared_or_differs_in_the_manifest_is_told(quick, pretrained, key, value):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {key: value}))
+    (problem,) = verify.problems(folder)
+    assert key in problem or "0.0.9" in problem
+
+
+def test_a_file_more_is_told_though_the_manifest_names_it(quick, pretrained):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    (folder / "extra.c").write_text("int extra;\n")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["sha256"]["extra.c"] = files.sha256(folder / "extra.c")
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert verify.problems(folder) == ["extra.c is not what the model gives"]
+
+
+def test_line_ends_that_git_changed_are_named_and_git_is_told_to_leave_them(quick, pretrained):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    assert (folder / ".gitattributes").read_text() == "* -text\n"
+    (folder / "main.c").write_bytes((folder / "main.c").read_bytes().replace(b"\n", b"\r\n"))
+    (problem,) = verify.problems(folder)
+    assert "main.c has the line ends of Windows: git" in problem
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes in folders here")
+def test_verify_opens_only_plain_files_inside_and_prints_no_escapes(quick, pretrained, capsys):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "main.c").unlink()
+    os.mkfifo(folder / "main.c")
+    (folder / "zero.h").symlink_to("/dev/zero")
+    manifest["sha256"] |= {"../labels.txt": "0", "/dev/zero": "0", "a\x1b[31m": "0", "zero.h": "0"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    assert cli.main(["verify", str(folder)]) == 1
+    told = capsys.readouterr().out
+    assert "\x1b" not in told
+    assert all(name in told for name in ("../labels.txt is missing", "/dev/zero is missing", "main.c", "a\\x1b[31m"))
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "{", "[" * 100_000, "{}", '{"target": {}, "sha256": []}', '"\\ud800"'])
+def test_a_manifest_that_is_none_is_one_line(quick, pretrained, capsys, text):
+    folder = pretrained / "out"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(text)
+    assert cli.main(["verify", str(folder)]) == cli.main(["bundle", str(pretrained), "--out", str(folder)]) == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 2
 
 
 @pytest.mark.parametrize(("key", "value"), [("labels", 3), ("coding", None), ("detector", {"results": -1})])
@@ -163,7 +293,7 @@ def test_verify_tells_of_a_changed_manifest(pretrained, key, value):
     folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {key: value}))
-    (problem,) = bundle.verify(folder)
+    (problem,) = verify.problems(folder)
     assert problem.startswith("manifest.json was changed")
 
 
@@ -176,10 +306,10 @@ def test_an_archive_is_a_zip_of_the_same_bytes(pretrained, monkeypatch):
     first = made.read_bytes()
     assert bundle.make(request, "zipped", pretrained / "out").read_bytes() == first
     assert {name.split("/")[0] for name in zipfile.ZipFile(made).namelist()} == {"mine"}
-    assert bundle.verify(made) == []
+    assert verify.problems(made) == []
     made.write_bytes(first[:1000])
     with pytest.raises(UserError, match="neither a bundle"):
-        bundle.verify(made)
+        verify.problems(made)
     with pytest.raises(UserError, match="not a bundle"):
         bundle.make(request, "zipped", pretrained / "out")
 

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 import pytest
 import synthetic_tflite
 
-from convert.targets import Request, bundle, ethos_u
+from convert.targets import Request, bundle, ethos_u, verify
 from convert.tflite import artifact
 from edgekws.errors import UserError
 from edgekws.model import catalogue
@@ -35,7 +35,7 @@ def test_time_on_the_height_axis_saves_sram(request_, tmp_path):
     for variant in ethos_u.VARIANTS:
         assert b"ethos-u" in (folder / f"{variant.name}_vela.tflite").read_bytes()  # the operator for the NPU
         assert f"{estimates[variant.name]['cycles']:,}" in readme
-    assert bundle.verify(folder) == []
+    assert verify.problems(folder) == []
 
 
 def test_without_vela_nothing_is_written_and_the_error_says_what_to_install(request_, tmp_path, monkeypatch):

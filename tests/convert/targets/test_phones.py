@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import synthetic_tflite
 
-from convert.targets import Request, bundle
+from convert.targets import Request, bundle, verify
 from convert.tflite import artifact, mediapipe
 from edgekws.model import catalogue
 
@@ -83,7 +83,7 @@ def test_model_class_and_readme_stand_in_their_places(source, tmp_path, target, 
     assert 'Words: yes, "ü, a b.' in readme
     assert "What was checked, and what was not" in readme
     assert json.loads((folder / "manifest.json").read_text())["phone_model_bytes"] == (folder / model).stat().st_size
-    assert bundle.verify(folder) == []
+    assert verify.problems(folder) == []
 
 
 @pytest.mark.parametrize("target", ["android", "ios"])

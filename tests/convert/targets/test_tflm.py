@@ -10,7 +10,7 @@ import pytest
 import synthetic_tflite
 
 from convert.engine import selftest
-from convert.targets import Request, bundle, names, tflm
+from convert.targets import Request, bundle, names, tflm, verify
 from convert.tflite import artifact, tflm_reference
 from edgekws.listen import detector
 from edgekws.listen.detector import Settings, Tuned
@@ -43,7 +43,7 @@ def test_the_manifest_says_what_the_settings_say(made):
         "Conv2D", "FullyConnected", "MaxPool2D", "Reshape", "Softmax"
     ]  # fmt: skip
     assert "MicroMutableOpResolver<5>" in resolver
-    assert bundle.verify(made[1]) == []
+    assert verify.problems(made[1]) == []
 
 
 CHECK = r"""
@@ -107,7 +107,7 @@ def test_the_detector_has_the_settings_that_were_tuned_and_the_events_of_python(
     settings = Settings((150, 160, 170), (100, 110, 120), results=3, minimum=2, refractory=4, hop=2_000)
     source = dataclasses.replace(model("nano", LABELS), detector=Tuned(settings))
     folder = bundle.make(Request(source), "tflm", tmp_path / "bundle")
-    assert bundle.verify(folder) == []
+    assert verify.problems(folder) == []
     assert json.loads((folder / "manifest.json").read_text())["detector"] == detector.to_json(settings, LABELS)
     (tmp_path / "listen.cc").write_text(names.renamed(LISTEN, "edgekws_nano"))
     warnings = ("-Wall", "-Wextra", "-Wconversion", "-Werror")

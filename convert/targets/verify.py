@@ -1,0 +1,100 @@
+"""Whether a bundle is what edgekws makes of its model: nothing in the bundle can say what is left out."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from convert import targets
+from convert.targets import Request
+from convert.targets.bundle import MANIFEST, MODEL, fill, foreign_in, manifest_of, opened, paths
+from convert.tflite.artifact import CARD, Artifact
+from edgekws import __version__
+from edgekws.errors import UserError
+from edgekws.files import scratch
+from edgekws.guard import untrusted
+from edgekws.guard.untrusted import FILE_BYTES, MODEL_BYTES
+from edgekws.listen import detector
+from edgekws.model.coding import CODINGS
+
+_ANEW = "verify it with that version, or make the bundle again"
+
+
+def problems(bundle: Path) -> list[str]:
+    """What is wrong with a bundle, or was not compared, a line each; empty: every file is what its model gives.
+
+    Every file is compared with the manifest; then files and manifest with what this version of edgekws makes of the
+    bundle's own model. Raises UserError where ``bundle`` is no bundle.
+    """
+    with opened(bundle) as folder:
+        manifest = manifest_of(folder, bundle)
+        sums = manifest["sha256"]
+        found = [f"{path} is missing" for path in sorted(sums) if untrusted.inside(folder, path) is None]
+        found += [_difference(folder, path, sums) for path in foreign_in(folder, manifest)]
+        return found or _compared(folder, manifest)
+
+
+def _difference(folder: Path, path: str, sums: dict[str, Any]) -> str:
+    """How a file that is not as the manifest says differs from it."""
+    if path not in sums:
+        return f"{path} is not of this bundle"
+    if (file := untrusted.inside(folder, path)) is None or (folder / path).is_symlink():
+        return f"{path} is a link, or no plain file"
+    unix = untrusted.content(file, FILE_BYTES).replace(b"\r\n", b"\n")
+    if hashlib.sha256(unix).hexdigest() == sums[path]:
+        return f"{path} has the line ends of Windows: git or an editor changed them; .gitattributes keeps git from it"
+    return f"{path} was changed (SHA-256 differs)"
+
+
+def _compared(folder: Path, manifest: dict[str, Any]) -> list[str]:
+    """How files and manifest differ from what is made again from the bundle's model."""
+    try:
+        target, request = targets.find(str(manifest["target"])), _request(folder, manifest)
+    except UserError as error:
+        return [f"{MANIFEST} was changed ({error})"]
+    with scratch() as again:
+        try:
+            fill(request, target, again)
+        except UserError as error:
+            return [f"the files were not compared with what the model gives: {error}"]
+        made = manifest_of(again, again)
+        tools = {key for key in target.of_tools if made.get(key) != manifest.get(key)}
+        names = sorted({*paths(again), *paths(folder)})
+        files = [path for path in names if not _same(again / path, folder / path)]
+    keys = sorted(key for key in made.keys() | manifest.keys() if made.get(key) != manifest.get(key))
+    skipped = [path for path in files if tools and path in target.of_tools]
+    lines = [f"{path} is not what the model gives" for path in files if path not in skipped]
+    lines += [f"{path} was not compared: tools that are not here made it, or the other way round" for path in skipped]
+    for key in keys:
+        if key == "versions":
+            lines.append(f"{MANIFEST} says it is of edgekws {manifest[key]['edgekws']}, this is {__version__}; {_ANEW}")
+        elif key in tools:
+            lines.append(f"{MANIFEST}: {key} was not compared: it depends on the tools that are here")
+        elif key != "sha256":
+            lines.append(f"{MANIFEST} was changed ({key} is not what the model gives)")
+    return lines
+
+
+def _request(folder: Path, manifest: dict[str, Any]) -> Request:
+    """What the bundle was made from, by its own files; a UserError for what cannot be."""
+    with untrusted.reading(MANIFEST, "manifest", "make the bundle again"):
+        labels, name = manifest["labels"], manifest["model"]
+        if not isinstance(labels, list) or not all(isinstance(word, str) for word in (name, *labels)):
+            raise ValueError("labels and model are not words")
+        if manifest["coding"] not in CODINGS:
+            raise ValueError(f"expected a coding of {', '.join(CODINGS)}")
+        untrusted.check_labels(tuple(labels), MANIFEST)
+        content = untrusted.content(folder / MODEL, MODEL_BYTES)
+        hears = (manifest["coding"], manifest["level_control"])
+        card = untrusted.read_text(folder / CARD) if (folder / CARD).exists() else ""
+        artifact = dataclasses.replace(Artifact.of(content, name, tuple(labels), *hears), card=card)
+        if "detector" in manifest:
+            tuned = detector.Tuned(detector.from_json(manifest["detector"], labels))
+            artifact = dataclasses.replace(artifact, detector=tuned)
+        return Request(artifact, manifest.get("kernels"), manifest.get("mode", "window"))
+
+
+def _same(a: Path, b: Path) -> bool:
+    return a.is_file() and b.is_file() and a.read_bytes() == b.read_bytes()
