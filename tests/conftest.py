@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     """A test marked ``alone`` waits until the tests of all processes are done, and no other begins before its end."""
     with contextlib.ExitStack() as stack:
-        if "PYTEST_XDIST_WORKER" in os.environ:
+        if hasattr(item.config, "workerinput"):  # not a pytest that a test started
             gate, room = (stack.enter_context(_opened(path)) for path in (Path(__file__), Path(__file__).parent))
             fcntl.flock(gate, fcntl.LOCK_EX)
             alone = item.get_closest_marker("alone") is not None

@@ -37,7 +37,8 @@ def started(folder, clips, **changes):
 
 @pytest.mark.slow
 def test_with_dropout_a_training_that_was_killed_ends_as_the_undisturbed_one(clips, tmp_path, monkeypatch):
-    settings = {"name": "same", "model__dropout": 0.5, "quantization__epochs": 3, "quantization__learning_rate": 0.01}
+    settings = {"name": "same", "model__architecture": "only-conv/2", "model__dropout": 0.5}
+    settings |= {"quantization__epochs": 3, "quantization__learning_rate": 0.01}
     whole, killed = (started(tmp_path / name, clips, **settings) for name in ("whole", "killed"))
     fine_tuning.quantize(whole, clips)
     write = loop._Progress.write
