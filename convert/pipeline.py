@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,16 @@ from edgekws.workspace import Run
 
 def load_corpus(run: Run) -> Corpus:
     """The recordings of the run's recipe; a UserError where they are not those the run began with."""
-    loaded = sources.of_recipe(run.recipe)
+    from edgekws.train import earlier
+
+    if not run.record("train").exists():  # refused before the folder is made
+        for key in ("start_from", "teacher"):
+            earlier.find(run.recipe, key)
+    loaded = sources.of_recipe(run.recipe, listed=workspace.listed(run))
     workspace.begin(run, loaded)
+    loaded, later = workspace.as_begun(run, loaded)
+    if later:
+        print(f"note: {later} recordings that came since this run began are left out", file=sys.stderr)
     return loaded
 
 

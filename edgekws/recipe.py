@@ -245,8 +245,9 @@ def with_changes(tables: Mapping[str, Any], changes: Mapping[str, Any], origin: 
         *section, key = dotted.split(".")
         table = made
         for part in section:
+            known = kind(part)
             table = table.setdefault(part, {})
-            if not isinstance(table, dict):
+            if not isinstance(table, dict) or (known and not dataclasses.is_dataclass(known)):
                 raise UserError(f"{origin}: '{dotted}' is no key of a recipe: '{part}' is not a table")
         table[key] = value
     return made

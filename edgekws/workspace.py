@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import json
@@ -14,8 +15,11 @@ from typing import Any
 import numpy as np
 
 from edgekws import recipe as recipes
-from edgekws.corpus import heard
-from edgekws.corpus.clips import Corpus
+from edgekws import zoo
+from edgekws.audio import Preparation
+from edgekws.corpus import heard, other_sound
+from edgekws.corpus.clips import Corpus, rejects
+from edgekws.corpus.sources import NAMED
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, scratch, sha256, writing
 from edgekws.guard import untrusted
@@ -43,6 +47,10 @@ class Run:
     @property
     def heard(self) -> Path:
         return self.folder / heard.FILE
+
+    @property
+    def clips_file(self) -> Path:
+        return self.folder / "clips.json"
 
     @property
     def float_model(self) -> Path:
@@ -122,7 +130,7 @@ class Run:
 
         ``origins`` are the SHA-256 of models that the recipe names by their runs alone.
         """
-        tables = recipes.to_tables(self.recipe)
+        tables = recipes.to_tables(_anywhere(self.recipe))
         for key in ("name", "parity"):
             del tables[key]
         text = json.dumps([tables, corpus.fingerprint, *origins], sort_keys=True)
@@ -134,9 +142,9 @@ def open_run(folder: Path, recipe: Recipe) -> Run:
     run = Run(folder, recipe)
     if run.recipe_file.exists():
         other = load_run(folder).recipe
-        if other != recipe:
+        if differences := _differences(_anywhere(other), _anywhere(recipe)):
             raise UserError(
-                f"{folder} is a run of another recipe (it differs in {', '.join(_differences(other, recipe))}); "
+                f"{folder} is a run of another recipe (it differs in {', '.join(differences)}); "
                 "choose another name, or remove the folder"
             )
         return run
@@ -157,6 +165,22 @@ def load_run(folder: Path) -> Run:
     return Run(folder, recipes.load(folder / "recipe.toml"))
 
 
+def listed(run: Run) -> dict[str, str] | None:
+    """{name: split} of the recordings that the run began with, its noises among them; None where it did not begin."""
+    return untrusted.json_object(run.clips_file, "remove it") if run.clips_file.exists() else None
+
+
+def as_begun(run: Run, corpus: Corpus) -> tuple[Corpus, int]:
+    """The corpus with what was told of its preparation when the run began, and how many recordings came since."""
+    if not run.corpus_file.exists():
+        return corpus, 0
+    known = untrusted.json_object(run.corpus_file, "remove it").get("preparation", {})
+    names = {field.name for field in dataclasses.fields(Preparation)}
+    preparation = Preparation(**{key: int(count) for key, count in known.items() if key in names})
+    left_out = preparation.left_out + preparation.copies_left_out
+    return dataclasses.replace(corpus, preparation=preparation), max(corpus.ignored - left_out, 0)
+
+
 def begin(run: Run, corpus: Corpus) -> None:
     """Make the folder and write down recipe and recordings, or raise a UserError where these changed since then."""
     if run.corpus_file.exists():
@@ -171,6 +195,8 @@ def begin(run: Run, corpus: Corpus) -> None:
         for folder in ("state", "records"):
             (run.folder / folder).mkdir(parents=True, exist_ok=True)
     atomic_write(run.recipe_file, recipes.to_toml(run.recipe))
+    recorded = {clip.name: clip.split for clip in corpus.clips if not rejects(clip.name) or other_sound.holds(clip)}
+    write_json(run.clips_file, recorded | {noise.name: "noise" for noise in corpus.noise})
     facts = {
         "source": corpus.source,
         "licence": corpus.licence,
@@ -254,3 +280,9 @@ def _finished(run: Run) -> list[str]:
 def _differences(a: Recipe, b: Recipe) -> list[str]:
     flat_a, flat_b = recipes.flat(a), recipes.flat(b)
     return [key for key in flat_a if flat_a[key] != flat_b[key]]
+
+
+def _anywhere(recipe: Recipe) -> Recipe:
+    """The recipe without the places of its recordings and of other runs; which recordings, their fingerprint says."""
+    public = zoo.public(recipe)
+    return public if recipe.data.source in NAMED else recipes.replace(public, {"data.source": "a folder"})

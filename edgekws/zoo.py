@@ -12,6 +12,7 @@ from edgekws.files import folder_name
 from edgekws.recipe import Recipe
 
 PREFERRED = ("small", "nano")  # the default model is the first of these that ships
+RUNS = Path("runs")  # where run folders are, from the folder one stands in
 LISTENING = ("small-listen", *PREFERRED)  # the same for sound that goes on: one that knows other speech comes first
 
 
@@ -22,19 +23,24 @@ def folders() -> dict[str, Path]:
     return {path.parent.name: path.parent for path in found}
 
 
-def find(name: str) -> Path:
-    """The folder of a shipped model; a UserError names those that ship."""
-    known = folders()
-    if name not in known:
-        hint = nearest(name, known, f"there are: {', '.join(known) or 'none'}")
-        raise UserError(f"no model called '{name}' ships; {hint}")
-    return known[name]
-
-
-def resolve(text: str | Path) -> Path:
-    """A path as it is where it exists; else the folder of the shipped model of this name, if there is one."""
-    path = Path(text)
-    return path if path.exists() else folders().get(str(text), path)
+def place(named: str | Path, *, runs: Path = RUNS) -> Path:
+    """What RUN stands for in every command, in this order: a path of a run, a bundle or a .tflite file, a run's name
+    under ``runs``, the name of a model that ships. Raises UserError that says where it was looked for."""
+    path, known = Path(named).expanduser(), folders()
+    shipped = known.get(str(named))
+    places = [path, *([] if path.is_absolute() else [runs / path]), *([shipped] if shipped else [])]
+    for found in places:
+        if found.is_file() or (found / "recipe.toml").exists() or (found / "manifest.json").exists():
+            return found
+    for found in places:
+        if found.exists():
+            raise UserError(f"{found} is not a run folder: it has no recipe.toml")
+    there = (path.parent.name for path in runs.glob("*/recipe.toml"))
+    hint = nearest(str(named), [*known, *there], f"there ship: {', '.join(known) or 'none'}")
+    raise UserError(
+        f"{named}: no such run folder, .tflite file or shipped model; looked for {', '.join(map(str, places))} and "
+        f"among the models that ship; {hint}"
+    )
 
 
 def default(preferred: Sequence[str] = PREFERRED) -> Path:
@@ -59,4 +65,6 @@ def _public_name(model: str) -> str:
     """Another run as runs/NAME, wherever it is; a model that ships, and a mere name that none has, as they are."""
     name = Path(model).name
     shipped = folders().get(name)
-    return name if resolve(model) == shipped or (name == model and not shipped) else f"runs/{name}"
+    own = Path(model).expanduser()
+    taken = shipped and (own == shipped or (name == model and not own.exists() and not (RUNS / own).exists()))
+    return name if taken or (name == model and not shipped) else f"runs/{name}"

@@ -72,12 +72,17 @@ def of_bundle(folder: Path) -> Artifact:
     return artifact
 
 
-def load(path: Path, coding: str | None = None, level_control: bool | None = None) -> Artifact:
-    """Read a run folder, a pretrained model's name or folder, a bundle, or a .tflite file of this ``coding`` (linear).
+def load(named: str | Path, coding: str | None = None, level_control: bool | None = None) -> Artifact:
+    """Read what ``zoo.place`` finds: a run, a model that ships, a bundle, or a .tflite file of this ``coding``
+    (linear).
+
+    The words of a .tflite file are in the labels.txt beside it, where there is one.
 
     ``coding`` and ``level_control``, where given, take the place of what the folder's recipe says.
     """
-    path = zoo.resolve(path)
+    path = zoo.place(named)
+    if path.name == "model_int8.tflite" and (path.parent / "recipe.toml").exists():
+        path = path.parent
     if (path / "manifest.json").exists() and not (path / "labels.txt").exists():
         return of_bundle(path)
     if path.is_dir():
@@ -95,11 +100,7 @@ def load(path: Path, coding: str | None = None, level_control: bool | None = Non
         hears = made_by.model
         made = Artifact(made_by.name, read, labels, coding or hears.coding, content, tuned, told)
         return replace(made, level_control=hears.level_control if level_control is None else level_control)
-    if not path.exists():
-        raise UserError(
-            f"{path}: no such run folder or .tflite file, and no pretrained model of that name "
-            f"(there are: {', '.join(zoo.folders()) or 'none'})"
-        )
     content = untrusted.content(path, untrusted.MODEL_BYTES)
-    reader.parse(content, str(path))  # names the file where it is none
-    return Artifact.of(content, path.stem, coding=coding or "linear", level_control=bool(level_control))
+    read, beside = reader.parse(content, str(path)), path.with_name("labels.txt")
+    labels = untrusted.labels(beside, read.output.size) if beside.exists() else ()
+    return Artifact.of(content, path.stem, labels, coding=coding or "linear", level_control=bool(level_control))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgekws.cli import next_step
+from edgekws.cli import moved, next_step
 from edgekws.errors import UserError, plain
 
 
@@ -62,9 +62,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 def artifact_arguments(parser: argparse.ArgumentParser, **options: Any) -> None:
     """The model that a command works on."""
-    parser.add_argument(
-        "run", type=Path, metavar="RUN", **options, help="a run folder, a pretrained folder or a .tflite file"
-    )
+    parser.add_argument("run", type=Path, metavar="RUN", **options, help=moved.RUN)
     parser.add_argument("--coding", help="of the int8 input, for a bare .tflite file: linear (default) or mu_law")
     parser.add_argument(
         "--level-control", action="store_true", default=None, help="for a bare .tflite file trained with it"
@@ -75,6 +73,7 @@ def _bundle(args: argparse.Namespace) -> int:
     from convert import targets
     from convert.targets import bundle
     from convert.tflite import artifact
+    from edgekws import zoo
 
     if args.list:
         print("\n".join(f"{target.name:16}{target.help}" for target in targets.targets().values()))
@@ -86,12 +85,14 @@ def _bundle(args: argparse.Namespace) -> int:
     chosen = [targets.find(name) for name in names]
     if args.per_hour is not None and args.mode not in (None, "sliding"):
         raise UserError("--false-accepts-per-hour needs --mode sliding: thresholds are tuned for a result every hop")
-    model = artifact.load(args.run, args.coding, args.level_control).at(args.per_hour)
+    run = zoo.place(args.run)
+    model = artifact.load(run, args.coding, args.level_control).at(args.per_hour)
+    own = run.is_dir() and (args.run.exists() or run not in zoo.folders().values())  # not where edgekws is installed
     failed = 0
     for name, target in zip(names, chosen, strict=True):
         tuned = target.engine and model.detector
         request = targets.Request(model, args.kernels, args.mode or ("sliding" if tuned else "window"))
-        beside = args.run / "bundles" / name if args.run.is_dir() else Path(f"{args.run.stem}-{name}")
+        beside = run / "bundles" / name if own else Path(f"{run.stem}-{name}")
         place = (args.out / name if len(names) > 1 else args.out) if args.out else beside
         try:
             if args.force and (aside := bundle.set_aside(name, place)):
@@ -140,13 +141,14 @@ def _profile(args: argparse.Namespace) -> int:
     from convert import pipeline
     from convert.engine import profile
     from convert.tflite import artifact
-    from edgekws import workspace
+    from edgekws import workspace, zoo
 
-    figures = profile.profile(artifact.load(args.run, args.coding, args.level_control), targets=tuple(args.target))
+    place = zoo.place(args.run)
+    figures = profile.profile(artifact.load(place, args.coding, args.level_control), targets=tuple(args.target))
     print(json.dumps(figures, indent=1) if args.json else profile.text(figures))
-    if (args.run / "report.json").exists() and (args.run / "corpus.json").exists() and not args.target:
-        run = workspace.load_run(args.run)
+    if (place / "report.json").exists() and (place / "corpus.json").exists() and not args.target:
+        run = workspace.load_run(place)
         pipeline.add_profile(run, pipeline.load_corpus(run), figures)
-        print(f"added to {args.run / 'report.html'} and the model card", file=sys.stderr)
+        print(f"added to {place / 'report.html'} and the model card", file=sys.stderr)
     next_step.tell(args, f"'{next_step.call('bundle', args.run, '--target T --kernels K')}' with the build that fits")
     return 0

@@ -105,7 +105,7 @@ def _measure(args: argparse.Namespace) -> int:
         raise UserError(f"--clips is a number of recordings, 0 for all, got {args.clips}")
     model = artifact.load(args.run, args.coding)
     settings = measure.settings_of(model, args.per_hour, args.threshold)
-    place = zoo.resolve(args.run)
+    place = zoo.place(args.run)
     out = args.out or (place if (place / "corpus.json").exists() else None)
     if out:
         with writing(out):  # now, not after an hour

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from edgekws.cli import next_step
+from edgekws.cli import moved, next_step
 from edgekws.errors import UserError
 
 NOTES = {
@@ -30,7 +30,8 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     classify.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings: WAV, FLAC, Ogg, MP3, "
                           "AIFF and others; - reads standard input")  # fmt: skip
-    classify.add_argument("--model", metavar="RUN", help="a pretrained model's name or a run folder (small)")
+    classify.add_argument("--model", metavar="RUN", help=f"{moved.RUN} (small)")
+    classify.add_argument("--coding", help="of the int8 input, for a bare .tflite file: linear (default) or mu_law")
     classify.add_argument("--top", type=int, default=3, metavar="N", help="how many words to show (3)")
     classify.add_argument(
         "--reject", type=float, default=0.0, metavar="P", help="say _unknown_ where the best score is under P, 0 to 1; "
@@ -54,12 +55,9 @@ def _classify(args: argparse.Namespace) -> int:
 
     if not 0 <= args.reject <= 1:
         raise UserError(f"--reject takes a probability from 0 to 1, got {args.reject:g}")
-    folder = zoo.resolve(args.model) if args.model else zoo.default()
-    if not folder.is_dir():
-        zoo.find(str(args.model))
-    model = artifact.load(folder)  # refuses what LiteRT would only stumble over
+    model = artifact.load(args.model or zoo.default(), args.coding)
     print(f"{model.name} by LiteRT", file=sys.stderr)
-    classifier = Classifier(folder)
+    classifier = Classifier(model.content, model.labels, model)
     failed = 0
     for path in args.files:
         try:
@@ -82,16 +80,16 @@ def _classify(args: argparse.Namespace) -> int:
                 shown = f"{heard} ({shown})" if best and heard != best[0][0] else shown or "no sound"
                 at = f" at {result.seconds:.1f} s" if len(samples) > audio.CLIP_SAMPLES else ""
                 print(f"{path}{at}: {shown}", flush=True)
-    onto = next_step.call("bundle", args.model or folder.name, "--target T")
+    onto = next_step.call("bundle", args.model or zoo.default().name, "--target T")
     next_step.tell(args, f"'edgekws listen FILE' finds words in longer sound; '{onto}' takes the model to a device")
     return failed
 
 
 def _publish(args: argparse.Namespace) -> int:
-    from edgekws import workspace
+    from edgekws import workspace, zoo
     from edgekws.publish import pretrained
 
-    print(pretrained.publish(workspace.load_run(args.run), args.folder, source=args.source))
+    print(pretrained.publish(workspace.load_run(zoo.place(args.run)), args.folder, source=args.source))
     next_step.tell(
         args, f"'{next_step.call('tables', args.folder.parent, '--add')} {args.folder}' puts it into the table"
     )

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from edgekws.workspace import Run
 
 
+RUN = "a run's folder or its name under runs/, the name of a model that ships, or a .tflite file"
+
+
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe ``--data`` and ``--unknown-from``."""
     parser.add_argument("--data", metavar="DIR", help="where the recordings are now, if they have moved")
@@ -24,6 +27,7 @@ def found(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:
     """The run with its recordings where they are now: those of words in ``data``, and each of ``unknown_from`` in place
     of the recipe's folder of that name. Raises UserError for one that the recipe does not name."""
     from edgekws import recipe
+    from edgekws.corpus import sources
     from edgekws.files import folder_name
 
     now = {folder_name(folder): folder for folder in unknown_from}
@@ -37,4 +41,5 @@ def found(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:
         )
     changes = {"data.unknown_from": [now.get(name, folder) for folder, name in names.items()]}
     changed = recipe.replace(run.recipe, changes | ({"data.source": data} if data else {}))
-    return dataclasses.replace(run, recipe=changed)
+    # a run of before its paths were absolute began in the folder that holds runs/
+    return dataclasses.replace(run, recipe=sources.anchored(changed, run.folder.absolute().parent.parent))

@@ -12,6 +12,7 @@ from edgekws.errors import UserError, plain
 from edgekws.files import only_one
 
 if TYPE_CHECKING:
+    from edgekws.recipe import Recipe
     from edgekws.workspace import Run
 
 STEPS = ("train", "quantize", "convert")
@@ -37,7 +38,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     check = command(
         "check", _check, "prove a run's int8 model: files, parity ladder, report", "edgekws check runs/NAME"
     )
-    check.add_argument("run", type=Path, metavar="RUN", help="a run folder, its name under runs/, or the name "
+    check.add_argument("run", type=Path, metavar="RUN", help="a run's folder or its name under runs/, or the name "
                        "of a model that ships")  # fmt: skip
     moved.add(check)
     check.add_argument(
@@ -49,9 +50,12 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     new.add_argument("file", type=Path, help="the recipe file to write; it must not exist")
     _set_argument(new)
     models = command(
-        "models", _models, "list the catalogue, or one architecture layer by layer", "edgekws models vgg-64/8"
+        "models",
+        _models,
+        "list the models that ship and the architectures, or show one layer by layer",
+        "edgekws models vgg-64/8",
     )
-    models.add_argument("name", nargs="?", help="show this architecture layer by layer")
+    models.add_argument("name", nargs="?", help="show this architecture, or that of a model that ships, layer by layer")
     models.add_argument("--json", action="store_true", help="machine-readable")
 
 
@@ -71,18 +75,31 @@ def _set_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _open(args: argparse.Namespace) -> Run:
-    from edgekws import recipe, workspace
+    from edgekws import workspace, zoo
+    from edgekws.corpus import sources
 
     changes = _changes(args.changes)
     if args.data:
         changes["data.source"] = args.data
     if args.name:
         changes["name"] = args.name
-    if args.recipe and args.recipe.is_dir():
-        run = workspace.load_run(args.recipe)
-        return workspace.open_run(run.folder, recipe.replace(run.recipe, changes))
-    chosen = recipe.replace(recipe.load(recipe.find(args.recipe)) if args.recipe else recipe.Recipe(), changes)
+    if args.recipe and not args.recipe.is_file() and args.recipe.suffix != ".toml":
+        folder = zoo.place(args.recipe, runs=args.runs)
+        return workspace.open_run(folder, sources.anchored(_chosen(folder / "recipe.toml", changes), Path()))
+    beside = args.recipe.parent if args.recipe else Path()
+    chosen = sources.anchored(_chosen(args.recipe, changes), beside)
     return workspace.open_run(args.runs / chosen.name, chosen)
+
+
+def _chosen(path: Path | None, changes: dict[str, Any]) -> Recipe:
+    """The recipe of a file, or the embedded default, with these changes; what an earlier run dictates is filled in."""
+    from edgekws import recipe
+    from edgekws.train import earlier
+
+    tables = recipe.read_tables(recipe.find(path)) if path else {}
+    origin = str(path) if path and not changes else "command line"
+    tables = recipe.with_changes(tables, changes, origin)
+    return recipe.from_tables(earlier.completed(tables, path.parent if path else Path()), origin)
 
 
 def _changes(assignments: Sequence[str]) -> dict[str, Any]:
@@ -130,8 +147,7 @@ def _check(args: argparse.Namespace) -> int:
     from convert.prove import robustness
     from edgekws import workspace, zoo
 
-    places = (args.run, Path("runs") / args.run, zoo.resolve(args.run))
-    run = workspace.load_run(next((place for place in places if place.exists()), args.run))
+    run = workspace.load_run(zoo.place(args.run))
     run = moved.found(run, args.data, args.unknown_from)
     damaged = workspace.damaged_files(run) if run.manifest.exists() else []
     for name in damaged:
@@ -195,21 +211,29 @@ def _new(args: argparse.Namespace) -> int:
     if args.file.exists():
         raise UserError(f"{args.file} exists already; choose another name or remove it")
     changes = {"name": args.file.stem} | _changes(args.changes)
-    atomic_write(args.file, recipe.to_toml(recipe.replace(recipe.Recipe(), changes), comments=True))
+    atomic_write(args.file, recipe.to_toml(_chosen(None, changes), comments=True))
     print(f"{args.file} written")
     next_step.tell(args, f"change what you like in it, then: {next_step.call('run', args.file)}")
     return 0
 
 
 def _models(args: argparse.Namespace) -> int:
+    from edgekws import zoo
     from edgekws.model import catalogue, tables
+    from edgekws.publish import shelf
 
     if args.name:
-        entry = catalogue.find(args.name)
+        entry = catalogue.find(args.name if args.name in catalogue.entries() else shelf.architecture_of(args.name))
+        if args.name in zoo.folders() and not args.json:
+            print(f"{args.name} is a model that ships, of architecture {entry.name}; its card: "
+                  f"{zoo.folders()[args.name] / 'model_card.md'}")  # fmt: skip
         print(tables.layers_json(entry) if args.json else tables.layers_text(entry))
         next_step.tell(args, f"edgekws run --set model.architecture={entry.name}")
+    elif args.json:
+        print(tables.catalogue_json(list(catalogue.entries().values())))
     else:
-        entries = list(catalogue.entries().values())
-        print(tables.catalogue_json(entries) if args.json else tables.catalogue_text(entries))
+        own_first = sorted(catalogue.entries().values(), key=lambda entry: entry.table != "own")
+        print(f"Models that ship (--model NAME)\n\n{shelf.text()}\n")
+        print(f"Architectures to train (model.architecture = NAME)\n\n{tables.catalogue_text(own_first)}")
         next_step.tell(args, "'edgekws models NAME' shows one layer by layer; model.architecture=NAME trains it")
     return 0

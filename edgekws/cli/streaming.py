@@ -34,7 +34,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         "input; edgekws classify is for a word alone",
     )  # fmt: skip
     listen.add_argument("--microphone", action="store_true", help="listen to the default microphone until Ctrl-C")
-    listen.add_argument("--model", metavar="RUN", help="a pretrained model's name or a run folder (small-listen)")
+    listen.add_argument("--model", metavar="RUN", help=f"{moved.RUN} (small-listen)")
     accepts = listen.add_mutually_exclusive_group()
     accepts.add_argument("--threshold", type=float, metavar="P", help="of every word, 0 to 1, in place of the model's")
     accepts.add_argument(
@@ -64,13 +64,13 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 def _tune(args: argparse.Namespace) -> int:
     from convert import pipeline
-    from edgekws import workspace
+    from edgekws import workspace, zoo
     from edgekws.listen import sound_kinds
     from edgekws.report import listening_lines
 
     if not (0 < args.per_hour < 1e6 and 0.01 <= args.hours <= 1000):
         raise UserError("false accepts an hour must be above 0, and hours from 0.01 to 1000")
-    run = moved.found(workspace.load_run(args.run), args.data, args.unknown_from)
+    run = moved.found(workspace.load_run(zoo.place(args.run)), args.data, args.unknown_from)
     clips = pipeline.load_corpus(run)
     given = sound_kinds.find(args.negatives, "--negatives")
     texts = measuring.texts_of(args, args.negatives, clips.words)

@@ -75,6 +75,9 @@ def find(
             if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
         )
         name = folder_name(folder)
+        if selection.listed is not None:
+            listed = {clip.rpartition("/")[0] for clip in selection.listed}
+            paths = [p for p in paths if f"{UNKNOWN}/{name}/{p.relative_to(place).as_posix()}" in listed]
         texts = transcripts.of_folder(place)
         taken = transcripts.alike(words, texts.values())
         mine = []

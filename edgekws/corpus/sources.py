@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from edgekws import recipe as recipes
 from edgekws import text
 from edgekws.corpus import download, folder, store
 from edgekws.corpus import rejection as rejections
@@ -170,7 +172,28 @@ def _folder(source: str) -> Path:
     if path.is_dir():
         return path
     hint = nearest(source, NAMED, f"expected a folder of recordings, or one of {', '.join(NAMED)}")
-    raise UserError(f"there is no folder {path}; {hint}")
+    raise UserError(f"there is no folder {path}; {hint}; --data FOLDER says where the recordings are")
+
+
+def anchored(recipe: Recipe, beside: Path) -> Recipe:
+    """The recipe with absolute paths for the folders that it names, so that it means the same from everywhere.
+
+    A relative path is looked for from the folder one stands in, then from ``beside``. What is not there stays as it is.
+    """
+    data, training = recipe.data, recipe.training
+    named = {"data.source": data.source} if data.source not in NAMED else {}
+    changes: dict[str, str | list[str]] = {key: _anchored(path, beside, "") for key, path in named.items()}
+    changes["data.unknown_from"] = [_anchored(path, beside, "") for path in data.unknown_from]
+    for key in ("start_from", "teacher"):
+        changes[f"training.{key}"] = _anchored(getattr(training, key), beside, "recipe.toml")
+    return recipes.replace(recipe, changes)
+
+
+def _anchored(path: str, beside: Path, within: str) -> str:
+    for place in (Path(path).expanduser(), beside / path):
+        if path and (place / within).exists() and not text.unprintable(str(place.absolute())):
+            return os.path.normpath(place.absolute())
+    return path
 
 
 def rejection_of(recipe: Recipe) -> Rejection:

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from edgekws import audio
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
-from edgekws.errors import UserError
-from edgekws.guard import untrusted
 from edgekws.model import front_end, litert
 
 HOP_SAMPLES = CLIP_SAMPLES // 2
@@ -30,18 +27,11 @@ class Result:
 
 
 class Classifier:
-    """A folder's ``model_int8.tflite`` with its labels and how it hears samples."""
+    """The bytes of an int8 model with its labels, and how it hears samples."""
 
-    def __init__(self, folder: Path) -> None:
-        from edgekws import recipe
-
-        model = folder / "model_int8.tflite"
-        for needed in (model, folder / "labels.txt", folder / "recipe.toml"):
-            if not needed.exists():
-                raise UserError(f"{folder}: {needed.name} is missing; expected a finished run or a pretrained model")
-        self.hears = recipe.load(folder / "recipe.toml").model
-        self._runner = litert.Runner(untrusted.content(model, untrusted.MODEL_BYTES), name=str(model))
-        self.labels = untrusted.labels(folder / "labels.txt", self._runner.classes)
+    def __init__(self, content: bytes, labels: Sequence[str], hears: front_end.Input) -> None:
+        self.labels, self.hears = tuple(labels), hears
+        self._runner = litert.Runner(content)
 
     def scores(self, window: np.ndarray) -> np.ndarray:
         """Probabilities float32 (classes,) of int16 (16000,) samples at 16 kHz, with nothing before them."""

@@ -60,7 +60,7 @@ def catalogue_text(entries: Sequence[Entry]) -> str:
         facts = summary(entry)
         if entry.table != table:
             table = entry.table
-            lines += ["", f"{table}", head]
+            lines += ["", "edgekws's own" if table == "own" else f"the 2019 report, {table}", head]
         accuracies = "  ".join(f"{VARIANTS[k]} {v:.4f}" for k, v in entry.reported_accuracy.items())
         lines.append(
             f"{entry.name:16}{facts['parameters']:>12,}{facts['parameters_with_batch_norm']:>12,}"

@@ -193,7 +193,7 @@ def _rows_of(path: Path) -> list[Row]:
         raise UserError(
             f"{path} also has {', '.join(others)}; expected words alone: other accuracies cannot be compared"
         )
-    ending = work.Ending(run.recipe.name, "broken" if work.has_broken_bound(run) else "done")
+    ending = work.ended(run)
     return [results.row(run, ending)]
 
 

@@ -29,8 +29,10 @@ from typing import Any
 
 from edgekws import recipe as recipes
 from edgekws import recipe_text
+from edgekws.corpus import sources
 from edgekws.errors import UserError, nearest
 from edgekws.recipe import Recipe
+from edgekws.train import earlier
 
 KEYS = ("name", "recipe", "testing", "set", "grid", "run")
 RESERVED = ("results.csv", "results.html")
@@ -55,8 +57,9 @@ def load(path: Path, source: str | None = None) -> Sweep:
     name, testing = tables.get("name", path.stem), tables.get("testing", True)
     if not isinstance(name, str) or not isinstance(testing, bool):
         raise UserError(f"{path}: name must be a string, testing true or false; got {name!r} and {testing!r}")
-    base = recipes.load(path.parent / str(tables["recipe"])) if "recipe" in tables else Recipe()
-    base = recipes.replace(base, {"name": name} | ({"data.source": source} if source else {}), str(path))
+    base = recipes.read_tables(path.parent / str(tables["recipe"])) if "recipe" in tables else {}
+    base = recipes.with_changes(base, {"name": name} | ({"data.source": source} if source else {}), str(path))
+    recipes.from_tables(base, str(path))
     fixed = _flat(tables.get("set", {}), f"{path}: [set]")
     everywhere = _grid(tables.get("grid", {}), f"{path}: [grid]")
     singles = tables.get("run", [{}])
@@ -82,7 +85,8 @@ def load(path: Path, source: str | None = None) -> Sweep:
             named = [str(called)] if called is not None else [_part(*pair) for pair in changes.items()]
             parts = [*named, *(_part(*pair) for pair in drawn.items())]
             full = fixed | changes | drawn | {"name": "_".join(parts) or name}
-            made.append(recipes.replace(base, full, str(path)))
+            chosen = earlier.completed(recipes.with_changes(base, full, str(path)), path.parent)
+            made.append(sources.anchored(recipes.from_tables(chosen, str(path)), path.parent))
     _check_names(path, [recipe.name for recipe in made])
     return Sweep(name, testing, tuple(made))
 

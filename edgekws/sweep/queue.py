@@ -97,11 +97,7 @@ def work_off(
 
 def already_ended(runs: Sequence[Run], testing: bool) -> dict[str, Ending]:
     """The runs that an earlier call finished."""
-    return {
-        run.recipe.name: Ending(run.recipe.name, "broken" if work.has_broken_bound(run) else "done")
-        for run in runs
-        if work.is_done(run, testing)
-    }
+    return {run.recipe.name: work.ended(run) for run in runs if work.is_done(run, testing)}
 
 
 def log_of(run: Run) -> Path:

@@ -77,8 +77,9 @@ class Process:
         name = self.folder.name
         if status == 0:
             return Ending(name, "done")
-        broken = status == 1 and workspace.load_run(self.folder).manifest.exists()
-        return Ending(name, "broken" if broken else "failed", _last_words(self.log, status, self._begin))
+        if status == 1 and (why := broken_bounds(workspace.load_run(self.folder))):
+            return Ending(name, "broken", why)
+        return Ending(name, "failed", _last_words(self.log, status, self._begin))
 
     def interrupt(self) -> None:
         """Ask it to stop as Ctrl-C does."""
@@ -140,11 +141,23 @@ def epoch_cost(run: Run) -> float:
     return entry.architecture.macs(len(run.recipe.data.words)) + FIXED_COST
 
 
-def has_broken_bound(run: Run) -> bool:
+def broken_bounds(run: Run) -> str:
+    """The bounds of the parity ladder that the last check found broken, in words; empty where there are none."""
     if not run.report.exists():
-        return False
+        return ""
     with untrusted.reading(run.report, "report", "run 'edgekws check' again"):
-        return not run.read_report()["parity"]["holds"]
+        bounds = run.read_report()["parity"]["bounds"]
+        return "; ".join(
+            f"{bound['text']}: {bound['measured']:.4f} (limit {bound['limit']})"
+            for bound in bounds
+            if not bound["holds"]
+        )
+
+
+def ended(run: Run) -> Ending:
+    """How a run ended that has nothing left to do."""
+    why = broken_bounds(run)
+    return Ending(run.recipe.name, "broken" if why else "done", why)
 
 
 def _begin() -> None:
@@ -157,7 +170,7 @@ def _begin() -> None:
 def _last_words(log: Path, status: int, begin: int) -> str:
     """What the log from byte ``begin`` on ends with: the error that `edgekws` told, else its last line."""
     text = log.read_bytes()[begin:].decode(errors="replace")
-    lines = [line.split("\r")[-1] for line in text.splitlines() if line.strip()]
+    lines = [line.split("\r")[-1] for line in text.splitlines() if line.strip() and not line.startswith("next: ")]
     told = [line.removeprefix("edgekws: error: ") for line in lines if line.startswith("edgekws: error: ")]
     reason = (told or lines or [""])[-1].strip()
     return f"{reason} (exit status {status}; {log})"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from edgekws import workspace, zoo
+from edgekws import workspace
 from edgekws.corpus import other_sound
 from edgekws.corpus.clips import Corpus
 from edgekws.corpus.sources import labels_of
@@ -19,7 +19,7 @@ from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
 from edgekws.model import catalogue, network
 from edgekws.recipe import Recipe
-from edgekws.train import fused_norm, loop
+from edgekws.train import earlier, fused_norm, loop
 from edgekws.workspace import Run
 
 
@@ -40,7 +40,7 @@ def train(run: Run, clips: Corpus) -> None:
 
     recipe = run.recipe
     device = find_device()
-    origin, teacher = _other_run(recipe, "start_from"), _other_run(recipe, "teacher")
+    origin, teacher = earlier.find(recipe, "start_from"), earlier.find(recipe, "teacher")
     others = {
         name: {"run": other.recipe.name, "float_model_sha256": sha256(other.float_model)}
         for name, other in (("started_from", origin), ("taught_by", teacher))
@@ -127,22 +127,6 @@ def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
     from edgekws.train import augment
 
     return augment.noise_windows(rejection.noise_of("training", clips.noise, recipe.data.held_out_noise))
-
-
-def _other_run(recipe: Recipe, key: str) -> Run | None:
-    """The run that ``training.KEY`` names; a UserError where it is not trained or hears samples otherwise."""
-    folder = getattr(recipe.training, key)
-    if not folder:
-        return None
-    other = workspace.load_run(zoo.resolve(Path(folder).expanduser()))
-    if not other.float_model.exists():
-        raise UserError(f"training.{key}: {other.folder} has no {other.float_model.name}; 'edgekws train' makes it")
-    heard = ("coding", "level_control")
-    for name in ("architecture", "batch_norm", *heard) if key == "start_from" else heard:
-        ours, theirs = (getattr(one.model, name) for one in (recipe, other.recipe))
-        if ours != theirs:
-            raise UserError(f"training.{key}: {other.folder} has model.{name} = {theirs}, this recipe {ours}")
-    return other
 
 
 def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ MICROBIT_FLASH = 256 * 1024  # of the emulated Cortex-M0: larger models run the 
 @pytest.mark.parametrize("kernels", ["portable", "dsp", "dsp_fast", *host.native_kernels()])
 @pytest.mark.parametrize("name", NAMES)
 def test_on_this_machine(name, kernels, tmp_path):
-    shipped = artifact.load(zoo.find(name))
+    shipped = artifact.load(zoo.folders()[name])
     engine = host.build(shipped.graph, tmp_path, FAST, kernels=kernels, coding=shipped.coding)
     inputs = clips(16_000) | {f"self-test {i}": clip for i, clip in enumerate(selftest.make_clips(16_000))}
     assert_equal_to_tflm(shipped.graph, engine, inputs, shipped.coding)
@@ -30,7 +30,7 @@ def test_on_this_machine(name, kernels, tmp_path):
 @pytest.mark.parametrize("kernels", EMULATED)
 @pytest.mark.parametrize("name", NAMES)
 def test_on_emulated_cores(name, kernels, tmp_path):
-    shipped = artifact.load(zoo.find(name))
+    shipped = artifact.load(zoo.folders()[name])
     codegen.generate(shipped.graph, shipped.labels, tmp_path, kernels=kernels, coding=shipped.coding)
     windows = selftest.make_clips(16_000)[3::2]
     codes = coding.encode(windows, shipped.coding)

@@ -37,7 +37,7 @@ def self_made_clips() -> np.ndarray:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_int8_rung_on_self_made_clips(name, tmp_path):
     """Float stands beside int8 on recordings only, below: of sounds that are no speech, a network is rarely sure."""
-    folder, shipped = zoo.find(name), artifact.load(zoo.find(name))
+    folder, shipped = zoo.folders()[name], artifact.load(zoo.folders()[name])
     clips = self_made_clips()
     codes = coding.encode(clips, shipped.coding)
     reference = np.array([tflm_reference.run(shipped.graph, code)[-1][0] for code in codes])
@@ -69,7 +69,7 @@ def test_every_rung_on_recordings(name, tmp_path):
     the model, from float to the C engine, near to int8. The engine is equal to the bit to TFLM's arithmetic, above."""
     from edgekws.train import float_model
 
-    folder, shipped = zoo.find(name), artifact.load(zoo.find(name))
+    folder, shipped = zoo.folders()[name], artifact.load(zoo.folders()[name])
     words = [label for label in shipped.labels if not rejects(label)]
     total, correct, accuracy = published_figures(json.loads((folder / "report.json").read_text()), shipped.labels)
     split = sources.load(RECORDINGS, words, progress=False).split("testing")

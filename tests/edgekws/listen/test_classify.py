@@ -9,7 +9,7 @@ import pytest
 import soundfile
 import synthetic_tflite
 
-from convert.tflite import conversion
+from convert.tflite import artifact, conversion
 from edgekws import cli, recipe
 from edgekws.listen import classify
 from edgekws.listen.classify import Classifier
@@ -34,7 +34,10 @@ def test_scores_are_those_of_the_pipeline(folder):
     clip = noise(16_000)
     codes = coding.encode(front_end.process(clip[None], False), "mu_law")
     raw = conversion.predict((folder / "model_int8.tflite").read_bytes(), codes, kernels="xnnpack", title="")
-    assert np.array_equal(Classifier(folder).scores(clip), (raw[0].astype(np.float32) + 128) / 256)
+    found = artifact.load(folder)
+    assert np.array_equal(
+        Classifier(found.content, found.labels, found).scores(clip), (raw[0].astype(np.float32) + 128) / 256
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,3 +113,18 @@ def test_tensorflow_is_not_imported(folder, tmp_path, shipped):
         "sys.exit(status or 'tensorflow' in sys.modules or 'keras' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def test_a_tflite_file_is_a_model_too_with_the_words_beside_it(folder, tmp_path, capsys):
+    soundfile.write(tmp_path / "a.wav", noise(16_000), 16_000)
+
+    def said(model, *more):
+        assert cli.main(["classify", str(tmp_path / "a.wav"), "--json", "--model", str(model), *more]) == 0
+        return json.loads(capsys.readouterr().out)["scores"]
+
+    whole = said(folder)
+    assert said(folder / "model_int8.tflite") == whole
+    (tmp_path / "mine.tflite").write_bytes((folder / "model_int8.tflite").read_bytes())
+    assert sorted(said(tmp_path / "mine.tflite", "--coding", "mu_law")) == ["class_0", "class_1", "class_2"]
+    (tmp_path / "labels.txt").write_bytes((folder / "labels.txt").read_bytes())
+    assert said(tmp_path / "mine.tflite", "--coding", "mu_law") == whole

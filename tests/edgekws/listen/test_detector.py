@@ -30,7 +30,7 @@ void run(const int8_t *scores, int count, int16_t *events)
 }
 """
 ONE = Settings((200, 200, 256), (150, 150, 256), results=2, minimum=2, refractory=3, hop=2187)
-_SHIPPED = json.loads((zoo.find("small-listen") / detector.FILE).read_text())
+_SHIPPED = json.loads((zoo.folders()["small-listen"] / detector.FILE).read_text())
 SHIPPED = detector.from_json(_SHIPPED, tuple(_SHIPPED["thresholds"]))
 CHOICES = (
     ONE,

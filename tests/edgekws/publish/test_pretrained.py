@@ -121,12 +121,12 @@ def test_a_strange_folder_is_left_alone(run, tmp_path):
 
 def test_names_are_looked_up_where_no_path_is(run, tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "folders", lambda: {"nano": run.folder})
-    assert zoo.resolve("nano") == run.folder == zoo.default() == zoo.find("nano")
+    assert zoo.place("nano") == run.folder == zoo.default()
     assert zoo.default(zoo.LISTENING) == run.folder
-    assert zoo.resolve(tmp_path) == tmp_path
-    assert artifact.load(zoo.resolve("nano")).labels == WORDS
+    assert zoo.place(run.folder) == run.folder
+    assert artifact.load("nano").labels == artifact.load(run.int8_model).labels == WORDS
     with pytest.raises(UserError, match="did you mean nano"):
-        zoo.find("nao")
+        zoo.place("nao")
     monkeypatch.setattr(zoo, "folders", dict)
     with pytest.raises(UserError, match="no pretrained model ships"):
         zoo.default()
@@ -157,7 +157,7 @@ def test_a_model_that_ships_is_checked_by_name(run, tmp_path, monkeypatch, capsy
 
 @pytest.mark.parametrize("name", zoo.folders())
 def test_what_ships_is_whole(name):
-    assert workspace.damaged_files(workspace.load_run(zoo.find(name))) == []
+    assert workspace.damaged_files(workspace.load_run(zoo.folders()[name])) == []
 
 
 def test_a_tuned_detector_is_published_with_the_model(run, tmp_path):

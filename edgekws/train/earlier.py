@@ -1,0 +1,63 @@
+"""Earlier runs that a recipe names: what it takes from them where it says nothing itself, and whether they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgekws import recipe as recipes
+from edgekws import workspace, zoo
+from edgekws.errors import UserError
+from edgekws.recipe import Recipe
+from edgekws.workspace import Run
+
+_HEARD = ("coding", "level_control")
+_SHARED = {"start_from": ("architecture", "batch_norm", *_HEARD), "teacher": _HEARD}  # keys of [model] that must agree
+
+
+def completed(tables: Mapping[str, Any], beside: Path) -> Mapping[str, Any]:
+    """A recipe's tables with the keys of [model] that an earlier run dictates and they leave out.
+
+    The run is looked for from the folder one stands in, then from ``beside``; one that is not there dictates nothing.
+    """
+    training, model = (tables.get(key, {}) for key in ("training", "model"))
+    if not isinstance(training, Mapping) or not isinstance(model, Mapping):
+        return tables
+    filled: dict[str, Any] = {}
+    for key, shared in _SHARED.items():
+        if other := _recipe_of(training.get(key), beside):
+            filled = {name: getattr(other.model, name) for name in shared if name not in model} | filled
+    return recipes.with_changes(tables, {f"model.{name}": value for name, value in filled.items()})
+
+
+def find(recipe: Recipe, key: str) -> Run | None:
+    """The run that ``training.KEY`` names; a UserError where it is not trained or does not fit this recipe."""
+    named = getattr(recipe.training, key)
+    if not named:
+        return None
+    try:
+        other = workspace.load_run(zoo.place(named))
+    except UserError as error:
+        raise UserError(f"training.{key}: {error}") from None
+    if not other.float_model.exists():
+        raise UserError(f"training.{key}: {other.folder} has no {other.float_model.name}; 'edgekws train' makes it")
+    for name in _SHARED[key]:
+        ours, theirs = (getattr(one.model, name) for one in (recipe, other.recipe))
+        if ours != theirs:
+            raise UserError(
+                f"training.{key}: {other.folder} has model.{name} = {theirs}, this recipe {ours}; leave model.{name} "
+                "out, and it is taken from there"
+            )
+    return other
+
+
+def _recipe_of(named: Any, beside: Path) -> Recipe | None:
+    if not isinstance(named, str) or not named:
+        return None
+    for place in (named, beside / named):
+        try:
+            return workspace.load_run(zoo.place(place)).recipe
+        except UserError:
+            continue
+    return None
