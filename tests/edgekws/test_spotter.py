@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 import edgekws
+from convert.tflite import artifact
 from edgekws.errors import UserError
 from edgekws.listen.classify import Classifier
 
@@ -34,8 +35,8 @@ def test_int16_and_floats_give_the_scores_of_the_interpreter(nano):
     samples = np.clip(np.rint(noise() * 32_768), -32_768, 32_767).astype(np.int16)
     found = nano.classify(samples)
     assert found == nano.classify((samples / 32_768).astype(np.float32))
-    nano = artifact.load("nano")
-    expected = dict(Classifier(nano.content, nano.labels, nano).classify(samples)[0].scores)
+    shipped = artifact.load("nano")
+    expected = dict(Classifier(shipped.content, shipped.labels, shipped).classify(samples)[0].scores)
     assert set(found) == set(nano.labels)
     assert list(found.values()) == sorted(found.values(), reverse=True)
     assert max(abs(found[label] - expected[label]) for label in nano.labels) <= 10 / 256  # XNNPACK's own rounding

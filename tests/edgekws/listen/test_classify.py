@@ -92,12 +92,14 @@ def test_what_no_word_is_sure_of_is_rejected_where_asked(folder, tmp_path, capsy
 def test_a_wrong_model_is_named(folder, tmp_path, capsys):
     soundfile.write(tmp_path / "a.wav", noise(16_000), 16_000)
     assert cli.main(["classify", str(tmp_path / "a.wav"), "--model", "smal"]) == 2
-    assert "no model called 'smal'" in capsys.readouterr().err
+    assert "looked for smal, runs/smal and among the models that ship; did you mean small?" in capsys.readouterr().err
     (tmp_path / "model_int8.tflite").write_bytes(b"no model")
     assert cli.main(["classify", str(tmp_path / "a.wav"), "--model", str(tmp_path)]) == 2
+    assert "is not a run folder: it has no recipe.toml" in capsys.readouterr().err
+    (tmp_path / "recipe.toml").write_bytes((folder / "recipe.toml").read_bytes())
+    assert cli.main(["classify", str(tmp_path / "a.wav"), "--model", str(tmp_path)]) == 2
     assert "labels.txt is missing" in capsys.readouterr().err
-    for name in ("labels.txt", "recipe.toml"):
-        (tmp_path / name).write_bytes((folder / name).read_bytes())
+    (tmp_path / "labels.txt").write_bytes((folder / "labels.txt").read_bytes())
     assert cli.main(["classify", str(tmp_path / "a.wav"), "--model", str(tmp_path)]) == 2
     assert "expected a .tflite file" in capsys.readouterr().err
 
