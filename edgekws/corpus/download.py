@@ -3,23 +3,26 @@
 import contextlib
 import gzip
 import http.client
+import re
 import shutil
 import tarfile
 import time
 import urllib.error
 import urllib.request
 import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from edgekws.corpus import connection
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, sha256, writing
 from edgekws.progress import Progress, progress_bar
 
 _CHUNK = 1 << 20
-_TIMEOUT_SECONDS = 30.0
 _PAUSE_SECONDS = 2.0
-_TRIES = 5  # connections in a row that bring nothing new
+_TRIES = 5  # connections in a row that bring next to nothing
+_WORTH = 256 << 10  # bytes that are something: more than the slowest connection brings before it is given up
 _MOST_MEMBERS = 500_000
 
 
@@ -94,7 +97,7 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int, progress: bool = Tru
             open(archive, "rb") as file,
             progress_bar("unpacking", _size(archive), unit="B", enabled=progress) as bar,
             _BoundedGzip(fileobj=file, mode="rb") as stream,
-            tarfile.open(fileobj=stream) as tar,
+            tarfile.open(fileobj=stream, mode="r:") as tar,  # plain: what is packed twice could be of any size
         ):
             for count, member in enumerate(tar):
                 bar.advance(file.tell() - bar.done)
@@ -157,9 +160,9 @@ def _download(archive: Archive, part: Path, progress: bool) -> None:
                 problem = f"the server answers {error.code} {error.reason}"
                 if error.code < 500 and error.code != 429:
                     raise UserError(f"cannot download {archive.url}: {problem}") from None
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an address that is none
                 problem = str(getattr(error, "reason", error)) or type(error).__name__
-            fruitless = fruitless + 1 if _size(part) <= best else 0
+            fruitless = fruitless + 1 if _size(part) - best < _WORTH else 0
             best = max(best, _size(part))
             if fruitless >= _TRIES:
                 raise UserError(
@@ -182,7 +185,8 @@ def _receive(archive: Archive, part: Path, bar: Progress) -> bool:
         if tag.is_file():
             request.add_header("If-Range", tag.read_text())
     try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
+        with connection.opened(request) as (response, chunks):
+            return _kept(archive, part, response, chunks, bar)
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise
@@ -190,23 +194,33 @@ def _receive(archive: Archive, part: Path, bar: Progress) -> bool:
             return True
         _remove(part)
         return False
-    with response:
-        if response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-            have = 0
-        length = response.headers.get("Content-Length")
-        total = have + int(length) if length else None
-        _check_room(part.parent, (int(length) if length else 0) + archive.unpacked_bytes)
-        etag = response.headers.get("ETag", "")
-        if etag.startswith('"'):
-            atomic_write(tag, etag)
-        else:
-            tag.unlink(missing_ok=True)
-        bar.restart(have, total)
-        with writing(part), open(part, "ab" if have else "wb") as file:
-            while chunk := response.read1(_CHUNK):
-                file.write(chunk)
-                bar.advance(len(chunk))
-    return total is None or _size(part) == total
+
+
+def _kept(
+    archive: Archive, part: Path, response: http.client.HTTPResponse, chunks: Iterable[bytes], bar: Progress
+) -> bool:
+    """Append an answer to `part`, or begin it anew; whether the archive is whole now."""
+    have, tag = _size(part), _tag_of(part)
+    if response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+        have = 0
+    told = response.headers.get("Content-Length", "")
+    length = int(told) if re.fullmatch("[0-9]{1,18}", told) else None  # a number that is none says nothing
+    total = None if length is None else have + length
+    _check_room(part.parent, (length or 0) + archive.unpacked_bytes)
+    etag = response.headers.get("ETag", "")
+    if re.fullmatch(r'"[\x21\x23-\x7e]*"', etag):
+        atomic_write(tag, etag)
+    else:
+        tag.unlink(missing_ok=True)
+    bar.restart(have, total)
+    with writing(part), open(part, "ab" if have else "wb") as file:
+        for chunk in chunks:
+            have += len(chunk)
+            if have > 2 * archive.unpacked_bytes:
+                raise UserError(f"{archive.url} sends more than the archive can be; remove {part} and try again")
+            file.write(chunk)
+            bar.advance(len(chunk))
+    return total is None or have == total
 
 
 def _check_room(folder: Path, needed: int) -> None:

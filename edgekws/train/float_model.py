@@ -17,9 +17,10 @@ from edgekws.corpus.clips import Corpus
 from edgekws.corpus.sources import labels_of
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
+from edgekws.guard import untrusted
 from edgekws.model import catalogue, network
 from edgekws.recipe import Recipe
-from edgekws.train import earlier, fused_norm, loop
+from edgekws.train import earlier, fused_norm, keras_file, loop
 from edgekws.workspace import Run
 
 
@@ -97,7 +98,9 @@ def load(path: Path) -> Any:
     """The float Keras model of a run."""
     import keras
 
-    return keras.saving.load_model(path, compile=False)
+    keras_file.check(path)
+    with untrusted.reading(path, "Keras model", keras_file.REMEDY):
+        return keras.saving.load_model(path, compile=False)
 
 
 def find_device() -> Device:

@@ -1,12 +1,15 @@
+import bz2
 import contextlib
 import gzip
 import hashlib
 import http.server
 import io
+import lzma
 import re
 import shutil
 import tarfile
 import threading
+import time
 from collections import namedtuple
 from dataclasses import replace
 
@@ -14,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgekws.corpus import download, sources
+from edgekws.corpus import connection, download, sources
 from edgekws.corpus.download import Archive, fetch, unpack
 from edgekws.errors import UserError
 
@@ -220,6 +223,71 @@ def test_no_server(serve, data_set, tmp_path):
     with pytest.raises(UserError, match=r"cannot download http://127.*refused.*unpack it yourself"):
         _fetch(server, tmp_path)
     assert _left(tmp_path) == []
+
+
+@pytest.mark.parametrize("drip", ["body", "headers", "chunk lines", "nothing at all"])
+def test_a_server_that_drips_is_given_up_and_told(serve, data_set, tmp_path, monkeypatch, drip):
+    monkeypatch.setattr(connection, "WINDOW_SECONDS", 0.15)
+    monkeypatch.setattr(download, "_TRIES", 2)
+    server = serve(data_set)
+
+    def answer(handler):
+        begin = {
+            "body": b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n",
+            "headers": b"HTTP/1.1 200 OK\r\nX: ",
+            "chunk lines": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
+        }.get(drip, b"")
+        handler.wfile.write(begin)
+        with contextlib.suppress(OSError):
+            for _ in range(100):
+                handler.wfile.write(b"" if drip == "nothing at all" else b"1")
+                time.sleep(0.02)
+
+    server.answer = answer
+    started = time.monotonic()
+    with pytest.raises(UserError, match=r"cannot download .*(it sent|did not answer|timed out)"):
+        _fetch(server, tmp_path)
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("length", ["abc", "-1", "1e9", "9" * 5000, "\u0663".encode().decode("latin-1"), ""])
+def test_a_length_that_is_no_number_says_nothing(serve, data_set, tmp_path, length):
+    server = serve(data_set)
+
+    def answer(handler):
+        handler.wfile.write(f"HTTP/1.0 200 OK\r\nContent-Length: {length}\r\n\r\n".encode("latin-1") + data_set)
+
+    server.answer = answer
+    assert (_fetch(server, tmp_path) / "README.md").exists()
+
+
+TO = b"HTTP/1.1 302 x\r\nLocation: "
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"\0" * 100, TO + b"http://[\r\n\r\n", TO + b"file:///etc/passwd\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n"],
+)
+def test_answers_that_are_none_are_one_line(serve, data_set, tmp_path, answer):
+    server = serve(data_set)
+    server.answer = lambda handler: handler.wfile.write(answer)
+    with pytest.raises(UserError, match="cannot download"):
+        _fetch(server, tmp_path)
+
+
+def test_a_server_that_sends_without_end_is_stopped(serve, data_set, tmp_path):
+    server = serve(data_set + bytes(3_000_000))
+    with pytest.raises(UserError, match="sends more than the archive can be"):
+        _fetch(server, tmp_path, unpacked_bytes=1_000_000)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress])
+def test_an_archive_packed_twice_is_refused_without_unpacking(tmp_path, pack):
+    inner = pack(gzip.decompress(_tar(_member("large", bytes(1 << 20)))))
+    (tmp_path / "a").write_bytes(gzip.compress(inner))
+    with pytest.raises(UserError, match="is damaged"):
+        unpack(tmp_path / "a", tmp_path / "out", most_bytes=100 << 20, progress=False)
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_wrong_checksum_removes_what_came(serve, data_set, tmp_path):
