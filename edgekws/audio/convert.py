@@ -13,6 +13,7 @@ SAMPLE_RATE = 16_000
 _FULL_SCALE = 32_768  # libsndfile's float for 16-bit samples is sample / 32768, exact in float32
 _NEAR_FULL_SCALE = 0.98  # mu-law's largest sample is 32,124 of 32,768
 _CANCELLED = 0.03  # a mean with less of the loudest channel's power than this (-15 dB) has lost the sound
+_ALIKE = 0.8  # of the loudest channel's power
 _INTEGER_PEAK = 16.0  # no float recording is so far beyond full scale all the time
 
 
@@ -106,7 +107,7 @@ class _Judge:
         """The loudest channel where the mean of all has lost its sound."""
         count, total, squares = self._sums
         *power, mean = squares - total**2 / count
-        loudest = int(np.argmax(power))
+        loudest = int(np.argmax(np.array(power) >= _ALIKE * max(power)))  # of those alike the first
         return loudest if mean < _CANCELLED * power[loudest] else None
 
 

@@ -16,6 +16,7 @@ _CODECS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")
 _OTHERS = {b"Speex   ": "Speex", b"\x80theora": "Theora (a film)", b"fishead": "a skeleton", b"\x01video": "a film"}
 _MIRRORED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 _MOST_JUNK = 2**20
+_MOST_PLACES = 1_000  # that look like a page and are none
 _SCRAP = 256  # bytes behind the last page that are not worth telling
 
 
@@ -108,9 +109,9 @@ def _sum(page: bytes | bytearray) -> int:
 
 
 def _pages(source: Source, faults: Faults) -> Iterator[_Page]:
-    """Every whole page. Others are passed over and counted; NotWholeError at the end where the last page is cut."""
-    at, end = 0, source.size or 0
-    while at < end:
+    """Every whole page. Other bytes are passed over; NotWholeError at the end where the last page is cut."""
+    at, end, left = 0, source.size or 0, _MOST_PLACES
+    while at < end and left:
         head = source.read_at(at, 27 + 255)
         if head[:4] == b"OggS" and len(head) >= 27:
             _, flags, granule, serial, number, told, count = struct.unpack_from("<BBqIIIB", head, 4)
@@ -129,5 +130,7 @@ def _pages(source: Source, faults: Faults) -> Iterator[_Page]:
                 raise cut_off()
             faults.damaged += end - at >= _SCRAP
             return
-        faults.damaged += 1
-        at += 1 + found
+        left -= 1
+        at += 1 + found  # what this leaves out shows in the numbers of the pages
+    if not left:
+        raise cut_off()

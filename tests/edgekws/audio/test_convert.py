@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from edgekws.audio import Faults
-from edgekws.audio.convert import Converter, clipped
+from edgekws.audio.convert import Converter, clipped, full_scale, settled
 
 
 def test_time_does_not_drift_over_a_long_stream():
@@ -63,3 +63,81 @@ def test_enormous_samples_are_clipped_before_they_are_resampled():
     sound = Converter(44_100, faults).convert(np.full((4410, 1), 3e38, np.float32), last=True)
     assert faults.clipped == 4410
     assert sound[800] > 30_000
+
+
+SOUND = np.random.default_rng(0).integers(-9000, 9000, 48_000).astype(np.float32) / np.float32(32_768)
+
+
+def in_blocks(samples, size=8_000):
+    return [samples[at : at + size] for at in range(0, len(samples), size)]
+
+
+def mono(samples, floats=False, ahead=2**18):
+    """What is kept of (n, channels), and the faults."""
+    faults = Faults()
+    kept = np.concatenate(list(settled(in_blocks(samples), floats, ahead, faults)))
+    return kept.mean(axis=1), faults
+
+
+@pytest.mark.parametrize("share", [-1.0, -0.9, -0.75])
+@pytest.mark.parametrize("quiet", [0, 20_000])
+def test_channels_that_cancel_give_the_loudest_one(share, quiet):
+    """19: also where the recording begins with the noise of both, which does not cancel."""
+    stereo = np.stack([SOUND, share * SOUND], 1)
+    stereo[:quiet] = 1e-3 * np.random.default_rng(1).standard_normal((quiet, 2))
+    kept, faults = mono(stereo)
+    assert np.array_equal(kept, stereo[:, 0])
+    assert (faults.one_channel, faults.mixed_down) == (1, 0)
+    assert "cancel each other" in " ".join(faults.lines(Faults()))
+
+
+def test_channels_are_judged_as_they_come_where_nothing_may_be_held_back():
+    kept, faults = mono(np.stack([SOUND, -SOUND], 1), ahead=0)
+    assert np.array_equal(kept, SOUND)
+    assert faults.one_channel == 1
+
+
+@pytest.mark.parametrize("other", [SOUND, 0 * SOUND, np.roll(SOUND, 7), 0.3 * SOUND, -0.3 * SOUND])
+def test_other_channels_are_averaged(other):
+    kept, faults = mono(np.stack([SOUND, other], 1))
+    np.testing.assert_allclose(kept, (SOUND + other) / 2, atol=1e-6)
+    assert (faults.one_channel, faults.mixed_down) == (0, 1)
+
+
+def test_one_microphone_of_sixteen_is_not_lost_in_the_mean():
+    """The mean of sixteen channels of which one has sound is 24 dB quieter."""
+    many = np.zeros((len(SOUND), 64), np.float32)
+    many[:, 5] = SOUND
+    kept, faults = mono(many)
+    assert np.array_equal(kept, SOUND)
+    assert faults.one_channel == 1
+
+
+@pytest.mark.parametrize("bits", [16, 24, 32])
+@pytest.mark.parametrize("resampled", [False, True])
+def test_integers_saved_as_floats_are_scaled_and_told(bits, resampled):
+    """19: also where they were resampled, so that they are no integers any more."""
+    whole = np.rint(SOUND * 2 ** (bits - 1)) + (0.25 if resampled else 0)
+    kept, faults = mono(whole.astype(np.float32)[:, None], floats=True)
+    np.testing.assert_allclose(kept, SOUND, atol=1e-4)
+    assert faults.rescaled == 1
+    assert "integers saved as floats" in " ".join(faults.lines(Faults()))
+
+
+@pytest.mark.parametrize(
+    "samples", [SOUND, 4 * SOUND, 0 * SOUND, np.sign(SOUND), np.where(np.arange(48_000) == 9, np.float32(500), SOUND)]
+)
+def test_floats_are_no_integers(samples):
+    """Loud ones, silence, a square wave, and one wild sample."""
+    kept, faults = mono(samples[:, None], floats=True)
+    assert np.array_equal(kept, samples)
+    assert faults.rescaled == 0
+
+
+def test_full_scale_is_the_smallest_that_fits():
+    assert full_scale(np.array([[3.0], [-40.0]], np.float32)) == 2**15
+    assert full_scale(np.array([[32_768.0]], np.float32)) == 2**15
+    assert full_scale(np.array([[40_000.0]], np.float32)) == 2**23
+    assert full_scale(np.array([[40_000.5], [20_000.5]], np.float32)) == 2**15, "resampling went beyond full scale"
+    assert full_scale(np.array([[3e38], [2e38]], np.float32)) == 1
+    assert full_scale(np.array([[np.nan], [np.inf], [0]], np.float32)) == 1

@@ -10,7 +10,7 @@ import soundfile
 import synthetic_tflite
 
 from convert.tflite import artifact, conversion
-from edgekws import cli, recipe
+from edgekws import cli, recipe, zoo
 from edgekws.listen import classify
 from edgekws.listen.classify import Classifier
 from edgekws.model import catalogue, coding, front_end
@@ -62,6 +62,27 @@ def test_the_command_says_words_and_goes_on_after_a_bad_file(folder, tmp_path, c
     assert "at 0.5 s" in lines[2]
     assert "no.wav is text" in err
     assert "resampled to 16 kHz, mixed down to mono" in err
+
+
+@pytest.mark.parametrize("samples", [np.zeros(16_000, np.int16), np.full(9_000, 3_000, np.int16)])
+def test_silence_is_no_word(folder, tmp_path, capsys, samples):
+    soundfile.write(tmp_path / "a.wav", samples, 16_000)
+    call = ["classify", str(tmp_path / "a.wav"), "--model", str(folder)]
+    assert cli.main(call) == 0
+    assert capsys.readouterr().out == f"{tmp_path / 'a.wav'}: no sound\n"
+    assert cli.main([*call, "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert (facts["word"], facts["scores"]) == (None, {})
+
+
+def test_the_model_is_named_and_help_names_the_one_that_is_taken(tmp_path, capsys):
+    soundfile.write(tmp_path / "a.wav", noise(16_000), 16_000)
+    assert cli.main(["classify", str(tmp_path / "a.wav")]) == 0
+    assert capsys.readouterr().err.startswith("gsc16-small by LiteRT\n")
+    for command, name in (("classify", zoo.default().name), ("listen", zoo.default(zoo.LISTENING).name)):
+        with pytest.raises(SystemExit):
+            cli.main([command, "--help"])
+        assert f" ({name})" in " ".join(capsys.readouterr().out.split())
 
 
 def test_json_has_a_line_a_window(folder, tmp_path, capsys):
