@@ -18,6 +18,7 @@ from edgekws.errors import UserError
 
 MARGIN = 0.05  # seconds that are cut away on either side of a word
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
+_DIGITS = "zero one two three four five six seven eight nine".split()
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ class Transcript:
 
     @property
     def words(self) -> frozenset[str]:
-        """The words of the text, in lower case."""
-        return frozenset(_WORD.findall(self.text.lower()))
+        """The words of the text, in lower case; of a numeral the names of its digits, which are likely to be said."""
+        digits = (_DIGITS[int(digit)] for digit in re.findall(r"[0-9]", self.text))
+        return frozenset(_WORD.findall(self.text.lower())).union(digits)
 
     def spans(self, seconds: float, taken: Collection[str]) -> list[tuple[float, float]]:
         """The stretches, start and end in seconds, in which none of the words ``taken`` is said.

@@ -43,6 +43,12 @@ def test_spans_leave_the_words_out():
     assert Transcript("go away").spans(4.0, {"go"}) == []  # nobody knows where in it the word is
 
 
+def test_numeral_is_said_as_its_digits():
+    assert {"one", "three", "five"} <= Transcript("1315 Morreene Road").words
+    assert Transcript("1315 Morreene Road").spans(4.0, {"five"}) == []
+    assert Transcript("99 Willow Lane").spans(4.0, {"five"}) == [(0.0, 4.0)]
+
+
 def test_what_sounds_like_a_word_is_taken_for_it():
     taken = transcripts.alike(["two", "no"], [Transcript("I know too much"), Transcript("Noah sees to it")])
     assert {"two", "no", "know", "too"} <= taken
