@@ -18,7 +18,7 @@ from edgekws.errors import UserError
 
 MARGIN = 0.05  # seconds that are cut away on either side of a word
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
-_DIGITS = "zero one two three four five six seven eight nine".split()
+_DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 
 
 @dataclass(frozen=True)
