@@ -12,7 +12,7 @@ import numpy as np
 from convert.prove import parity
 from convert.tflite import reader
 from edgekws import workspace
-from edgekws.corpus import sources
+from edgekws.corpus import heard, sources
 from edgekws.corpus.clips import SILENCE, Corpus
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
@@ -30,11 +30,14 @@ def load_corpus(run: Run) -> Corpus:
     """The recordings of the run's recipe; a UserError where they are not those the run began with."""
     from edgekws.train import earlier
 
+    origins = []
     if not run.record("train").exists():  # refused before the folder is made
-        for key in ("start_from", "teacher"):
-            earlier.find(run.recipe, key)
+        origins = [earlier.find(run.recipe, key) for key in ("start_from", "teacher")]
     loaded = sources.of_recipe(run.recipe, listed=workspace.listed(run))
     workspace.begin(run, loaded)
+    for origin in filter(None, origins):
+        if known := heard.read(origin.heard):
+            heard.add(run.heard, known)  # what that run learned from, this one learns from too
     loaded, later = workspace.as_begun(run, loaded)
     if later:
         print(f"note: {later} recordings that came since this run began are left out", file=sys.stderr)

@@ -27,6 +27,7 @@ FLOORS = (
     ("convert.engine",),
     ("convert.prove", "convert.targets"),
     ("convert.pipeline",),
+    ("convert.mining",),
     ("edgekws.spotter",),
     ("edgekws.cli",),
 )

@@ -75,7 +75,7 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
             bar.advance(whole)
 
         sounds = [hearing.hear(kind, scorer, labels, request.texts, tell) for kind in kinds]
-        keywords = [(level, _score(trial, scorer, tell)) for level, trial in spoken]
+        keywords = [(level, hearing.hear_trial(trial, scorer, tell)) for level, trial in spoken]
     negatives = [stream for stream, _ in sounds]
     rows = outcome.of_negatives(settings, labels, negatives)
     found: dict[str, Any] = {
@@ -181,17 +181,6 @@ def _streams(clips: KeywordClips, request: Request) -> Iterator[tuple[float, tri
     ten = min(request.snrs_db, key=lambda snr: abs(snr - 10))
     for snr, level in [(snr, LEVEL_DB) for snr in request.snrs_db] + [(ten, level) for level in request.levels_db]:
         yield level, trials.keywords(made, snr, request.seed, gap_s=GAP_SECONDS, level_db=level)
-
-
-def _score(trial: trials.Trial, scorer: hearing.Scorer, tell: Any) -> Scored:
-    scorer.reset()
-    parts, samples = [], 0
-    for block in trial.blocks:
-        parts.append(scorer.push(block).copy())
-        samples += len(block)
-        tell(len(block))
-    parts.append(scorer.push(np.zeros(CLIP_SAMPLES, np.int16)).copy())  # in which the last word is still found
-    return Scored(trial.kind, trial.snr_db, samples / SAMPLE_RATE, np.concatenate(parts), tuple(trial.said))
 
 
 def _goal(model: Artifact, settings: Settings) -> float | None:

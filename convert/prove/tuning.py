@@ -22,10 +22,11 @@ from edgekws.errors import UserError
 from edgekws.listen import detector, sound_kinds, thresholds, trials
 from edgekws.listen.detector import Settings, Tuned
 from edgekws.listen.hearing import Texts
-from edgekws.listen.sound_kinds import Kind
+from edgekws.listen.sound_kinds import Kind, Recording
 from edgekws.listen.thresholds import Scored
 from edgekws.listen.trials import Material
 from edgekws.progress import progress_bar
+from edgekws.recipe import Data
 from edgekws.workspace import Run
 
 SEEDS = {"validation": 2026, "testing": 2027}  # of the streams: other sentences, gaps and levels in each split
@@ -103,13 +104,11 @@ def apart(kind: Kind, run: Run, known: Mapping[str, Heard] | None) -> dict[str, 
     Who is in a split of the run's own stays there; the rest is halved by the data set's rule.
     """
     data = run.recipe.data
-    parts: dict[str, list[sound_kinds.Recording]] = {name: [] for name in SEEDS}
+    parts: dict[str, list[Recording]] = {name: [] for name in SEEDS}
     for one in kind.recordings:
-        learned = heard.learned(known or {}, one.speaker, one.path)
-        speaker = one.speaker or f"{kind.name}/{one.name}"
-        split = learned or speaker_split(speaker, data.validation_percent, data.testing_percent)
-        if split == "training" and not learned:
-            split = speaker_split(speaker, 50, 50)
+        split = split_of(one, kind.name, data, known)
+        if split == "training" and not heard.learned(known or {}, one.speaker, one.path):
+            split = speaker_split(one.speaker or f"{kind.name}/{one.name}", 50, 50)
         if split != "training":
             parts[split].append(one)
     if missing := [name for name in SEEDS if not parts[name]]:
@@ -119,6 +118,13 @@ def apart(kind: Kind, run: Run, known: Mapping[str, Heard] | None) -> dict[str, 
             "other speakers"
         )
     return {name: replace(kind, recordings=tuple(recordings)) for name, recordings in parts.items()}
+
+
+def split_of(one: Recording, kind: str, data: Data, known: Mapping[str, Heard] | None) -> str:
+    """The split that a recording is in as a run knows its speaker, else by the data set's rule."""
+    learned = heard.learned(known or {}, one.speaker, one.path)
+    speaker = one.speaker or f"{kind}/{one.name}"
+    return learned or speaker_split(speaker, data.validation_percent, data.testing_percent)
 
 
 def is_recorded(kind: str) -> bool:

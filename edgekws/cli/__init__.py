@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgekws import __version__
-from edgekws.cli import devices, measuring, models, quiet, runs, streaming, sweeps
+from edgekws.cli import devices, measuring, mine, models, quiet, runs, streaming, sweeps
 from edgekws.errors import UserError
 
 EXAMPLES = """examples:
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"edgekws: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        resumed = args.command.__module__ in (runs.__name__, sweeps.__name__)
+        resumed = args.command.__module__ in (runs.__name__, sweeps.__name__, mine.__name__)
         goes_on = "; the same command goes on from the last finished epoch" if resumed else ""
         print(f"edgekws: stopped{goes_on}", file=sys.stderr)
         return 130
@@ -70,6 +70,6 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=function)
         return sub
 
-    for family in (runs, sweeps, devices, models, streaming, measuring):
+    for family in (runs, sweeps, devices, models, streaming, measuring, mine):
         family.add(command)
     return parser

@@ -18,6 +18,7 @@ from edgekws import audio
 from edgekws.audio import CLIP_SAMPLES, fit
 from edgekws.corpus import other_sound
 from edgekws.corpus.clips import Clip, Corpus, Split, rejects
+from edgekws.files import atomic_write
 from edgekws.guard import untrusted
 
 FILE = "heard.json"
@@ -45,14 +46,12 @@ def key(samples: np.ndarray) -> str:
 
 def to_text(clips: Corpus) -> str:
     """What ``read`` reads: speakers with a name of their own, and sums, of the splits that a run learns from."""
-    content = {}
+    found = {}
     for name in SPLITS:
         split = clips.split(name)
-        speakers = {
-            clip.speaker for clip in split.clips if clip.speaker and not _made(clip) and "/" not in clip.speaker
-        }
-        content[name] = {"speakers": sorted(speakers), "recordings": " ".join(sorted(set(_keys(split))))}
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+        speakers = {clip.speaker for clip in split.clips if not _made(clip) and "/" not in clip.speaker}
+        found[name] = Heard(frozenset(speakers - {""}), frozenset(_keys(split)))
+    return _text(found)
 
 
 def read(path: Path) -> dict[str, Heard] | None:
@@ -68,6 +67,26 @@ def read(path: Path) -> dict[str, Heard] | None:
         }
 
 
+def add(path: Path, more: Mapping[str, Heard]) -> None:
+    """Write to a run's file what it learned from besides."""
+    known = read(path) or {}
+    merged = {}
+    for name in SPLITS:
+        both = [one[name] for one in (known, more) if name in one]
+        merged[name] = Heard(
+            frozenset().union(*(one.speakers for one in both)), frozenset().union(*(one.recordings for one in both))
+        )
+    atomic_write(path, _text(merged))
+
+
+def _text(heard: Mapping[str, Heard]) -> str:
+    content = {
+        name: {"speakers": sorted(one.speakers), "recordings": " ".join(sorted(one.recordings))}
+        for name, one in heard.items()
+    }
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
 def learned(known: Mapping[str, Heard], speaker: str, sound: np.ndarray | Path) -> str:
     """The split that a speaker, or a recording, int16 (n,) or a file, was in when the run learned; "" for none."""
     for split, one in known.items():
@@ -75,11 +94,11 @@ def learned(known: Mapping[str, Heard], speaker: str, sound: np.ndarray | Path) 
             return split
     if not any(one.recordings for one in known.values()):
         return ""
-    sum_ = key(_opening(sound) if isinstance(sound, Path) else sound)
+    sum_ = key(opening(sound) if isinstance(sound, Path) else sound)
     return next((split for split, one in known.items() if sum_ in one.recordings), "")
 
 
-def _opening(path: Path) -> np.ndarray:
+def opening(path: Path) -> np.ndarray:
     """A recording up to its first second with sound, int16 (n,)."""
     taken = np.zeros(0, np.int16)
     for block in audio.blocks(path, audio.Faults(), pipes=False):

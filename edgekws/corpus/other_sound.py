@@ -2,7 +2,7 @@
 
 import itertools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from edgekws.corpus.folder.splits import speaker_split
 from edgekws.errors import UserError
 from edgekws.files import folder_name, sha256
 
+MINED = "mined.csv"  # in a folder that `edgekws mine` made: all of it is for training
 _LONGEST_SECONDS = 86_400
 
 
@@ -55,9 +56,9 @@ def find(
     """The recordings in and under the folders, by name.
 
     A file's split is that of its name by the data set's own rule, SPEAKER_nohash_0.wav by its speaker's. ``known``:
-    speakers of the words and their splits, where they stay. Where a table says what is said in a folder, what sounds
-    like one of ``words`` is cut out. Raises UserError for a folder that is not there, does not serve every split, or
-    whose recordings would come twice.
+    speakers of the words and their splits, where they stay. What was mined is for training. Where a table says what is
+    said in a folder, what sounds like one of ``words`` is cut out. Raises UserError for a folder that is not there,
+    does not serve every split, or whose recordings would come twice.
     """
     _check_apart(folders)
     found: list[Recording] = []
@@ -86,6 +87,9 @@ def find(
             one = _recording(path, f"{name}/{path.relative_to(place).as_posix()}", selection, known, text, taken)
             if one.starts:
                 mine.append(one)
+        if (place / MINED).is_file():
+            found += [replace(one, split="training") for one in mine]
+            continue
         if missing := [name for name in SPLITS if name not in {one.split for one in mine}]:
             raise UserError(
                 f"data.unknown_from: of {len(mine)} recordings in {folder} none is for {' or '.join(missing)}; "

@@ -16,6 +16,7 @@ from edgekws.listen import said
 from edgekws.listen.said import Place
 from edgekws.listen.sound_kinds import SPEECH, Kind, Recording, Tape
 from edgekws.listen.thresholds import Scored
+from edgekws.listen.trials import Trial
 
 MODES = ("text", "times", "cut")
 _MARGIN = 3 * SAMPLE_RATE // 10  # to either side of where a word may be said
@@ -87,6 +88,18 @@ def hear(
     scores = np.concatenate(parts)
     allowed = None if cut or not any(spoken.values()) else _allowed(len(scores), scorer.hop, labels, tape, spoken)
     return Scored(kind.name, None, tape.samples / SAMPLE_RATE, scores, (), allowed), tape
+
+
+def hear_trial(trial: Trial, scorer: Scorer, tell: Callable[[int], object]) -> Scored:
+    """The scores of a stream that was made, and of a second of silence after it, in which its last word is found."""
+    scorer.reset()
+    parts, samples = [], 0
+    for block in trial.blocks:
+        parts.append(scorer.push(block).copy())
+        samples += len(block)
+        tell(len(block))
+    parts.append(scorer.push(np.zeros(CLIP_SAMPLES, np.int16)).copy())
+    return Scored(trial.kind, trial.snr_db, samples / SAMPLE_RATE, np.concatenate(parts), tuple(trial.said))
 
 
 def _allowed(

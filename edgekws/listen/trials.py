@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -72,6 +72,14 @@ class Material:
     # by folder: recordings of any length in which no word is said, in pieces, int16 each
     sound: Mapping[str, Sequence[np.ndarray]] = field(default_factory=dict)
     made_noise: bool = True  # whether noise by arithmetic is in the background beside the recorded
+
+
+def few(material: Material, most: int, seed: int) -> Material:
+    """The same with at most so many clips of each keyword, drawn by the seed."""
+    rng = np.random.default_rng([seed, 2])
+    kept = [i for label in range(len(material.words))
+            for i in rng.permutation(np.flatnonzero(material.labels == label))[:most]]  # fmt: skip
+    return replace(material, keywords=material.keywords[kept], labels=material.labels[kept])
 
 
 def keywords(

@@ -1,0 +1,173 @@
+"""What sets a model off in recordings of no word: found, cut out as clips to train on, and counted on validation."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from convert.engine import host_library
+from convert.prove import outcome, tuning
+from convert.tflite.artifact import Artifact
+from edgekws import audio
+from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.corpus import heard, other_sound
+from edgekws.corpus.clips import rejects
+from edgekws.files import atomic_write, writing
+from edgekws.listen import detector, hearing, sound_kinds, thresholds, trials
+from edgekws.listen.hearing import Texts
+from edgekws.listen.said import Place
+from edgekws.listen.sound_kinds import Kind, Recording, Tape
+from edgekws.listen.thresholds import Scored
+from edgekws.listen.trials import Material
+from edgekws.progress import progress_bar
+
+PLACES = (-0.2, -0.1, 0.0, 0.1, 0.2)  # seconds: where the clips of a window begin beside it
+COLUMNS = ("clip", "kind", "file", "time", "word", "score")
+_APART = SAMPLE_RATE // 2  # windows nearer than this to one that is taken are its neighbours
+_SNR_DB = 10.0  # of the keywords on validation
+_CLIPS = 30  # of each keyword at most
+_SEED = 2029
+
+
+@dataclass(frozen=True)
+class Fired:
+    """A window in which a word scored high: where it begins in its recording, in samples."""
+
+    recording: Recording
+    kind: str
+    start: int
+    samples: int  # of the whole recording
+    word: str
+    score: float
+
+
+def find(model: Artifact, kinds: Sequence[Kind], texts: Texts, above: float, most: int) -> list[Fired]:
+    """The windows whose best word scores ``above`` or more, the highest ``most`` of them, in which no word is said."""
+    scorer, found = host_library.scorer(model), list[Fired]()
+    texts = replace(texts, mode="times") if texts.mode == "cut" else texts  # a window over a cut is no sound
+    with progress_bar("mining", round(sum(kind.seconds for kind in kinds)), unit="s") as bar:
+        for kind in kinds:
+            stream, tape = hearing.hear(kind, scorer, model.labels, texts, _seconds(bar))
+            spoken = {number: texts.places(one) for number, one in enumerate(kind.recordings)}
+            found += windows(stream, tape, scorer.hop, model.labels, above, spoken)
+    found.sort(key=lambda one: -one.score)
+    return sorted(found[:most], key=lambda one: (one.kind, one.recording.name, one.start))
+
+
+def windows(
+    stream: Scored, tape: Tape, hop: int, labels: Sequence[str], above: float, spoken: Mapping[int, Sequence[Place]]
+) -> list[Fired]:
+    """The windows of a stream over the bound, of near ones the highest."""
+    words = [i for i, label in enumerate(labels) if not rejects(label)]
+    scores = (stream.scores[:, words].astype(np.float64) + 128) / 256
+    best = scores.max(axis=1)
+    free, found = np.ones(len(best), bool), []
+    for t in np.argsort(-best, kind="stable"):
+        if best[t] < above:
+            break
+        if not free[t]:
+            continue
+        near = _APART // hop
+        free[max(t - near, 0) : t + near + 1] = False
+        number, start = tape.origin(int(t) * hop)
+        samples = tape.span(number)[1]
+        start = min(start, samples - CLIP_SAMPLES)
+        if start < 0 or _said(start / SAMPLE_RATE, spoken.get(number, ())):
+            continue
+        word = labels[words[int(scores[t].argmax())]]
+        found.append(Fired(tape.recordings[number], stream.kind, start, samples, word, float(best[t])))
+    return found
+
+
+def write(folder: Path, fired: Sequence[Fired]) -> None:
+    """A second as a WAV at each of ``PLACES`` of each window, and the table, which comes last."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with writing(folder):
+        folder.mkdir(parents=True)
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for number, ((_, _), group) in enumerate(itertools.groupby(fired, key=lambda one: (one.kind, one.recording.name))):
+        mine = list(group)
+        starts = sorted({start for one in mine for start in _starts(one)})
+        cut = sound_kinds.excerpts(mine[0].recording.path, [(start, start + CLIP_SAMPLES) for start in starts])
+        clips = dict(zip(starts, cut, strict=True))
+        for i, one in enumerate(mine):
+            name = f"{one.recording.speaker or f'{number:05}'}_nohash_{number:05}{i:03}"
+            for place, start in enumerate(_starts(one)):
+                atomic_write(folder / f"{name}_{place}.wav", audio.to_wav(clips[start]))
+            rows.writerow([name, one.kind, one.recording.name, f"{one.start / SAMPLE_RATE:.3f}", one.word,
+                           f"{one.score:.4f}"])  # fmt: skip
+    atomic_write(folder / other_sound.MINED, table.getvalue())
+
+
+def counted(folder: Path) -> tuple[int, int]:
+    """How many windows of how many recordings are in a folder that ``write`` made."""
+    rows = list(csv.DictReader(io.StringIO((folder / other_sound.MINED).read_text(encoding="utf-8"))))
+    return len(rows), len({(row["kind"], row["file"]) for row in rows})
+
+
+def learned(fired: Sequence[Fired]) -> heard.Heard:
+    """Whom and what a run learns from that trains on these windows."""
+    recordings = {one.recording.path: one.recording for one in fired}.values()
+    return heard.Heard(
+        frozenset(one.speaker for one in recordings if one.speaker),
+        frozenset(heard.key(heard.opening(one.path)) for one in recordings),
+    )
+
+
+def validate(
+    model: Artifact, material: Material, kinds: Sequence[Kind], texts: Texts, per_hour: float
+) -> dict[str, Any]:
+    """The share of the keywords missed in noise at up to ``per_hour`` false accepts an hour in the worst kind of sound,
+    with the best of the thresholds that are the same for all words; missed: 1 where none keeps to that."""
+    scorer, labels = host_library.scorer(model), model.labels
+    some = trials.few(material, _CLIPS, _SEED)
+    seconds = sum(kind.seconds for kind in kinds) + 2.5 * len(some.labels)
+    with progress_bar("validating", round(seconds), unit="s") as bar:
+        tell = _seconds(bar)
+        keywords = hearing.hear_trial(trials.keywords(some, _SNR_DB, _SEED), scorer, tell)
+        negatives = [hearing.hear(kind, scorer, labels, texts, tell)[0] for kind in kinds]
+    settings, family = detector.default(labels, scorer.hop), thresholds.one_for_all(labels)
+    rates = np.max([outcome.rates(labels, settings, family, one).sum(1) for one in tuning.deciding(negatives)], axis=0)
+    missed = thresholds.tally([keywords], labels, settings, family).miss_rate
+    kept = np.flatnonzero(rates <= per_hour)
+    chosen = int(kept[np.lexsort((rates[kept], missed[kept]))[0]]) if len(kept) else int(rates.argmin())
+    return {
+        "missed": float(missed[chosen]) if len(kept) else 1.0,
+        "per_hour": float(rates[chosen]),
+        "threshold": int(thresholds.LEVELS[chosen]) / 256,
+        "words": len(some.labels),
+        "hours": {one.kind: one.seconds / 3600 for one in negatives},
+        "curve": outcome.tradeoff(rates, missed),
+    }
+
+
+def _seconds(bar: Any) -> Any:
+    waiting = 0
+
+    def tell(samples: int) -> None:
+        nonlocal waiting
+        whole, waiting = divmod(waiting + samples, SAMPLE_RATE)
+        bar.advance(whole)
+
+    return tell
+
+
+def _said(start: float, places: Sequence[Place]) -> bool:
+    """Whether a word may be said in the clips of a window that begins there."""
+    first, last = start + PLACES[0], start + PLACES[-1] + CLIP_SAMPLES / SAMPLE_RATE
+    return any(low < last and first < high for _, low, high in places)
+
+
+def _starts(one: Fired) -> list[int]:
+    last = one.samples - CLIP_SAMPLES
+    return [min(max(one.start + round(place * SAMPLE_RATE), 0), last) for place in PLACES]

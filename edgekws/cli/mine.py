@@ -1,0 +1,71 @@
+"""The command that trains a model on what sets it off."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from edgekws.cli import measuring, moved, next_step
+from edgekws.errors import UserError
+
+
+def add(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Describe the command; ``command(name, function, help, example)`` makes a parser."""
+    mine = command(
+        "mine",
+        _mine,
+        "train a run on what sets it off in recordings of no word, round by round, while validation gains",
+        "edgekws mine runs/NAME --from talk radio --rounds 3",
+    )
+    mine.add_argument("run", type=Path, metavar="RUN", help="a run's folder or its name under runs/, or the name of "
+                      "a model that ships (then with --data)")  # fmt: skip
+    mine.add_argument(
+        "--from", nargs="+", type=Path, required=True, metavar="FOLDER", dest="folders", help="recordings of any "
+        "length without the words: training speakers are mined, validation's judge, testing's are not used",
+    )  # fmt: skip
+    mine.add_argument("--rounds", type=int, default=3, metavar="N", help="at most (3)")
+    mine.add_argument("--epochs", type=int, default=5, metavar="N", help="of training in a round (5)")
+    mine.add_argument("--learning-rate", type=float, default=0.0005, metavar="R", help="its peak (0.0005)")
+    mine.add_argument("--above", type=float, default=0.2, metavar="P", help="take windows in which a word scores this "
+                      "much, 0 to 1 (0.2)")  # fmt: skip
+    mine.add_argument("--most", type=int, default=4000, metavar="N", help="windows a round, the highest first (4000)")
+    mine.add_argument("--false-accepts-per-hour", type=float, default=5.0, metavar="N", dest="per_hour", help="at "
+                      "which rounds are compared on validation (5)")  # fmt: skip
+    measuring.transcript_arguments(mine)
+    mine.add_argument("--out", type=Path, metavar="DIR", help="where the rounds' runs go (RUN-mined)")
+    moved.add(mine)
+
+
+def _mine(args: argparse.Namespace) -> int:
+    from convert import mining
+    from edgekws import workspace, zoo
+    from edgekws.listen import sound_kinds
+
+    if min(args.rounds, args.epochs, args.most) < 1 or not 0 < args.above < 1 or args.per_hour <= 0:
+        raise UserError("--rounds, --epochs and --most are 1 or more, --above is between 0 and 1, "
+                        "--false-accepts-per-hour above 0")  # fmt: skip
+    place = zoo.place(args.run)
+    run = moved.found(workspace.load_run(place), args.data, args.unknown_from)
+    if not run.float_model.exists():
+        raise UserError(f"{run.folder} has no {run.float_model.name} to train on from; 'edgekws run' makes one")
+    beside = place.parent / f"{place.name}-mined" if (place / "corpus.json").exists() else Path(f"{place.name}-mined")
+    out = args.out or beside
+    how = mining.Mining(args.rounds, args.epochs, args.learning_rate, args.above, args.most, args.per_hour)
+    kinds = sound_kinds.find(args.folders, "--from")
+    texts = measuring.texts_of(args, args.folders, _words(run.folder))
+    texts.check(kinds)
+    state = mining.mine(run, kinds, texts, how, out, lambda line: print(line, flush=True))
+    print(f"{out / mining.FILE} has what was found; the runs have what was mined by file and time")
+    if state["best"]:
+        print(f"best: {state['best']}")
+        next_step.tell(args, next_step.call("check", state["best"]))
+    else:
+        next_step.tell(args, "no round was a gain: mine other recordings, or lower --learning-rate")
+    return 0
+
+
+def _words(folder: Path) -> tuple[str, ...]:
+    from convert.tflite import artifact
+
+    return artifact.load(folder).labels
