@@ -43,6 +43,11 @@ def normal(name: str) -> str:
     return unicodedata.normalize("NFC", name)
 
 
+def shown(name: str) -> str:
+    """A name of the file system as text: of bytes that are not UTF-8 each stands as \\xe9; any other name as it is."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def unprintable(text: str) -> str:
     """The first character that a text file or a reader would lose, as "U+2028"; empty where there is none."""
     for character in text:

@@ -16,6 +16,7 @@ from edgekws.corpus.folder.speakers import speaker_of
 from edgekws.corpus.folder.splits import speaker_split
 from edgekws.errors import UserError
 from edgekws.files import folder_name, sha256
+from edgekws.text import shown
 
 MINED = "mined.csv"  # in a folder that `edgekws mine` made: all of it is for training
 _LONGEST_SECONDS = 86_400
@@ -78,13 +79,13 @@ def find(
         name = folder_name(folder)
         if selection.listed is not None:
             listed = {clip.rpartition("/")[0] for clip in selection.listed}
-            paths = [p for p in paths if f"{UNKNOWN}/{name}/{p.relative_to(place).as_posix()}" in listed]
+            paths = [p for p in paths if f"{UNKNOWN}/{name}/{shown(p.relative_to(place).as_posix())}" in listed]
         texts = transcripts.of_folder(place)
         taken = transcripts.alike(words, texts.values())
         mine = []
         for path in paths:
             text = texts.get(path.name)
-            one = _recording(path, f"{name}/{path.relative_to(place).as_posix()}", selection, known, text, taken)
+            one = _recording(path, f"{name}/{shown(path.relative_to(place).as_posix())}", selection, known, text, taken)
             if one.starts:
                 mine.append(one)
         if (place / MINED).is_file():

@@ -24,3 +24,8 @@ def test_composed_decomposed_and_latin_1_names_meet():
 )
 def test_what_cannot_be_read_back_is_named(name, found):
     assert text.unprintable(name) == found
+
+
+def test_a_name_that_is_no_unicode_is_shown_by_its_bytes():
+    assert text.shown(os.fsdecode(b"caf\xe9")) == "caf\\xe9"
+    assert text.shown("café") == "café"

@@ -9,7 +9,7 @@ import pytest
 
 from edgekws import recipe, workspace
 from edgekws.audio import Preparation
-from edgekws.corpus.clips import Clip, Corpus
+from edgekws.corpus.clips import Clip, Corpus, Noise
 from edgekws.errors import UserError
 from edgekws.recipe import Recipe
 
@@ -113,3 +113,40 @@ def test_saved_keras_models_are_the_same_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
     (tmp_path / "a").rename(tmp_path / "a.keras")
     assert keras.saving.load_model(tmp_path / "a.keras").count_params() == model.count_params()
+
+
+def test_where_the_recordings_lie_is_no_part_of_a_run(tmp_path):
+    placed = recipe.replace(Recipe(), {"data.source": "/home/ann/words", "data.unknown_from": ["/home/ann/talk"]})
+    workspace.begin(workspace.open_run(tmp_path / "a", placed), CORPUS)
+    moved = recipe.replace(placed, {"data.source": "/mnt/other", "data.unknown_from": ["../talk"]})
+    run = workspace.open_run(tmp_path / "a", moved)
+    assert run.recipe.data.source == "/mnt/other"
+    assert run.identity(CORPUS) == workspace.load_run(tmp_path / "a").identity(CORPUS)
+    with pytest.raises(UserError, match="differs in data.unknown_from"):
+        workspace.open_run(tmp_path / "a", recipe.replace(placed, {"data.unknown_from": ["/home/ann/songs"]}))
+    with pytest.raises(UserError, match="differs in data.source"):
+        workspace.open_run(tmp_path / "a", recipe.replace(placed, {"data.source": "espeak"}))
+
+
+def test_a_run_keeps_the_list_of_its_recordings(tmp_path):
+    noise = Noise("_background_noise_/hum.wav", np.zeros(1, np.int16))
+    made = Clip("_unknown_/made_00000", "_unknown_", "a", "training")
+    heard = Clip("_unknown_/talk/a.wav/00000", "_unknown_", "talk/a.wav", "testing")
+    samples, words = np.zeros((3, 16_000), np.int16), (*CORPUS.words, "_unknown_")
+    corpus = dataclasses.replace(CORPUS, words=words, clips=(*CLIPS, made, heard), samples=samples, noise=(noise,))
+    run = workspace.open_run(tmp_path / "a", Recipe())
+    assert workspace.listed(run) is None
+    workspace.begin(run, corpus)
+    assert workspace.listed(run) == {
+        "yes/a.wav": "training",
+        "_unknown_/talk/a.wav/00000": "testing",
+        "_background_noise_/hum.wav": "noise",
+    }
+
+
+def test_what_came_later_is_counted_without_what_was_left_out_before(tmp_path):
+    run = workspace.open_run(tmp_path / "a", Recipe())
+    workspace.begin(run, dataclasses.replace(CORPUS, preparation=Preparation(clips=1, left_out=3, copies_left_out=1)))
+    again, later = workspace.as_begun(run, dataclasses.replace(CORPUS, ignored=6))
+    assert later == 2
+    assert again.preparation == Preparation(clips=1, left_out=3, copies_left_out=1)

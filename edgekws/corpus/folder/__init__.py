@@ -63,13 +63,13 @@ def plan(
         _check_speakers(clips, selection)
         _check_every_split(folder, clips, words)
     kept = _keep(clips, words, selection)
-    used, names = {clip.name for clip in kept}, {text.normal(file.name) for file in found}
-    spoken = {text.normal(word) for word in words}
+    used, names = {clip.name for clip in kept}, {text.normal(file.path) for file in found}
+    spoken, path = {text.normal(word) for word in words}, {file.name: file.path for file in found}
     noise = _noise_files(folder, selection)
     return Plan(
         words=tuple(words),
         clips=kept,
-        recordings=lambda: _read_all([folder / clip.name for clip in kept]),
+        recordings=lambda: _read_all([folder / path[clip.name] for clip in kept]),
         noise=functools.partial(_read_noise, noise),
         preparation=Preparation(
             left_out=len(clips) - len(kept),
@@ -232,12 +232,16 @@ def _try_read(path: Path) -> tuple[np.ndarray, Preparation] | str:
 def _noise_files(folder: Path, selection: Selection) -> list[Path]:
     noise = folder / NOISE_FOLDER
     files = [f for f in noise.iterdir() if f.suffix.lower() in SUFFIXES and f.name[0] != "."] if noise.is_dir() else []
-    return sorted(f for f in files if selection.listed is None or f"{NOISE_FOLDER}/{f.name}" in selection.listed)
+    return sorted(f for f in files if selection.listed is None or _noise_name(f) in selection.listed)
+
+
+def _noise_name(path: Path) -> str:
+    return f"{NOISE_FOLDER}/{text.shown(path.name)}"
 
 
 def _read_noise(files: Sequence[Path]) -> Iterator[Noise]:
     for path in files:
-        yield Noise(f"{NOISE_FOLDER}/{path.name}", audio.read(path)[0])
+        yield Noise(_noise_name(path), audio.read(path)[0])
 
 
 def _licence(found: Sequence[Found]) -> str:

@@ -24,11 +24,16 @@ SUFFIXES = READABLE | _UNREADABLE
 class Found:
     """A recording in a word's folder, before it has a split."""
 
-    name: str  # its path in the folder, with slashes
+    path: str  # in the folder, with slashes, as the file system has it
     word: str
     speaker: str  # "" where nothing says who speaks
     size: int
     changed: int  # modification time, ns
+
+    @property
+    def name(self) -> str:
+        """The path as text."""
+        return text.shown(self.path)
 
     @property
     def take(self) -> str:

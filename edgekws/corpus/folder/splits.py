@@ -54,7 +54,7 @@ def read_lists(folder: Path) -> dict[str, str] | None:
 
 def by_lists(found: Sequence[Found], listed: Mapping[str, str], copies: Copies) -> list[str]:
     """The split of each recording by lists; "" for a copy of one in a later split, which would make it too easy."""
-    split = {file.name: listed.get(text.normal(file.name), "training") for file in found}
+    split = {file.name: listed.get(text.normal(file.path), "training") for file in found}
     left_out: set[str] = set()
     for group in copies:
         there = [name for name in group if name in split]

@@ -1,5 +1,7 @@
 """Runs whose recordings lie elsewhere now: --data and --unknown-from of check and tune."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import soundfile
@@ -8,6 +10,7 @@ import tone_corpus
 from convert import pipeline
 from edgekws import cli, recipe, workspace
 from edgekws.cli import moved
+from edgekws.corpus import sources
 from edgekws.errors import UserError
 from edgekws.recipe import Recipe
 
@@ -60,3 +63,17 @@ def test_a_run_is_taken_up_with_its_folders_where_they_are_now(command, tmp_path
     assert "there is no folder tones" in error()
     assert "talk is not a folder; expected one of recordings. If it has moved" in error("--data", "new/tones")
     assert "'edgekws convert' first" in error("--data", "new/tones", "--unknown-from", "new/talk")
+
+
+def test_paths_of_a_recipe_are_absolute_in_the_run_and_found_beside_it(tmp_path, monkeypatch):
+    (tmp_path / "mine" / "words").mkdir(parents=True)
+    (tmp_path / "talk").mkdir()
+    monkeypatch.chdir(tmp_path)
+    made = recipe.replace(Recipe(), {"data.source": "words", "data.unknown_from": ["talk", "gone"]})
+    found = sources.anchored(made, tmp_path / "mine").data
+    assert found.source == str(tmp_path / "mine" / "words")
+    assert found.unknown_from == (str(tmp_path / "talk"), "gone")
+    (tmp_path / "espeak").mkdir()
+    assert sources.anchored(Recipe(), tmp_path).data.source == "espeak"
+    again = dataclasses.replace(run_of(tmp_path / "mine" / "runs" / "a"), recipe=made)
+    assert moved.found(again, None, []).recipe.data.source == str(tmp_path / "mine" / "words")

@@ -263,6 +263,7 @@ def test_names_in_latin_1_are_read(recordings, tmp_path):
         (path / "yes" / f"{number}.wav").rename(os.fsdecode(os.fsencode(path) + b"/yes/caf\xe9 %d.wav" % number))
     loaded = _load(path, tmp_path, ("yes", "nö"))
     assert sum(clip.word == "nö" for clip in loaded.clips) == 9
+    assert "yes/caf\\xe9 1.wav" in {clip.name for clip in loaded.clips}, "text, for reports and lists"
     assert len(loaded.clips) == 18
 
 
