@@ -15,7 +15,7 @@ from edgekws import workspace
 from edgekws.corpus import heard, sources
 from edgekws.corpus.clips import SILENCE, Corpus
 from edgekws.errors import UserError
-from edgekws.files import atomic_write, sha256
+from edgekws.files import atomic_write, check_writable, sha256
 from edgekws.guard import untrusted
 from edgekws.listen import detector
 from edgekws.listen.hearing import Texts
@@ -110,6 +110,8 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     """
     for path in (run.int8_model, run.phone_model):
         _needs(run, path, "convert")
+    if write:
+        check_writable(run.folder)
     from convert.prove import figures
     from convert.quantize import fake_quant, fine_tuning
     from convert.tflite import conversion, mediapipe
@@ -202,10 +204,12 @@ def tune(
 
     for path, step in ((run.int8_model, "convert"), (run.report, "check"), (run.predictions, "check")):
         _needs(run, path, step)
+    check_writable(run.folder)  # before the minutes that it takes
+    known = run.read_report()
     tuned, found = tuning.tune(run, clips, per_hour, hours, given, texts)
     workspace.write_json(run.detector, detector.tuned_to_json(tuned, clips.words))
     workspace.write_json(run.listening, {"model": sha256(run.int8_model), "found": found})
-    _write_report(run, clips, run.read_report() | {"listening": found})
+    _write_report(run, clips, known | {"listening": found})
     return found
 
 

@@ -30,6 +30,7 @@ FLOORS = (
     ("convert.mining",),
     ("edgekws.spotter",),
     ("edgekws.cli",),
+    ("edgekws.start",),
 )
 DOORS = ("edgekws.cli", "edgekws.spotter")  # by which people come in: the shell's and Python's
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms} | {"convert": 0}

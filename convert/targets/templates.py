@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
 from convert.targets.names import renamed
+from edgekws.errors import plain
+
+
+def markdown(word: str) -> str:
+    """A word or name as Markdown shows it, whatever signs it holds: none of them marks up, none begins a tag."""
+    return re.sub(r"([\\`*_{}\[\]()<>#+!|~&$-])", r"\\\1", plain(word))
 
 
 def render(template: str, folder: Path, *, prefix: str = "edgekws", **values: Any) -> None:
@@ -20,6 +27,7 @@ def render(template: str, folder: Path, *, prefix: str = "edgekws", **values: An
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
+    environment.filters["markdown"] = markdown
     with as_file(files("firmware_assets") / "templates" / template) as root:
         for source in sorted(path for path in root.rglob("*") if path.is_file()):
             relative = environment.from_string(source.relative_to(root).as_posix()).render(values)

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgekws import __version__
-from edgekws.cli import devices, measuring, mine, models, quiet, runs, streaming, sweeps
-from edgekws.errors import UserError
+from edgekws.cli import devices, interrupt, measuring, mine, models, quiet, runs, streaming, sweeps
+from edgekws.errors import UserError, plain
 
 EXAMPLES = """examples:
   edgekws run                                   the whole pipeline on spoken-by-eSpeak words, no recordings needed
@@ -31,25 +31,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; exit status 0: done, 1: a check failed, 2: a mistake in the call, the recipe or the data."""
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     args = _parser().parse_args(argv)
+    pressed = interrupt.Pressed()
     try:
-        with quiet.libraries(native=argv is None):
+        with pressed, quiet.libraries(native=argv is None):
             return args.command(args)
     except UserError as error:
         print(f"edgekws: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        resumed = args.command.__module__ in (runs.__name__, sweeps.__name__, mine.__name__)
-        goes_on = "; the same command goes on from the last finished epoch" if resumed else ""
-        print(f"edgekws: stopped{goes_on}", file=sys.stderr)
-        return 130
+        return _stopped(args)
     except BrokenPipeError:
         sys.stdout = None  # the reader of our output is gone, and nothing more can be told
         return 0
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+        if pressed.now:
+            return _stopped(args)
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ELOOP):
             raise
-        print(f"edgekws: error: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+        print(f"edgekws: error: {plain(str(error.filename or 'output'))}: {error.strerror}", file=sys.stderr)
         return 2
+    except Exception:
+        if pressed.now:  # libraries that are being imported turn Ctrl-C into errors of theirs
+            return _stopped(args)
+        raise
+
+
+def _stopped(args: argparse.Namespace) -> int:
+    resumed = args.command.__module__ in (runs.__name__, sweeps.__name__, mine.__name__)
+    goes_on = "; the same command goes on from the last finished epoch" if resumed else ""
+    print(f"edgekws: stopped{goes_on}", file=sys.stderr)
+    return 130
 
 
 def _parser() -> argparse.ArgumentParser:

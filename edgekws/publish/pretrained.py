@@ -8,7 +8,8 @@ from pathlib import Path
 from edgekws import recipe, workspace, zoo
 from edgekws.corpus import other_sound
 from edgekws.errors import UserError
-from edgekws.files import atomic_folder, atomic_write
+from edgekws.files import atomic_folder, atomic_write, foreign, replaced, sha256
+from edgekws.guard import untrusted
 from edgekws.report import run_report
 from edgekws.workspace import Run
 
@@ -31,11 +32,15 @@ def publish(run: Run, destination: Path, *, source: str) -> Path:
         raise UserError(f"{run.folder}: a bound of its parity ladder is broken ('edgekws check' says which)")
     if destination.exists() and not (destination / "model_int8.tflite").exists():
         raise UserError(f"{destination} exists and is not a published model; choose another place")
+    if destination.exists() and (changed := _changed(destination)):
+        raise UserError(
+            f"{destination} holds what was not published there, or was changed since: {', '.join(changed)}; take these "
+            "out, or choose another place"
+        )
     figures["data"]["source"] = other_sound.source(source, run.recipe.data.unknown_from)
     named = zoo.public(run.recipe)
     figures["recipe"] = recipe.to_tables(named)
-    shutil.rmtree(destination, ignore_errors=True)
-    with atomic_folder(destination) as folder:
+    with replaced(destination), atomic_folder(destination) as folder:
         for name in KEPT:
             if (run.folder / name).exists():
                 shutil.copyfile(run.folder / name, folder / name)
@@ -45,3 +50,10 @@ def publish(run: Run, destination: Path, *, source: str) -> Path:
         facts = {"versions": figures["versions"], "seed": run.recipe.seed, "data": figures["data"]}
         workspace.write_manifest(Run(folder, named), facts)
     return destination
+
+
+def _changed(published: Path) -> list[str]:
+    """What lies in a published model's folder that is not as its manifest says."""
+    manifest = published / "manifest.json"
+    sums = untrusted.json_object(manifest).get("sha256")
+    return foreign(published, (sums if isinstance(sums, dict) else {}) | {manifest.name: sha256(manifest)})

@@ -24,6 +24,7 @@ from edgekws.corpus.folder.speakers import naming
 from edgekws.corpus.folder.splits import Copies
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError
+from edgekws.guard import untrusted
 
 NOISE_FOLDER = "_background_noise_"
 _BATCH = 512  # clips read ahead of the one that is written: 16 MB
@@ -232,6 +233,7 @@ def _try_read(path: Path) -> tuple[np.ndarray, Preparation] | str:
 def _noise_files(folder: Path, selection: Selection) -> list[Path]:
     noise = folder / NOISE_FOLDER
     files = [f for f in noise.iterdir() if f.suffix.lower() in SUFFIXES and f.name[0] != "."] if noise.is_dir() else []
+    files = [f for f in files if untrusted.is_regular(f)]  # a pipe would be waited for
     return sorted(f for f in files if selection.listed is None or _noise_name(f) in selection.listed)
 
 

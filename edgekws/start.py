@@ -1,0 +1,19 @@
+"""Where the shell's command begins: Ctrl-C ends it quietly, from the first import on."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+
+def main() -> int:
+    """The command line, which is imported here."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # the shell has it ignored
+        from edgekws import cli
+
+        return cli.main()
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    from edgekws import cli
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return cli.main()
