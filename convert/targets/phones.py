@@ -24,7 +24,15 @@ def _write(template: str, request: Request, folder: Path, place: str) -> dict[st
     artifact = request.artifact
     made = mediapipe.build(artifact.content, artifact.labels, artifact.coding)
     window = artifact.graph.input.size
-    render(template, folder, name=artifact.name, words=artifact.labels, window=window, sample_rate=SAMPLE_RATE)
+    render(
+        template,
+        folder,
+        name=artifact.name,
+        words=artifact.labels,
+        window=window,
+        sample_rate=SAMPLE_RATE,
+        level_control=artifact.level_control,
+    )
     (folder / place).mkdir(parents=True, exist_ok=True)
     (folder / place / "edgekws.tflite").write_bytes(made)
     selftest.write_recordings(artifact, folder)

@@ -13,7 +13,7 @@ import synthetic_tflite
 
 from convert.targets import Request, bundle, verify
 from convert.tflite import artifact, mediapipe
-from edgekws.model import catalogue
+from edgekws.model import catalogue, front_end
 
 LABELS = ("yes", '"ü', "a b")
 STAND_INS = {
@@ -117,8 +117,37 @@ def test_kotlin_compiles_against_stand_ins(source, tmp_path):
         file.write_text(f"package {path.rpartition('/')[0].replace('/', '.')};\n{text}")
         files.append(file)
     subprocess.run(["javac", "-d", tmp_path / "classes", *files], check=True)
-    kotlin = folder / "edgekws/src/main/kotlin/edgekws/WordSpotter.kt"
-    command = ["kotlinc", kotlin, "-classpath", tmp_path / "classes", "-d", tmp_path / "out", "-Werror"]
+    kotlin = sorted((folder / "edgekws/src/main/kotlin/edgekws").glob("*.kt"))
+    command = ["kotlinc", *kotlin, "-classpath", tmp_path / "classes", "-d", tmp_path / "out", "-Werror"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out/edgekws/WordSpotter.class").exists()
+
+
+PROGRAM = """package edgekws
+import java.io.*
+fun main(files: Array<String>) {
+    val from = DataInputStream(BufferedInputStream(FileInputStream(files[0])))
+    val samples = ShortArray(from.available() / 2) { from.readShort() }
+    val to = DataOutputStream(BufferedOutputStream(FileOutputStream(files[1])))
+    for (levelControl in listOf(false, true)) for (y in FrontEnd.process(samples, levelControl)) to.writeShort(y.toInt())
+    to.close()
+}
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("kotlinc"), reason="kotlinc is not here: apt install kotlin default-jdk")
+def test_the_front_end_in_kotlin_is_that_of_python(source, tmp_path):
+    folder = bundle.make(Request(source), "android", tmp_path / "android")
+    (tmp_path / "program.kt").write_text(PROGRAM)
+    sources = [folder / "edgekws/src/main/kotlin/edgekws/FrontEnd.kt", tmp_path / "program.kt"]
+    subprocess.run(["kotlinc", *sources, "-include-runtime", "-d", tmp_path / "program.jar"], check=True)
+    rng = np.random.default_rng(0)
+    pieces = [rng.integers(-2_000, 9_000, 5_000), rng.choice([-32_768, 32_767], 5_000), np.full(3_070, -32_768)]
+    samples = np.concatenate(pieces).astype(np.int16)
+    samples.astype(">i2").tofile(tmp_path / "in")
+    subprocess.run(["java", "-jar", tmp_path / "program.jar", tmp_path / "in", tmp_path / "out"], check=True)
+    found = np.fromfile(tmp_path / "out", ">i2").reshape(2, -1)
+    for level_control in (False, True):
+        np.testing.assert_array_equal(found[int(level_control)], front_end.process(samples, level_control))
