@@ -1,4 +1,4 @@
-"""The detector's settings as C, for ``edgekws_detector.h``."""
+"""Headers that need no engine, the detector's with its settings."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from convert.engine.codegen import MARK
 from edgekws.listen.detector import Settings
 
 HEADER = "edgekws_detector.h"
+FRONT_END_HEADER = "edgekws_frontend.h"
 
 
 def write(settings: Settings, folder: Path, *, classes_from: str = "edgekws.h") -> None:
     """Add the detector with these settings to a folder whose header ``classes_from`` has EDGEKWS_CLASSES."""
-    text = (files("firmware_assets") / "engine" / HEADER).read_text(encoding="utf-8")
-    (folder / HEADER).write_text(text.replace('"edgekws.h"', f'"{classes_from}"'), encoding="utf-8")
+    write_header(HEADER, folder, classes_from)
     lists = {"THRESHOLDS": settings.thresholds, "RELEASES": settings.releases}
     values = {name: "{" + ", ".join(map(str, numbers)) + "}" for name, numbers in lists.items()}
     values |= {key.upper(): str(getattr(settings, key)) for key in ("results", "minimum", "refractory", "hop", "delay")}
@@ -22,3 +22,9 @@ def write(settings: Settings, folder: Path, *, classes_from: str = "edgekws.h") 
     guard = "EDGEKWS_DETECTOR_SETTINGS_H"
     text = "\n".join([f"#ifndef {guard}", f"#define {guard}", "", *lines, "", "#endif", ""])
     (folder / "edgekws_detector_settings.h").write_text(MARK + text, encoding="utf-8")
+
+
+def write_header(name: str, folder: Path, settings: str) -> None:
+    """Add a header of the engine to a folder whose header ``settings`` takes the place of ``edgekws.h``."""
+    text = (files("firmware_assets") / "engine" / name).read_text(encoding="utf-8")
+    (folder / name).write_text(text.replace('"edgekws.h"', f'"{settings}"'), encoding="utf-8")

@@ -25,7 +25,7 @@ from edgekws.errors import UserError
 from edgekws.files import atomic_write, cache_folder, private, scratch, sha256, writing
 from edgekws.guard import untrusted
 from edgekws.model import coding, litert
-from edgekws.model.front_end import FrontEnd
+from edgekws.model.front_end import BLOCK, FrontEnd
 
 OPTIONS = ("-O3", "-std=c99", "-shared", "-fPIC")
 
@@ -65,7 +65,6 @@ class Engine:
         self.hop = hop(artifact)
         self.words = f"the C engine ({kernels} kernels)"
         self._classes = artifact.graph.output.size
-        self._front_end = FrontEnd(artifact.level_control)
         self._library = ctypes.CDLL(str(_compiled(artifact, compiler, kernels)))
         self._library.edgekws_host_size.restype = ctypes.c_size_t
         self._library.edgekws_host_hear.restype = ctypes.c_size_t
@@ -76,12 +75,11 @@ class Engine:
         self.reset()
 
     def reset(self) -> None:
-        self._front_end.reset()
         self._library.edgekws_host_reset(self._state.ctypes.data)
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        samples = np.ascontiguousarray(self._front_end.push(samples))
-        scores = np.empty((len(samples) // self.hop + 2, self._classes), np.int8)
+        samples = np.ascontiguousarray(samples, np.int16)
+        scores = np.empty(((len(samples) + BLOCK) // self.hop + 2, self._classes), np.int8)
         found = self._library.edgekws_host_hear(
             self._state.ctypes.data, samples.ctypes.data, len(samples), scores.ctypes.data
         )
@@ -130,7 +128,15 @@ def _compiled(artifact: Artifact, compiler: str, kernels: str) -> Path:
     command = [compiler, *OPTIONS, *(["-mavx2"] if kernels == "avx2" else [])]
     version = subprocess.run([compiler, "--version"], capture_output=True).stdout
     with scratch() as made:
-        codegen.generate(artifact.graph, artifact.labels, made, kernels=kernels, coding=artifact.coding, mode="sliding")
+        codegen.generate(
+            artifact.graph,
+            artifact.labels,
+            made,
+            kernels=kernels,
+            coding=artifact.coding,
+            level_control=artifact.level_control,
+            mode="sliding",
+        )
         shutil.copyfile(str(files("firmware_assets") / "engine" / "host.c"), made / "host.c")
         (made / "main.c").unlink()
         sources = [path.read_bytes() for path in sorted(made.iterdir())]

@@ -129,7 +129,13 @@ def measure(artifact: Artifact, kernels: str, target: str, optimization: str, mo
     with tempfile.TemporaryDirectory() as folder:
         try:
             plan = codegen.generate(
-                artifact.graph, artifact.labels, folder, kernels=kernels, coding=artifact.coding, mode=mode
+                artifact.graph,
+                artifact.labels,
+                folder,
+                kernels=kernels,
+                coding=artifact.coding,
+                level_control=artifact.level_control,
+                mode=mode,
             )
         except UserError as error:
             return unmeasured(str(error))

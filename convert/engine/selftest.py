@@ -20,10 +20,11 @@ from convert.engine.plan import DenseLayer, Plan, PlannedStage
 from convert.tflite import tflm_reference
 from convert.tflite.artifact import Artifact
 from edgekws.audio import SAMPLE_RATE
-from edgekws.model import coding
+from edgekws.model import coding, front_end
 from edgekws.workspace import write_json
 
 CLIPS = 9  # silence, then eight of ever greater level
+FRONT_END_SAMPLES = 500  # of each clip; in all no whole blocks
 KERNEL_VALUES = 16384  # at least so many of every stage alone: a wrong rounding shows in one of a thousand
 ENGINE_FILES = ("edgekws_selftest.h", "edgekws_selftest.c")
 ALIGNMENT = 16  # bytes, of what a kernel writes
@@ -64,6 +65,8 @@ def write(artifact: Artifact, plan: Plan, folder: Path) -> None:
         "CLIPS": CLIPS,
         "CLIP_SAMPLES": clips.shape[1],
         "SAMPLES_CRC": _hexadecimal(zlib.crc32(clips.astype("<i2").tobytes())),
+        "FRONTEND_SAMPLES": FRONT_END_SAMPLES,
+        "FRONTEND_CRC": _hexadecimal(_front_end_crc(artifact.level_control)),
         "CODING_CRC": _hexadecimal(_coding_crc(artifact.coding, plan.stages[0].stage)),
         "SCORES_CRC": _hexadecimal(zlib.crc32(scores.astype(np.int8).tobytes())),
         "MAPS_CRC": _hexadecimal(_words_crc(_map_words(plan))),
@@ -87,7 +90,7 @@ def write_recordings(artifact: Artifact, folder: Path) -> None:
     for i, clip in enumerate(make_clips(artifact.graph.input.length)):
         name = f"clip_{i}.wav"
         soundfile.write(place / name, clip, SAMPLE_RATE, subtype="PCM_16")
-        scores = tflm_reference.run(artifact.graph, coding.encode(clip, artifact.coding))[-1].reshape(-1)
+        scores = tflm_reference.run(artifact.graph, front_end.codes(clip, artifact))[-1].reshape(-1)
         expected[name] = {label: (int(score) + 128) / 256 for label, score in zip(artifact.labels, scores, strict=True)}
     write_json(place / "expected.json", expected)
 
@@ -213,6 +216,13 @@ def _map_words(plan: Plan) -> list[int]:
 def _words_crc(words: list[int]) -> int:
     """Of numbers as 32 bits each, little endian."""
     return zlib.crc32((np.array(words, np.int64) & 0xFFFFFFFF).astype("<u4").tobytes())
+
+
+def _front_end_crc(level_control: bool) -> int:
+    """Of what it makes of the beginnings of all clips, one after the other, most samples on an offset."""
+    clips = make_clips(FRONT_END_SAMPLES)
+    samples = np.where(np.arange(FRONT_END_SAMPLES) % 7, (clips >> 1) + 4_096, clips).astype(np.int16)
+    return zlib.crc32(front_end.process(samples.reshape(-1), level_control).astype("<i2").tobytes())
 
 
 def _coding_crc(name: str, first: Stage) -> int:

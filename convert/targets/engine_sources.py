@@ -45,7 +45,13 @@ def _generated(artifact: Artifact, kernels: str, mode: str) -> tuple[list[tuple[
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         plan = codegen.generate(
-            artifact.graph, artifact.labels, folder, kernels=kernels, coding=artifact.coding, mode=mode
+            artifact.graph,
+            artifact.labels,
+            folder,
+            kernels=kernels,
+            coding=artifact.coding,
+            level_control=artifact.level_control,
+            mode=mode,
         )
         measured = _memory(folder, kernels, plan.window)
         selftest.write(artifact, plan, folder)

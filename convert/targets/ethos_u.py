@@ -66,6 +66,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
     version = _version()
     artifact = request.artifact
     render("ethos-u", folder, name=artifact.name, words=artifact.labels, coding=artifact.coding,
+           level_control=artifact.level_control,
            estimates=estimates, vela=version, **system)  # fmt: skip
     selftest.write_recordings(artifact, folder)
     return {"vela": version, "estimates": estimates} | system

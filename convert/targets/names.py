@@ -32,8 +32,9 @@ OWN_WORDS = frozenset(
 _ENGINE_NAME = re.compile(r"(?<![A-Za-z0-9])(?:(edgekws|EDGEKWS)(?=_|\.[ch]\b)|kernels_(?=[\w*]+\.c\b))")
 _STRING = re.compile(r'("(?:[^"\\\n]|\\.)*")')
 GENERIC_HEADER = "edgekws.h"
-GENERIC_FUNCTIONS = ("reset", "push", "ready", "scores", "label", "labels")
-GENERIC_SIZES = ("CLASSES", "SAMPLE_RATE", "WINDOW", "HOP", "STATE_BYTES")
+FRONT_END = ("frontend", "frontend_reset", "frontend_push", "frontend_flush")
+GENERIC_FUNCTIONS = ("reset", "push", "ready", "scores", "label", "labels", *FRONT_END)
+GENERIC_SIZES = ("CLASSES", "SAMPLE_RATE", "WINDOW", "HOP", "STATE_BYTES", "LEVEL_CONTROL", "FRONTEND_WAITING")
 
 
 def identifier(name: str) -> str:
@@ -96,6 +97,7 @@ def generic_header(prefix: str) -> str:
 #endif
 
 #include "{prefix}.h"
+#include "{prefix}_frontend.h"
 
 typedef {prefix}_state edgekws;
 {chr(10).join(aliases)}

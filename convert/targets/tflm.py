@@ -18,7 +18,7 @@ from convert.tflite.artifact import Artifact
 from convert.tflite.graph import Convolution
 from edgekws.audio import SAMPLE_RATE
 from edgekws.listen import detector
-from edgekws.model import coding
+from edgekws.model import front_end
 
 RESOLVER_METHODS = {
     "CONV_2D": "AddConv2D",
@@ -54,7 +54,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
     needed = arena(artifact)
     names = sorted({name for name, _, _ in operators})
     expected = [
-        tflm_reference.run(graph, coding.encode(clip, artifact.coding))[-1][0]
+        tflm_reference.run(graph, front_end.codes(clip, artifact))[-1][0]
         for clip in selftest.make_clips(graph.input.size)
     ]
     values = {
@@ -66,6 +66,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
         "classes": graph.output.size,
         "mu_law": artifact.coding == "mu_law",
         "coding": artifact.coding,
+        "level_control": artifact.level_control,
         "input": graph.input,
         "output": graph.output,
         "arena": needed,
@@ -80,6 +81,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
     tuned = artifact.detector
     settings = tuned.settings if tuned else detector.default(artifact.labels, graph.input.size)
     detector_source.write(settings, folder, classes_from="edgekws_settings.h")
+    detector_source.write_header(detector_source.FRONT_END_HEADER, folder, "edgekws_settings.h")
     named = prefix(artifact.name)
     rename_files(folder, named)
     render("tflm", folder, prefix=named, **values)

@@ -4,11 +4,14 @@
  *     edgekws_reset(&spotter);
  *     for (;;) {
  *         size_t n = microphone(buffer);               // int16, EDGEKWS_SAMPLE_RATE Hz, any number at a time
+ *         n = edgekws_frontend_push(&frontend, buffer, n, heard);   // see edgekws_frontend.h
  *         for (size_t i = 0; i < n;) {
- *             i += edgekws_push(&spotter, buffer + i, n - i);
+ *             i += edgekws_push(&spotter, heard + i, n - i);
  *             if (edgekws_ready(&spotter)) puts(edgekws_labels[edgekws_label(&spotter)]);
  *         }
  *     }
+ *
+ * Samples go through edgekws_frontend.h first: the model was trained on what comes out of it.
  *
  * The scores equal those of TensorFlow Lite Micro on the same window of samples, to the bit. Nothing is allocated,
  * nothing is global: any number of spotters may run at once. How it works stands in edgekws_window.c.

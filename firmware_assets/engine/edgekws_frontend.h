@@ -1,17 +1,16 @@
-/* Before the engine: a DC blocker, and level control where the model was trained with it; in integers, on blocks of 10 ms
- * at 16 kHz. edgekws/model/front_end.py does the same on the PC, sample for sample, and says what is computed.
+/* What samples go through before the engine, in integers: a DC blocker, and level control where the model was trained with
+ * it (EDGEKWS_LEVEL_CONTROL). edgekws/model/front_end.py does the same on the PC, sample for sample.
  *
  *     static edgekws_frontend frontend;
- *     edgekws_frontend_reset(&frontend, EDGEKWS_LEVEL_CONTROL);
+ *     static int16_t heard[256 + EDGEKWS_FRONTEND_WAITING];
+ *     edgekws_frontend_reset(&frontend);
  *     for (;;) {
- *         int16_t heard[256 + EDGEKWS_FRONTEND_WAITING];
  *         size_t n = microphone(buffer);                            // at most 256 samples
- *         n = edgekws_frontend_push(&frontend, buffer, n, heard);
- *         ... edgekws_push(&spotter, heard + i, n - i) ...
+ *         n = edgekws_frontend_push(&frontend, buffer, n, heard);   // then edgekws_push(&spotter, heard, n)
  *     }
  *
- * A recording of whole blocks, such as a window of 16,000 samples, comes out whole; edgekws_frontend_flush gives the rest
- * of others. Nothing is allocated, nothing is global. */
+ * It works on blocks of 10 ms. Whole blocks, such as a window of 16,000 samples, come out whole; at the end of a recording
+ * edgekws_frontend_flush gives the rest. Nothing is allocated, nothing is global: one edgekws_frontend a stream. */
 #ifndef EDGEKWS_FRONTEND_H
 #define EDGEKWS_FRONTEND_H
 
@@ -20,46 +19,44 @@
 #include <stdint.h>
 #include <string.h>
 
-#ifdef __cplusplus
-extern "C" {
-#endif
+#include "edgekws.h"
 
-enum { EDGEKWS_FRONTEND_BLOCK = 160, EDGEKWS_FRONTEND_WAITING = EDGEKWS_FRONTEND_BLOCK - 1 };
+#define EDGEKWS_FRONTEND_BLOCK 160   /* samples */
+#define EDGEKWS_FRONTEND_WAITING 159 /* at most */
 
 /* The state of one stream. Its fields are the front end's own. */
 typedef struct {
     int32_t d;        /* 5120 times the mean of the last third of a second */
     int32_t envelope; /* 256 times the level that the gain is for */
     uint16_t waiting; /* samples of the block under way */
-    bool begun, level_control;
+    bool begun;
     int16_t block[EDGEKWS_FRONTEND_BLOCK];
 } edgekws_frontend;
 
 /* Starts over: the next sample is the first of a stream. */
-static inline void edgekws_frontend_reset(edgekws_frontend *frontend, bool level_control)
+static inline void edgekws_frontend_reset(edgekws_frontend *frontend)
 {
     memset(frontend, 0, sizeof *frontend);
-    frontend->level_control = level_control;
 }
 
-/* Writes what waits, by the offset that is known; levels count from 256 on. */
+/* Writes what waits, by the offset that is known. Levels count from 256 on; the gain comes to 1/2 to 64, in Q12. */
 static inline void edgekws_frontend_write(edgekws_frontend *frontend, int16_t *out)
 {
     const int32_t offset = (frontend->d + 2560 + 5120 * 32768) / 5120 - 32768;
-    int32_t peak = 256, gain;
+    int32_t peak = 256;
     for (uint32_t i = 0; i < frontend->waiting; i++) {
         int32_t y = frontend->block[i] - offset;
         y = y > 32767 ? 32767 : y < -32767 ? -32767 : y;
-        out[i] = (int16_t)y;
+        out[i] = EDGEKWS_CAST(int16_t, y);
         y = y < 0 ? -y : y;
         if (y > peak) peak = y;
     }
-    if (frontend->level_control) {
-        frontend->envelope -= frontend->envelope >> 7;
-        if (frontend->envelope < peak * 256) frontend->envelope = peak * 256;
-        gain = (1 << 30) / (frontend->envelope >> 4);
-        for (uint32_t i = 0; i < frontend->waiting; i++) out[i] = (int16_t)((out[i] * gain + 2048) >> 12);
-    }
+    frontend->envelope -= frontend->envelope >> 7;
+    if (frontend->envelope < peak * 256) frontend->envelope = peak * 256;
+#if EDGEKWS_LEVEL_CONTROL
+    const int32_t gain = (1 << 30) / (frontend->envelope >> 4);
+    for (uint32_t i = 0; i < frontend->waiting; i++) out[i] = EDGEKWS_CAST(int16_t, (out[i] * gain + 2048) >> 12);
+#endif
     frontend->waiting = 0;
 }
 
@@ -88,12 +85,8 @@ static inline size_t edgekws_frontend_flush(edgekws_frontend *frontend, int16_t 
 {
     const size_t written = frontend->waiting;
     edgekws_frontend_write(frontend, out);
-    edgekws_frontend_reset(frontend, frontend->level_control);
+    edgekws_frontend_reset(frontend);
     return written;
 }
-
-#ifdef __cplusplus
-}
-#endif
 
 #endif

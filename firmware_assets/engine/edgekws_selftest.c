@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "edgekws_frontend.h"
 #include "edgekws_selftest_model.h"
 
 /* CRC-32 as in zlib, going on from `crc`; bit by bit, as it runs once. */
@@ -143,6 +144,16 @@ static uint32_t coding_crc(edgekws_state *spotter)
 }
 #endif
 
+/* Of samples as two bytes each, the lower first. */
+static uint32_t samples_crc(uint32_t crc, const int16_t *samples, uint32_t count)
+{
+    for (uint32_t n = 0; n < count; n++) {
+        const uint8_t bytes[2] = {(uint8_t)((uint16_t)samples[n] & 255), (uint8_t)((uint16_t)samples[n] >> 8)};
+        crc = crc32(crc, bytes, 2);
+    }
+    return crc;
+}
+
 /* Sample i of a clip: silence, then pieces of noise and of a sawtooth, from faint to full scale. */
 static int16_t clip_sample(uint32_t clip, uint32_t i, uint32_t *state)
 {
@@ -151,6 +162,23 @@ static int16_t clip_sample(uint32_t clip, uint32_t i, uint32_t *state)
     const int32_t sawtooth = (int32_t)((i * 41 * clip) & 0xFFFF) - 32768;
     const int32_t loudest = (i * clip >> 11) & 1 ? noise : sawtooth;
     return (int16_t)(loudest >> (EDGEKWS_CLIPS - 1 - clip));
+}
+
+/* What the front end makes of the beginnings of all clips, one after the other, most samples on an offset. */
+static uint32_t frontend_crc(void)
+{
+    edgekws_frontend frontend;
+    int16_t ready[EDGEKWS_FRONTEND_BLOCK];
+    uint32_t state = 1, crc = 0;
+    edgekws_frontend_reset(&frontend);
+    for (uint32_t clip = 0; clip < EDGEKWS_CLIPS; clip++) {
+        for (uint32_t i = 0; i < EDGEKWS_FRONTEND_SAMPLES; i++) {
+            const int16_t plain = clip_sample(clip, i, &state), sample = i % 7 ? (int16_t)((plain >> 1) + 4096) : plain;
+            const size_t count = edgekws_frontend_push(&frontend, &sample, 1, ready);
+            crc = samples_crc(crc, ready, (uint32_t)count);
+        }
+    }
+    return samples_crc(crc, ready, (uint32_t)edgekws_frontend_flush(&frontend, ready));
 }
 
 /* Pushes one clip, a window long and in sliding mode a hop more; the scores go into spotter->scores. Returns the CRC of
@@ -163,10 +191,7 @@ static uint32_t hear(edgekws_state *spotter, uint32_t clip, uint32_t *state, uin
     for (uint32_t i = 0; i < EDGEKWS_CLIP_SAMPLES; i++) {
         piece[filled++] = clip_sample(clip, i, state);
         if (filled < 61 && i + 1 < EDGEKWS_CLIP_SAMPLES) continue;
-        for (uint32_t n = 0; n < filled; n++) {
-            const uint8_t bytes[2] = {(uint8_t)((uint16_t)piece[n] & 255), (uint8_t)((uint16_t)piece[n] >> 8)};
-            crc = crc32(crc, bytes, 2);
-        }
+        crc = samples_crc(crc, piece, filled);
         for (uint32_t n = 0; n < filled;) n += (uint32_t)edgekws_push(spotter, piece + n, filled - n);
         filled = 0;
     }
@@ -207,6 +232,7 @@ int edgekws_selftest(edgekws_state *spotter, edgekws_say *say)
 #if EDGEKWS_SLIDING
     CHECK("shape", "sliding windows", maps_crc() == EDGEKWS_MAPS_CRC);
 #endif
+    CHECK("front end", "", frontend_crc() == EDGEKWS_FRONTEND_CRC);
 #if EDGEKWS_CODING_CRC
     CHECK("coding", "", coding_crc(spotter) == EDGEKWS_CODING_CRC);
 #endif

@@ -11,13 +11,14 @@
  *     scaling   CRC-32 of every layer's bias, multipliers and shifts
  *     shape     CRC-32 of every layer's description: its sizes, and where in the state it reads and writes
  *     table     CRC-32 of the softmax's exponentials
+ *     front end what its integers make of samples with an offset
  *     coding    the int8 codes of samples
  *     kernel    every layer alone, on numbers made by integer arithmetic: wrong rounding, a kernel built for another core
  *     expected  CRC-32 of the scores that the clips below should get
  *     samples   the clips made by integer arithmetic
  *     scores    the scores of these clips, from silence to full scale, pushed in pieces of uneven size
  *
- * It needs no memory but the spotter, which it resets at the end, and some 250 bytes of stack. */
+ * It needs no memory but the spotter, which it resets at the end, and some 800 bytes of stack. */
 #ifndef EDGEKWS_SELFTEST_H
 #define EDGEKWS_SELFTEST_H
 

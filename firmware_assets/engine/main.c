@@ -7,12 +7,14 @@
  *
  * One line a window, or a hop in sliding mode, with the time of the window's middle: word and probability. A recording
  * shorter than a window is heard in the middle of silence, as in training. */
-#include "edgekws.h"
+#include "edgekws_frontend.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static edgekws_state spotter;
+static edgekws_frontend frontend;
+static int16_t ready[EDGEKWS_WINDOW + EDGEKWS_FRONTEND_WAITING];
 
 static uint32_t little_endian(const uint8_t *bytes, int count)
 {
@@ -150,9 +152,10 @@ static size_t read_samples(wav *sound, int16_t *samples, size_t most)
     return count;
 }
 
-/* Pushes samples, after `heard` others, and prints every result. */
-static void hear(const int16_t *samples, size_t count, uint32_t *heard)
+/* Pushes what the front end has made ready, after `heard` others, and prints every result. */
+static void hear_ready(size_t count, uint32_t *heard)
 {
+    const int16_t *samples = ready;
     while (count) {
         const size_t taken = edgekws_push(&spotter, samples, count);
         samples += taken;
@@ -164,6 +167,12 @@ static void hear(const int16_t *samples, size_t count, uint32_t *heard)
             printf("%9.3f s  ", (*heard - EDGEKWS_WINDOW / 2) / (double)EDGEKWS_SAMPLE_RATE);
         printf("%s %.3f\n", edgekws_labels[label], edgekws_scores(&spotter)[label] / 256.0 + 0.5);
     }
+}
+
+/* Takes up to a window of samples. */
+static void hear(const int16_t *samples, size_t count, uint32_t *heard)
+{
+    hear_ready(edgekws_frontend_push(&frontend, samples, count, ready), heard);
 }
 
 static void hear_silence(uint32_t samples, uint32_t *heard)
@@ -184,6 +193,7 @@ static const char *hear_sound(wav *sound)
     if (!count) return "it holds no samples";
     const uint32_t missing = EDGEKWS_WINDOW - (uint32_t)count;
     edgekws_reset(&spotter);
+    edgekws_frontend_reset(&frontend);
     hear_silence(missing / 2, &heard);
     do {
         hear(block, count, &heard);
@@ -193,6 +203,7 @@ static const char *hear_sound(wav *sound)
     } while (count);
     if (sound->cut_off) return "it is cut off: fewer samples than it says";
     hear_silence(missing - missing / 2, &heard);
+    hear_ready(edgekws_frontend_flush(&frontend, ready), &heard);
     return NULL;
 }
 

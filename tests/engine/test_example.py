@@ -16,6 +16,7 @@ from engine.test_engine import SHAPES
 
 from convert.tflite import reader
 from edgekws import audio
+from edgekws.model import front_end
 
 MODES = {"window": {}, "sliding": {"mode": "sliding", "hop": 81}}
 
@@ -49,6 +50,7 @@ def run(program, data: bytes) -> subprocess.CompletedProcess[str]:
 
 def expected(engine: host.Engine, samples: np.ndarray) -> list[str]:
     plan, spotter, lines, at = engine.plan, engine.new(), [], 0
+    samples = front_end.process(samples, False)
     while at < len(samples):
         at += spotter.push(samples[at:])
         if spotter.ready():

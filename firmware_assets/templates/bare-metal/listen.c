@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "edgekws_detector.h"
+#include "edgekws_frontend.h"
 #include "uart.h"
 
 __asm__(".pushsection .rodata\n"
@@ -15,6 +16,8 @@ extern const uint8_t wav_begin[], wav_end[];
 
 static edgekws_state spotter;
 static edgekws_detector detector;
+static edgekws_frontend frontend;
+static int16_t ready[128 + EDGEKWS_FRONTEND_WAITING];
 static uint32_t results;
 
 static uint32_t number(const uint8_t *from, int bytes)
@@ -38,10 +41,12 @@ static void say(uint32_t sample, const char *word)
     uart_print("\n");
 }
 
+/* Takes up to 128 samples. */
 static void hear(const int16_t *samples, size_t count)
 {
+    count = edgekws_frontend_push(&frontend, samples, count, ready);
     for (size_t i = 0; i < count;) {
-        i += edgekws_push(&spotter, samples + i, count - i);
+        i += edgekws_push(&spotter, ready + i, count - i);
         if (!edgekws_ready(&spotter)) continue;
         const uint32_t end = EDGEKWS_WINDOW + results++ * EDGEKWS_HOP;
         const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
@@ -88,6 +93,7 @@ int main(void)
     }
     edgekws_reset(&spotter);
     edgekws_detector_reset(&detector);
+    edgekws_frontend_reset(&frontend);
     hear_silence(EDGEKWS_DETECTOR_DELAY);
     for (uint32_t i = 0; i < count; i++) {
         const int16_t sample = (int16_t)number(samples + 2 * i, 2); /* one by one, as they would come */

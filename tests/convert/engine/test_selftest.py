@@ -18,7 +18,7 @@ from convert.engine import codegen, selftest
 from convert.tflite import tflm_reference
 from convert.tflite.artifact import Artifact, load
 from convert.tflite.graph import Convolution
-from edgekws.model import catalogue, coding
+from edgekws.model import catalogue, front_end
 from edgekws.model.architecture import Architecture, Block, MaxPool
 from edgekws.model.architecture import Convolution as Conv
 
@@ -38,15 +38,21 @@ SMALL = Architecture(
 
 
 @cache
-def artifact(coding="mu_law", name="small"):
+def artifact(coding="mu_law", name="small", level_control=False):
     architecture = SMALL if name == "small" else catalogue.find(name).architecture
-    return Artifact.of(synthetic_tflite.build(architecture, 4), "test", ("a", "b", "c", "d"), coding)
+    return Artifact.of(synthetic_tflite.build(architecture, 4), "test", ("a", "b", "c", "d"), coding, level_control)
 
 
 def generate(folder, kernels="portable", mode="window", made_from=None):
     made_from = made_from or artifact()
     plan = codegen.generate(
-        made_from.graph, made_from.labels, folder, kernels=kernels, coding=made_from.coding, mode=mode
+        made_from.graph,
+        made_from.labels,
+        folder,
+        kernels=kernels,
+        coding=made_from.coding,
+        level_control=made_from.level_control,
+        mode=mode,
     )
     selftest.write(made_from, plan, folder)
     (folder / "main.c").write_text(MAIN)
@@ -103,7 +109,15 @@ def test_it_passes(kernels, mode, coding, tmp_path):
     folder = generate(tmp_path, kernels, mode, artifact(coding))
     failed, passed = run(folder, *(["-mavx2"] if kernels == "avx2" else []))
     assert failed == []
-    assert {"memory", "samples", "coding", "table softmax", "kernel convolution 2", "kernel dense 1"} <= set(passed)
+    assert {
+        "memory",
+        "samples",
+        "front end",
+        "coding",
+        "table softmax",
+        "kernel convolution 2",
+        "kernel dense 1",
+    } <= set(passed)
     assert sum(line.startswith("scores") for line in passed) == selftest.CLIPS
 
 
@@ -203,6 +217,26 @@ def test_a_wrong_coding_is_named(broken):
     assert "coding" in broken("edgekws.c", r"\+ 132;", "+ 131;")
 
 
+@pytest.mark.parametrize(
+    ("level_control", "pattern", "wrong"),
+    [
+        (False, r"d >> 5", "d >> 6"),
+        (False, r"\+ 2560 ", "+ 2000 "),
+        (False, r"\? -32767", "? -32768"),
+        (True, r">> 7", ">> 8"),
+        (True, r"\+ 2048", "+ 2047"),
+    ],
+)
+def test_a_wrong_front_end_is_named(level_control, pattern, wrong, tmp_path):
+    folder = generate(tmp_path, made_from=artifact(level_control=level_control))
+    assert run(folder)[0] == []
+    assert breaker(folder)("edgekws_frontend.h", pattern, wrong) == ["front end"]
+
+
+def test_level_control_that_the_model_was_not_trained_with_is_named(broken):
+    assert broken("edgekws_model.h", "LEVEL_CONTROL 0", "LEVEL_CONTROL 1") == ["front end"]
+
+
 def test_wrong_samples_and_scores_are_named(broken):
     failed = broken(
         "edgekws_selftest_model.c", r"(edgekws_expected_results.*\n +\{)(-?\d+)", lambda m: f"{m[1]}{int(m[2]) ^ 1}"
@@ -241,5 +275,5 @@ def test_recordings_for_targets_without_the_engine_are_the_same_clips(tmp_path):
         samples, rate = soundfile.read(tmp_path / "selftest" / name, dtype="int16")
         assert rate == 16_000
         assert np.array_equal(samples, clip)
-        scores = tflm_reference.run(model.graph, coding.encode(clip, model.coding))[-1][0]
+        scores = tflm_reference.run(model.graph, front_end.codes(clip, model))[-1][0]
         assert list(expected[name].values()) == ((scores.astype(int) + 128) / 256).tolist()

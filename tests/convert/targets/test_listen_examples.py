@@ -1,8 +1,10 @@
 """The Listen examples, one on an emulated Cortex-M, fed with a recording as by their microphones: the PC's events."""
 
 import dataclasses
+import re
 import shutil
 import subprocess
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from convert.tflite.artifact import Artifact
 from edgekws import audio
 from edgekws.listen.detector import Settings, Tuned
 from edgekws.listen.events import Event, listen, within_quiet
-from edgekws.model import catalogue
+from edgekws.model import catalogue, front_end
 
 STAND_INS = Path(__file__).parents[2] / "stand_ins"
 LABELS = ("yes", "no", "maybe")
@@ -265,3 +267,33 @@ def test_a_board_says_what_recording_it_wants(heard, tmp_path):
         subprocess.run(["make", "-s", "listen.elf", f"WAV=../{name}.wav"], cwd=folder, check=True)
         lines = serial_lines("mps2-an386", folder / "listen.elf", last="expected")
         assert "expected a WAV file of 16 bits, one channel" in lines[-1], name
+
+
+AMPLIFIED = r"""
+#include <stdint.h>
+#include <stdio.h>
+#define CONFIG_EDGEKWS_LISTEN_GAIN_BITS 4
+FUNCTION
+int main(void)
+{
+    int32_t wide;
+    while (fread(&wide, sizeof wide, 1, stdin)) {
+        const int16_t sample = amplified(wide);
+        fwrite(&sample, sizeof sample, 1, stdout);
+    }
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("offset", [-0.5, 0.006, 0.1])
+def test_an_esp_microphones_offset_takes_no_room_of_the_sound_that_is_amplified(offset, tmp_path):
+    example = files("firmware_assets") / "templates/esp-idf/examples/listen/main/listen.c"
+    function = re.search(r"static int16_t amplified.*?\n}\n", example.read_text(encoding="utf-8"), re.DOTALL)
+    (tmp_path / "main.c").write_text(AMPLIFIED.replace("FUNCTION", function[0]))
+    subprocess.run(["cc", "-O1", "-Wall", "-Werror", "main.c", "-o", "amplified"], cwd=tmp_path, check=True)
+    tone = 0.05 * np.sin(np.arange(96_000) * 2 * np.pi / 40)  # 0.8 of full scale when 16 times as loud
+    wide = np.round((tone + offset) * 2**31).astype("<i4")
+    done = subprocess.run([tmp_path / "amplified"], input=wide.tobytes(), capture_output=True, check=True)
+    heard = front_end.process(np.frombuffer(done.stdout, "<i2"), False)[64_000:]  # after four seconds
+    assert np.abs(heard / 32_768 - 16 * tone[64_000:]).max() < 0.01

@@ -14,7 +14,7 @@ from convert.targets import Request, bundle, names, tflm, verify
 from convert.tflite import artifact, tflm_reference
 from edgekws.listen import detector
 from edgekws.listen.detector import Settings, Tuned
-from edgekws.model import catalogue, coding
+from edgekws.model import catalogue, coding, front_end
 
 LABELS = ("yes", '"ü', "a??/b")
 
@@ -83,7 +83,7 @@ def test_the_c_has_the_codes_clips_scores_and_model_of_python(made, tmp_path):
     assert np.array_equal(np.frombuffer(rest[: made_clips.nbytes], np.int16).reshape(made_clips.shape), made_clips)
     rest = rest[made_clips.nbytes :]
     source = model("nano", LABELS, name)
-    scores = [tflm_reference.run(source.graph, coding.encode(clip, name))[-1][0] for clip in made_clips[::3]]
+    scores = [tflm_reference.run(source.graph, front_end.codes(clip, source))[-1][0] for clip in made_clips[::3]]
     assert np.array_equal(np.frombuffer(rest[:27], np.int8).reshape(9, 3)[::3], scores)
     assert rest[27:].removeprefix(source.content).decode().splitlines() == list(LABELS)
 

@@ -3,9 +3,11 @@
 // Boards of the Arduino Mbed cores (Nano 33 BLE Sense, Nano RP2040 Connect, Nicla, Portenta with Vision Shield) have the
 // PDM library, which it uses. Elsewhere fill in microphoneBegin and microphoneRead: 16-bit samples, EDGEKWS_SAMPLE_RATE a second, one channel.
 #include <edgekws_detector.h>
+#include <edgekws_frontend.h>
 
 static edgekws_state spotter;
 static edgekws_detector detector;
+static edgekws_frontend frontend;
 
 #ifdef ARDUINO_ARCH_MBED  // not __has_include: the IDE looks for a library only where it is included
 #include <PDM.h>
@@ -54,6 +56,7 @@ void setup() {
   }
   edgekws_reset(&spotter);
   edgekws_detector_reset(&detector);
+  edgekws_frontend_reset(&frontend);
   if (!microphoneBegin()) {
     Serial.println("no microphone; on this board, fill in microphoneBegin in this sketch");
     while (true) {
@@ -63,10 +66,10 @@ void setup() {
 
 void loop() {
   static uint32_t reported;
-  int16_t samples[128];
-  const size_t count = microphoneRead(samples, 128);
+  static int16_t samples[128], ready[128 + EDGEKWS_FRONTEND_WAITING];
+  const size_t count = edgekws_frontend_push(&frontend, samples, microphoneRead(samples, 128), ready);
   for (size_t i = 0; i < count;) {
-    i += edgekws_push(&spotter, samples + i, count - i);
+    i += edgekws_push(&spotter, ready + i, count - i);
     if (!edgekws_ready(&spotter)) continue;
     const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
     if (word >= 0) Serial.println(edgekws_labels[word]);

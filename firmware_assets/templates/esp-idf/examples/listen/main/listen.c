@@ -4,11 +4,13 @@
 
 #include "driver/i2s_std.h"
 #include "edgekws_detector.h"
+#include "edgekws_frontend.h"
 #include "esp_attr.h"
 #include "freertos/FreeRTOS.h"
 
 static edgekws_state spotter;
 static edgekws_detector detector;
+static edgekws_frontend frontend;
 static volatile uint32_t lost; /* buffers that the driver wrote over before they were read */
 
 static bool IRAM_ATTR on_lost(i2s_chan_handle_t channel, i2s_event_data_t *event, void *context)
@@ -43,10 +45,15 @@ static i2s_chan_handle_t microphone(void)
     return channel;
 }
 
-/* The upper 16 of 32 bits, louder by CONFIG_EDGEKWS_LISTEN_GAIN_BITS. */
+/* The upper 16 of 32 bits, louder by CONFIG_EDGEKWS_LISTEN_GAIN_BITS. Before that goes the microphone's offset, by its mean
+ * over a quarter of a second: 16 times half a per cent of full scale would take the room that sound needs. The front end's
+ * own DC blocker takes what is left. */
 static int16_t amplified(int32_t wide)
 {
-    const int32_t sample = wide >> (16 - CONFIG_EDGEKWS_LISTEN_GAIN_BITS);
+    static int32_t mean; /* of the upper 24 bits */
+    const int32_t centred = (wide >> 8) - mean;
+    if (CONFIG_EDGEKWS_LISTEN_GAIN_BITS) mean += centred >> 12;
+    const int32_t sample = centred >> (8 - CONFIG_EDGEKWS_LISTEN_GAIN_BITS);
     return (int16_t)(sample > INT16_MAX ? INT16_MAX : sample < INT16_MIN ? INT16_MIN : sample);
 }
 
@@ -56,9 +63,10 @@ void app_main(void)
     bool told = false;
     edgekws_reset(&spotter);
     edgekws_detector_reset(&detector);
+    edgekws_frontend_reset(&frontend);
     for (;;) {
-        int32_t wide[256];
-        int16_t samples[256];
+        static int32_t wide[256];
+        static int16_t samples[256], ready[256 + EDGEKWS_FRONTEND_WAITING];
         size_t bytes = 0;
         if (i2s_channel_read(channel, wide, sizeof wide, &bytes, 1000) != ESP_OK) {
             printf("no samples for a second: is the microphone connected?\n");
@@ -68,10 +76,11 @@ void app_main(void)
             printf("samples lost: this board is too slow for the model or its kernels\n");
             told = true;
         }
-        const size_t count = bytes / sizeof wide[0];
-        for (size_t i = 0; i < count; i++) samples[i] = amplified(wide[i]);
+        const size_t read = bytes / sizeof wide[0];
+        for (size_t i = 0; i < read; i++) samples[i] = amplified(wide[i]);
+        const size_t count = edgekws_frontend_push(&frontend, samples, read, ready);
         for (size_t i = 0; i < count;) {
-            i += edgekws_push(&spotter, samples + i, count - i);
+            i += edgekws_push(&spotter, ready + i, count - i);
             if (!edgekws_ready(&spotter)) continue;
             const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
             if (word >= 0) printf("%s\n", edgekws_labels[word]);

@@ -5,6 +5,7 @@
 #include <zephyr/kernel.h>
 
 #include "edgekws_detector.h"
+#include "edgekws_frontend.h"
 
 #define BLOCK_SAMPLES (EDGEKWS_SAMPLE_RATE / 50)
 #define BLOCK_BYTES (BLOCK_SAMPLES * sizeof(int16_t))
@@ -13,6 +14,8 @@ K_MEM_SLAB_DEFINE_STATIC(blocks, BLOCK_BYTES, 4, 4);
 
 static edgekws_state spotter;
 static edgekws_detector detector;
+static edgekws_frontend frontend;
+static int16_t ready[BLOCK_SAMPLES + EDGEKWS_FRONTEND_WAITING];
 
 static int microphone(const struct device *dmic)
 {
@@ -45,6 +48,7 @@ int main(void)
     }
     edgekws_reset(&spotter);
     edgekws_detector_reset(&detector);
+    edgekws_frontend_reset(&frontend);
     for (;;) {
         void *block;
         size_t bytes;
@@ -52,15 +56,15 @@ int main(void)
             printf("samples lost: this board is too slow for the model or its kernels, or has no microphone there\n");
             edgekws_reset(&spotter);
             edgekws_detector_reset(&detector);
+            edgekws_frontend_reset(&frontend);
             dmic_trigger(dmic, DMIC_TRIGGER_STOP);
             k_msleep(100); /* some drivers fail at once */
             dmic_trigger(dmic, DMIC_TRIGGER_START);
             continue;
         }
-        const int16_t *samples = block;
-        const size_t count = bytes / sizeof *samples;
+        const size_t count = edgekws_frontend_push(&frontend, block, bytes / sizeof(int16_t), ready);
         for (size_t i = 0; i < count;) {
-            i += edgekws_push(&spotter, samples + i, count - i);
+            i += edgekws_push(&spotter, ready + i, count - i);
             if (!edgekws_ready(&spotter)) continue;
             const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
             if (word >= 0) printf("%s\n", edgekws_labels[word]);
