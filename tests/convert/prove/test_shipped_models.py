@@ -12,7 +12,7 @@ from convert.tflite import artifact, conversion, mediapipe, tflm_reference
 from edgekws import zoo
 from edgekws.corpus import sources
 from edgekws.corpus.clips import rejects
-from edgekws.model import coding, front_end
+from edgekws.model import coding
 from edgekws.report import metrics
 
 NAMES = list(zoo.folders())
