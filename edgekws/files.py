@@ -22,7 +22,9 @@ if sys.platform != "win32":
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_ROOM = 1 << 20  # bytes: no full disk has as many left
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
+_TEMPORARY = "the temporary folder {} cannot be written ({}); free some space there, or set TMPDIR to another folder"
 _GRACE_SECONDS = 60  # in which a folder that was just made is locked
 _STALE_SECONDS = 24 * 3600  # without a write, where nothing can be locked
 
@@ -76,10 +78,7 @@ def scratch() -> Iterator[Path]:
         elsewhere = error.filename and not str(error.filename).startswith(place)
         if elsewhere or error.errno not in (*_FULL, *_FORBIDDEN):
             raise
-        raise UserError(
-            f"the temporary folder {place} cannot be written ({error.strerror}); free some space there, or set TMPDIR "
-            "to another folder"
-        ) from error
+        raise UserError(_TEMPORARY.format(place, error.strerror)) from error
 
 
 def check_writable(folder: Path) -> None:
@@ -108,6 +107,10 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if "usable temporary directory" in str(error):  # tempfile's own words
+            raise UserError(f"{error.strerror}; free some space there, or set TMPDIR to another folder") from error
+        if error.errno in (*_FULL, *_FORBIDDEN) and _of_temporary(error, path):
+            raise UserError(_TEMPORARY.format(tempfile.gettempdir(), error.strerror)) from error
         if error.errno in _FULL:
             raise UserError(f"the disk is full: {path} could not be written; free some space and try again") from error
         if error.errno in _FORBIDDEN:
@@ -115,6 +118,20 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.ELOOP, errno.EINVAL):
             raise UserError(f"{path} cannot be written ({error.strerror}); choose another place") from error
         raise
+
+
+def _of_temporary(error: OSError, path: str | os.PathLike[str]) -> bool:
+    """Whether it was a temporary file that could not be written: by its name, else by where no room is left."""
+    with contextlib.suppress(OSError):
+        place = tempfile.gettempdir()
+        if os.path.abspath(path).startswith(place):
+            return False
+        if error.filename:
+            return str(error.filename).startswith(place)
+        wanted = Path(os.path.abspath(path))
+        there = next(folder for folder in (wanted, *wanted.parents) if folder.exists())
+        return shutil.disk_usage(place).free < _ROOM < shutil.disk_usage(there).free
+    return False
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes | str, *, shared: bool = False) -> None:

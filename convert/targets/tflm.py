@@ -13,7 +13,7 @@ from convert.engine import codegen, detector_source, selftest
 from convert.targets import Request, Target
 from convert.targets.names import prefix, rename_files
 from convert.targets.templates import render
-from convert.tflite import tflm_reference
+from convert.tflite import reader, tflm_reference
 from convert.tflite.artifact import Artifact
 from convert.tflite.graph import Convolution
 from edgekws.audio import SAMPLE_RATE
@@ -125,7 +125,7 @@ def _operators(content: bytes) -> tuple[list[tuple[str, list[int], list[int]]], 
     """Operators as (name, activations in, activations out), and the bytes of every tensor of the file."""
     from ai_edge_litert import schema_py_generated as schema
 
-    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    model = reader.unpacked(content)
     subgraph = model.subgraphs[0]
     names = {value: key for key, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
     sizes = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import numpy as np
@@ -121,6 +122,22 @@ def test_sums_that_could_leave_32_bits_are_refused(small, tmp_path):
         first.input, first.output, first.weights, first.weight_scales, np.full(4, 2**31 - 1, np.int32), 1, "same", True
     )
     assert "convolution 1: its sums may exceed 32 bits" in _refusal(tmp_path, (large, *small.layers[1:]))
+
+
+@pytest.mark.parametrize("scale", [2.0**-100, 3e38, 1e30, 2.0**40, 2.0**33, 1e20])
+def test_a_left_shift_that_leaves_32_bits_is_refused_in_every_kind_of_layer(small, tmp_path, scale):
+    for index, layer in enumerate(small.layers):
+        if not isinstance(layer, graph.Convolution | graph.Dense):
+            continue
+        scales = np.full(layer.weight_scales.shape, scale, np.float32)
+        layers = list(small.layers)
+        layers[index] = dataclasses.replace(layer, weight_scales=scales)
+        if scale < 1:  # to the right is always right
+            codegen.generate(graph.Graph(tuple(layers), 0), ["w"] * layers[-1].output.size, tmp_path)
+            continue
+        assert "its sums may exceed 32 bits" in _refusal(tmp_path, layers) or "range of numbers" in _refusal(
+            tmp_path, layers
+        )
 
 
 @pytest.mark.parametrize(

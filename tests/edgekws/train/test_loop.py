@@ -1,5 +1,7 @@
 """The training loop: goes on where it was killed, in the same order with the same numbers."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,17 @@ def test_what_an_epoch_depends_on_is_set_as_it_begins_after_a_kill_too(tmp_path)
     for epochs in (2, 3):
         fit(tmp_path / "c.npz", epochs, prepare=begun.append)
     assert begun == [0, 1, 2]
+
+
+@pytest.mark.parametrize("harm", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: data[:-30]])
+def test_a_cut_state_is_one_line_that_says_to_remove_it(tmp_path, harm):
+    path = tmp_path / "state.npz"
+    buffer = io.BytesIO()
+    np.savez(buffer, meta=np.frombuffer(b'{"identity": "1", "history": []}', np.uint8))
+    path.write_bytes(harm(buffer.getvalue()))
+    for read in (loop.epochs_in, lambda path: loop._Progress.read(path, "1", [])):
+        with pytest.raises(UserError, match=r"state\.npz: .*; remove it, and the training begins anew"):
+            read(path)
 
 
 def test_checkpoint_of_another_run_is_refused(tmp_path):
