@@ -76,14 +76,19 @@ class Engine:
 
     def stage_outputs(self, samples: np.ndarray) -> list[np.ndarray]:
         """What every stage put out for one window, (length, channels) each."""
+        return self.traced(samples)[0]
+
+    def traced(self, samples: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        """The outputs of every stage for one window, (length, channels) each, and the scores of the same run."""
         shapes = [(planned.stage.out_length, planned.stage.out_channels) for planned in self.plan.stages]
         dtype = np.dtype(f"int{self.plan.kernels.value_bits}")
         memory = np.full(sum(n * c for n, c in shapes), 99, dtype)
         self.library.trace_into(memory.ctypes.data_as(ctypes.c_void_p))
-        self.scores(samples)
+        scores = self.scores(samples)
         self.library.trace_into(None)
         ends = np.cumsum([n * c for n, c in shapes])
-        return [part.reshape(shape) for part, shape in zip(np.split(memory, ends[:-1]), shapes, strict=True)]
+        parts = np.split(memory, ends[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)], scores
 
 
 class Spotter:

@@ -9,15 +9,17 @@ import numpy as np
 import pytest
 import soundfile
 
-from convert import pipeline
+from convert import mining, pipeline
 from convert.engine import profile
 from convert.prove import measure
 from convert.targets import flash
 from edgekws import cli, recipe
 from edgekws.cli import next_step
+from edgekws.listen import sound_kinds
 from edgekws.publish import comparison, pretrained
-from edgekws.report import listening_lines, measured_page
+from edgekws.report import listening_lines, measured_page, summary
 from edgekws.sweep import queue
+from edgekws.workspace import Run
 
 
 @pytest.fixture
@@ -29,6 +31,7 @@ def stage(tmp_path, monkeypatch):
     run = finished_run.build(tmp_path / "runs", clips)
     shutil.copyfile(run.int8_model, "model.tflite")
     run.labels.write_text("yes\nno\n")
+    run.float_model.touch()
     run.recipe_file.write_text(recipe.to_toml(run.recipe))
     soundfile.write("yes.wav", np.zeros(16_000, np.int16), 16_000)
     (tmp_path / "grid.toml").write_text("")
@@ -41,6 +44,10 @@ def stage(tmp_path, monkeypatch):
     monkeypatch.setattr(measure, "measure", lambda *_: {"worst": {"speech": None}})
     monkeypatch.setattr(measured_page, "html", lambda found: "")
     monkeypatch.setattr(measured_page, "lines", lambda found: [])
+    monkeypatch.setattr(mining, "mine", lambda *_: {"best": "runs/made-mined/round-1"})
+    monkeypatch.setattr(sound_kinds, "find", lambda *_: [])
+    monkeypatch.setattr(summary, "lines", lambda report: [])
+    monkeypatch.setattr(Run, "read_report", lambda run: {})
     monkeypatch.setattr(profile, "profile", lambda model, targets: {})
     monkeypatch.setattr(profile, "text", lambda figures: "")
     monkeypatch.setattr(flash, "command", lambda *_, **__: ["true"])
@@ -66,6 +73,7 @@ COMMANDS = {
     "verify b": ("README.md",),
     "flash b": ("serial port",),
     "measure runs/made --keywords words": ("edgekws bundle runs/made --target T",),
+    "mine runs/made --from talk": ("edgekws check runs/made-mined/round-1",),
     "profile runs/made": ("edgekws bundle runs/made --target T --kernels K",),
     "classify yes.wav": ("edgekws listen FILE", "edgekws bundle small --target T"),
     "listen yes.wav --threshold 0.9": ("nothing came near a word of this model, which are zero, one",),
