@@ -75,7 +75,7 @@ def warnings(figures: Mapping[str, Any]) -> list[str]:
             "testing_percent"
         )
     if not claims_speakers(figures["data"]):
-        told.append(f"testing is {tested_on(figures['data']).lstrip(',; ')}")
+        told.append(f"tested on {right.total} clips{tested_on(figures['data'])}")
     return told
 
 

@@ -146,12 +146,15 @@ def broken_bounds(run: Run) -> str:
     if not run.report.exists():
         return ""
     with untrusted.reading(run.report, "report", "run 'edgekws check' again"):
-        bounds = run.read_report()["parity"]["bounds"]
-        return "; ".join(
+        parity = run.read_report()["parity"]
+        if parity["holds"]:
+            return ""
+        told = [
             f"{bound['text']}: {bound['measured']:.4f} (limit {bound['limit']})"
-            for bound in bounds
+            for bound in parity.get("bounds", [])
             if not bound["holds"]
-        )
+        ]
+        return "; ".join(told) or "a bound of its parity ladder"
 
 
 def ended(run: Run) -> Ending:

@@ -111,6 +111,7 @@ def test_the_worst_tenth_of_the_speakers():
     assert (worst["speakers"], worst["of"], worst["correct"], worst["total"]) == (2, 11, 4, 6)
     with_silence = robustness.worst_speakers(np.append(right, [False] * 3), [*speakers, "", "", ""])
     assert with_silence == worst  # nobody speaks there
+    assert robustness.worst_speakers(right, [""] * len(right)) is None  # nobody is named
 
 
 def test_the_report_and_the_card_show_them(tmp_path):

@@ -60,7 +60,7 @@ def test_what_fails_is_told_and_the_rest_goes_on(capsys):
     }  # fmt: skip
     error = capsys.readouterr().err
     assert "fails is failed: there is no folder recordings (exit status 2;" in error
-    assert "broken is broken: bound: points of accuracy int8" in error
+    assert "broken is broken: points of accuracy int8 is under float: 1.0000 (limit 0.5)\n" in error
     first = found["first"]
     assert (first["report"], first["variant"], first["augmented"]) == ("0.9391", "do50_bn", "yes")
     assert (first["int8"], first["int8_low"], first["int8_high"]) == ("0.9300", "0.8625", "0.9657")
