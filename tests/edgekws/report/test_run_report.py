@@ -166,6 +166,8 @@ def test_model_card_tells_the_input_contract(tmp_path):
     assert "| input | 16000 samples, 16 kHz, mono | int8 | 1/128 | 0 |" in card
     assert "| output | 3 scores, softmax | int8 | 1/256 | -128 |" in card
     assert "min((x + 128) >> 8, 127)" in card
+    assert "a DC blocker." in card
+    assert "younger" not in card  # than the front end
     assert "synthetic" in card  # the recipe's default source is eSpeak
     assert card.count("\n| yes |") == 1
 
