@@ -109,7 +109,8 @@ def _sizes(made: Plan, coding: str, level_control: bool, sample_rate: int) -> li
 def _header(made: Plan, sizes: Sequence[str], source: str) -> str:
     name = made.kernels.name
     fingerprint = hashlib.sha256("\n".join([*sizes, source]).encode()).hexdigest()[:8]
-    lines = [*sizes, f"#define EDGEKWS_KERNELS_{name.upper()} 1", "", RESET]
+    chosen = [f"#define EDGEKWS_KERNELS_{name.upper()} 1", f'#define EDGEKWS_KERNELS "{name}"']
+    lines = [*sizes, *chosen, "", RESET]
     lines += [f"#define edgekws_reset edgekws_reset_{name}_{fingerprint}"]
     if made.kernels.requires:
         lines += ["", f"#if !({made.kernels.requires})", f'#error "{made.kernels.hint}"', "#endif"]

@@ -107,7 +107,7 @@ def measure(
 
 
 def _header_value(folder: Path, name: str) -> int:
-    lines = (folder / "edgekws_model.h").read_text().splitlines()
+    lines = [line for path in folder.glob("edgekws_model*.h") for line in path.read_text().splitlines()]
     return next(int(line.split()[2]) for line in lines if line.startswith(f"#define EDGEKWS_{name} "))
 
 

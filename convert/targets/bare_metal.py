@@ -35,9 +35,11 @@ class Board:
 
 
 BOARDS = (
-    Board("mps2-an386", "Arm MPS2 with AN386 (Cortex-M4)", "cortex-m4", "dsp", "cmsdk", 0x4000_4000, 25_000_000),
-    Board("mps2-an500", "Arm MPS2 with AN500 (Cortex-M7)", "cortex-m7", "dsp", "cmsdk", 0x4000_4000, 25_000_000),
-    Board("mps2-an505", "Arm MPS2+ with AN505 (Cortex-M33)", "cortex-m33", "dsp", "cmsdk", 0x5020_0000, 20_000_000),
+    Board("mps2-an386", "Arm MPS2 with AN386 (Cortex-M4)", "cortex-m4", "dsp_fast", "cmsdk", 0x4000_4000, 25_000_000),
+    Board("mps2-an500", "Arm MPS2 with AN500 (Cortex-M7)", "cortex-m7", "dsp_fast", "cmsdk", 0x4000_4000, 25_000_000),
+    Board(
+        "mps2-an505", "Arm MPS2+ with AN505 (Cortex-M33)", "cortex-m33", "dsp_fast", "cmsdk", 0x5020_0000, 20_000_000
+    ),
     Board("mps3-an547", "Arm MPS3 with AN547 (Cortex-M55)", "cortex-m55", "mve", "cmsdk", 0x5930_3000, 25_000_000),
     Board("microbit", "the BBC micro:bit (Cortex-M0)", "cortex-m0", "portable", "nrf51", 0x4000_2000, 16_000_000),
 )
@@ -45,7 +47,7 @@ MICROBIT_TX_PIN = 24
 
 
 def _write(board: Board, request: Request, folder: Path) -> dict[str, Any]:
-    facts = engine_sources.write(request, folder / "src", kernels=board.kernels)
+    facts = engine_sources.write(request, folder / "src", kernels=(board.kernels,))
     core = emulation.TARGETS[board.core]
     sources = ["startup.c", "uart.c", *sorted(f"src/{path.name}" for path in (folder / "src").glob("*.c"))]
     flags = [*core.flags, *OPTIONS]
@@ -53,7 +55,7 @@ def _write(board: Board, request: Request, folder: Path) -> dict[str, Any]:
         "prefix": prefix(request.artifact.name),
         "board": board.name,
         "board_title": board.title,
-        "kernels": facts["kernels"],
+        "kernels": engine_sources.kernels_text(facts, prefix(request.artifact.name)),
         "mode": facts["mode"],
         "words": request.artifact.labels,
         "uart": board.uart,

@@ -12,20 +12,26 @@ from convert.targets.names import GENERIC_HEADER, generic_header, identifier, pr
 from convert.targets.templates import render
 from edgekws import __version__
 
+EVERYWHERE = ("mve", "dsp_fast", "avx2", "portable")
 HOST_FLAGS = {"avx2": ("-mavx2",)}
 
 
 def _library(
-    *templates: str, sources: str = "src", example: str = "", selftest: str = ""
+    *templates: str,
+    sources: str = "src",
+    example: str = "",
+    selftest: str = "",
+    kernels: tuple[str, ...] = ("mve", "dsp_fast", "portable"),
 ) -> Callable[[Request, Path], dict[str, Any]]:
     """A ``write`` that puts the engine into the folder ``sources`` and renders the templates.
 
-    ``example`` and ``selftest``: the folders that get the engine's ``main.c`` and that of the self-test.
+    ``example`` and ``selftest``: the folders that get the engine's ``main.c`` and that of the self-test. ``kernels``:
+    the sets for the target's boards, best first.
     """
 
     def write(request: Request, folder: Path) -> dict[str, Any]:
         source_folder = folder / sources
-        facts = engine_sources.write(request, source_folder, example=bool(example))
+        facts = engine_sources.write(request, source_folder, kernels=kernels, example=bool(example))
         if example and example != sources:
             (folder / example).mkdir(parents=True, exist_ok=True)
             shutil.move(source_folder / "main.c", folder / example / "main.c")
@@ -44,9 +50,8 @@ def _library(
                 words=artifact.labels,
                 ascii_words=", ".join(map(_ascii, artifact.labels)),
                 sources=sorted(path.name for path in source_folder.glob("*.c")),
-                flags=HOST_FLAGS.get(facts["kernels"], ()),
-                state_bytes=facts["state_bytes"],
-                kernels=facts["kernels"],
+                flags=HOST_FLAGS.get(request.kernels or "", ()),
+                kernels=engine_sources.kernels_text(facts, named),
             )
         if selftest:
             render("selftest", folder / selftest, prefix=named, framework=templates[-1])
@@ -64,14 +69,14 @@ TARGETS = (
     Target(
         "c99",
         "C99 sources that compile anywhere with cc *.c",
-        _library("c99", sources=".", example=".", selftest="selftest"),
+        _library("c99", sources=".", example=".", selftest="selftest", kernels=EVERYWHERE),
     ),
     Target("arduino", "a zip for the Arduino IDE: library and sketches", _library("arduino"), archive=True),
     Target("platformio", "a PlatformIO library", _library("arduino", "platformio")),
     Target(
         "esp-idf",
         "an ESP-IDF component with an I2S example",
-        _library("esp-idf", selftest="examples/selftest/main"),
+        _library("esp-idf", selftest="examples/selftest/main", kernels=("portable",)),
     ),
     Target(
         "zephyr",
@@ -81,6 +86,6 @@ TARGETS = (
     Target(
         "cmake",
         "a CMake package, installed or added as a folder",
-        _library("cmake", example="example", selftest="selftest"),
+        _library("cmake", example="example", selftest="selftest", kernels=EVERYWHERE),
     ),
 )

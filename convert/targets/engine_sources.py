@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from convert.engine import codegen, detector_source, emulation, selftest
+from convert.engine import codegen, detector_source, emulation, kernel_choice, selftest
 from convert.targets import Request
 from convert.targets.names import prefix, rename_files
 from convert.tflite.artifact import Artifact
@@ -22,26 +23,66 @@ CORES = {  # where a kernel set's memory is measured
     "dsp_fast": "cortex-m4",
     "mve": "cortex-m55",
 }
+WHERE = {  # the compiler chooses each
+    "mve": "on cores with Helium: Cortex-M52, M55, M85",
+    "dsp_fast": "on cores with the DSP extension: Cortex-M4, M7, M33",
+    "dsp": "on cores with the DSP extension: Cortex-M4, M7, M33",
+    "avx2": "on x86-64 with -mavx2 or -march=native",
+    "portable": "anywhere",
+}
 
 
-def write(request: Request, folder: Path, *, kernels: str = "portable", example: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Generated:
+    """The engine of one kernel set: its files, and what the manifest says of it and of every set alike."""
+
+    files: tuple[tuple[str, bytes], ...]
+    cost: dict[str, Any]
+    common: dict[str, Any]
+
+
+def write(
+    request: Request, folder: Path, *, kernels: tuple[str, ...] = ("portable",), example: bool = False
+) -> dict[str, Any]:
     """Write the engine with the model as C and its self-test into ``folder``, and return the manifest's facts.
 
-    ``kernels`` is the target's choice where the request has none. ``example``: with the engine's ``main.c``, which
-    reads a WAV file; frameworks bring a main of their own.
+    ``kernels``: the target's sets, best first, where the request names none; the compiler's macros choose one.
+    ``example``: with the engine's ``main.c``, which reads a WAV file; frameworks bring a main of their own.
     """
-    files, facts = _generated(request.artifact, request.kernels or kernels, request.mode)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, content in files:
-        if example or name != "main.c":
-            (folder / name).write_bytes(content)
+    sets = (request.kernels,) if request.kernels else kernels
+    made = {name: _generated(request.artifact, name, request.mode) for name in sets}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, generated in made.items():
+            (Path(scratch) / name).mkdir()
+            for file, content in generated.files:
+                if example or file != "main.c":
+                    (Path(scratch) / name / file).write_bytes(content)
+        kernel_choice.merge({name: Path(scratch) / name for name in made}, folder)
     rename_files(folder, prefix(request.artifact.name))
-    return dict(facts)
+    common = next(iter(made.values())).common
+    return {"kernels": request.kernels} | common | {"kernel_sets": [generated.cost for generated in made.values()]}
 
 
-@lru_cache(maxsize=4)  # bundles for several targets share their sources
-def _generated(artifact: Artifact, kernels: str, mode: str) -> tuple[list[tuple[str, bytes]], dict[str, Any]]:
-    """The files of the engine's folder, and the manifest's facts."""
+def kernels_text(facts: dict[str, Any], prefix: str) -> str:
+    """What a README says of the kernel sets in a bundle, from the manifest's facts: a table, and who chooses."""
+    rows = ["| kernels | chosen | state | stack | flash, model included |", "|---|---|---|---|---|"]
+    for cost in facts["kernel_sets"]:
+        sizes = [cost[key] for key in ("state_bytes", "stack_bytes", "flash_bytes")]
+        shown = " | ".join("not measured" if size is None else f"{size:,} B" for size in sizes)
+        rows.append(f"| `{cost['kernels']}` | {cost['chosen']} | {shown} |")
+    if len(facts["kernel_sets"]) > 1:
+        last = facts["kernel_sets"][-1]["kernels"].upper()
+        rows += [
+            "",
+            "The compiler's own macros choose the first of these that its options allow. A -D takes another, such as",
+            f"`-D{prefix.upper()}_KERNELS_{last}` where flash is short. The self-test's first line says which",
+            "runs. A program that was compiled for other kernels than the library that it links does not link.",
+        ]
+    return "\n".join(rows)
+
+
+@lru_cache(maxsize=8)  # bundles for several targets share their sources
+def _generated(artifact: Artifact, kernels: str, mode: str) -> Generated:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         plan = codegen.generate(
@@ -59,16 +100,15 @@ def _generated(artifact: Artifact, kernels: str, mode: str) -> tuple[list[tuple[
             detector.check_hop(artifact.detector, plan.hop, artifact.name)
         settings = detector.fitting(artifact.detector, artifact.labels, plan.hop)
         detector_source.write(settings, folder)
-        files = [(path.name, path.read_bytes()) for path in sorted(folder.iterdir())]
-    return files, {
-        "kernels": kernels,
+        files = tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))
+    common = {
         "mode": mode,
         "window_samples": plan.window,
         "hop_samples": plan.hop,
-        "state_bytes": plan.state_bytes,
         "detector": detector.to_json(settings, artifact.labels),
-        **measured,
     }
+    cost = {"kernels": kernels, "chosen": WHERE[kernels], "state_bytes": plan.state_bytes, **measured}
+    return Generated(files, cost, common)
 
 
 def _memory(folder: Path, kernels: str, window: int) -> dict[str, Any]:

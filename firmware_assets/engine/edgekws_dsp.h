@@ -1,7 +1,7 @@
 /* What the kernels for Cortex-M4, M7 and M33 share: a few instructions of the DSP extension, and requantising.
  *
  * Values are int16, two to a register; SMLAD multiplies both halves and adds: two multiply-accumulates. Where the
- * extension is missing plain C computes the same, so that these kernels can be tested on any machine. */
+ * extension is missing plain C computes the same, slowly, so that -DEDGEKWS_DSP_IN_C tests these kernels anywhere. */
 #ifndef EDGEKWS_DSP_H
 #define EDGEKWS_DSP_H
 

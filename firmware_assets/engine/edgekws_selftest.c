@@ -209,6 +209,7 @@ int edgekws_selftest(edgekws_state *spotter, edgekws_say *say)
         if (say) say((check), (where), passed);   \
     } while (0)
 
+    CHECK("kernels", EDGEKWS_KERNELS, true); /* says which were chosen */
     CHECK("memory", "", memory_holds(spotter));
     if (failures) return failures; /* nothing can be computed there */
     for (uint32_t i = 0; i < EDGEKWS_STAGES + EDGEKWS_DENSE_LAYERS; i++) {

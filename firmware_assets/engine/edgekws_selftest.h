@@ -6,6 +6,7 @@
  *
  * What it looks at, each with a line of its own, so that the first failure names what is broken:
  *
+ *     kernels   which kernel set the compiler chose; this never fails
  *     memory    the state holds what is written into it: RAM is where the linker thinks it is; if not, the test ends
  *     weights   CRC-32 of every layer's weights
  *     scaling   CRC-32 of every layer's bias, multipliers and shifts

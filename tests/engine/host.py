@@ -129,7 +129,7 @@ def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str
     plan = codegen.generate(graph, labels, folder, **options)
     (folder / "driver.c").write_text(DRIVER)
     library = folder / "engine.so"
-    command = (compiler, "-std=c99", "-O1", *WARNINGS, "-DEDGEKWS_TRACE", "-fPIC", *flags)
+    command = (compiler, "-std=c99", "-O1", *WARNINGS, "-DEDGEKWS_TRACE", "-DEDGEKWS_DSP_IN_C", "-fPIC", *flags)
     command += extra_flags()
     kernels = {path for path in folder.glob("kernels_*.c")}
     objects = [kernel_object(command, plan.kernels.value_bits, path) for path in sorted(kernels)]

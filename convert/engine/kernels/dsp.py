@@ -109,4 +109,11 @@ def _packed(rows: np.ndarray, wide: bool) -> np.ndarray:
     return values.reshape(len(rows), -1).view("<i4")
 
 
-KERNELS = KernelSet("dsp", 16, ("kernels_portable.c", "edgekws_dsp.h", "kernels_dsp.c"), stage)
+KERNELS = KernelSet(
+    "dsp",
+    16,
+    ("kernels_portable.c", "edgekws_dsp.h", "kernels_dsp.c"),
+    stage,
+    requires="defined(__ARM_FEATURE_DSP) && defined(__GNUC__) && defined(__thumb2__) || defined(EDGEKWS_DSP_IN_C)",
+    hint="these kernels need the DSP extension: compile for a Cortex-M4, M7 or M33, or choose other kernels",
+)

@@ -59,4 +59,6 @@ KERNELS = KernelSet(
     16,
     (*dsp.KERNELS.sources, "kernels_dsp_fast.c"),
     stage,
+    requires=dsp.KERNELS.requires,
+    hint=dsp.KERNELS.hint,
 )

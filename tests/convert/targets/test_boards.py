@@ -70,10 +70,15 @@ def test_the_engine_is_the_same_everywhere_and_brings_no_main(made, tmp_path):
     selftest.write(artifact, plan, tmp_path)
     detector_source.write(detector.default(artifact.labels, plan.hop), tmp_path)
     names.rename_files(tmp_path, PREFIX)
-    expected = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "main.c"}
-    for target in BOARDS:
-        assert {path.name: path.read_bytes() for path in (made[target] / "src").iterdir()} == expected, target
     assert (made["cmake"] / "example" / "main.c").read_bytes() == (tmp_path / "main.c").read_bytes()
+    expected = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.name != "main.c"}
+    assert {path.name: path.read_bytes() for path in (made["esp-idf"] / "src").iterdir()} == expected
+    sources = {target: {path.name: path.read_bytes() for path in (made[target] / "src").iterdir()} for target in BOARDS}
+    assert sources["arduino"] == sources["platformio"] == sources["zephyr"]
+    assert sources["arduino"].items() < {path.name: path.read_bytes() for path in made["c99"].glob("*.?")}.items() | {
+        (f"{PREFIX}_model.h", sources["arduino"][f"{PREFIX}_model.h"])
+    }
+    assert sources["cmake"].keys() > sources["arduino"].keys() > expected.keys() - {f"{PREFIX}_model.c"}
 
 
 def test_no_template_is_left_unrendered(made):
@@ -216,7 +221,7 @@ def test_the_self_test_passes_here_as_the_readme_says(made, target, tmp_path):
     build = ["sh", "-c", f"cc -O2 -I. {PREFIX}*.c '{main}' -o '{tmp_path}/check'"]
     tool(*build, cwd=sources)
     assert tool(tmp_path / "check").endswith("\nself-test PASSED\n")
-    model = sources / f"{PREFIX}_model.c"
+    model = sources / f"{PREFIX}_model_portable.c"
     changed = re.sub(
         r"(stage_1_weights\[\d+\] = \{\s*)(-?\d+)", lambda found: f"{found[1]}{int(found[2]) ^ 1}", model.read_text()
     )

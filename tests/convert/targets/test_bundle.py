@@ -83,7 +83,10 @@ def test_a_bundle_compiles_and_is_the_same_twice(pretrained, capsys):
     assert facts["coding"] == "mu_law"
     assert set(facts["sha256"]) == set(first) - {"manifest.json"}
     assert first["model_int8.tflite"] == (pretrained / "model_int8.tflite").read_bytes()
-    assert (facts["stack_bytes"] is None) == (facts["flash_bytes"] is None) == bool(emulation.missing_tools())
+    assert [cost["kernels"] for cost in facts["kernel_sets"]] == ["mve", "dsp_fast", "avx2", "portable"]
+    for cost in facts["kernel_sets"]:
+        measured = cost["kernels"] != "avx2" and not emulation.missing_tools()
+        assert (cost["stack_bytes"] is not None) == (cost["flash_bytes"] is not None) == measured
 
 
 def test_the_model_card_travels_with_its_licence(pretrained):
@@ -166,12 +169,12 @@ def test_verify_names_what_was_touched(pretrained, capsys):
 
 def test_verify_makes_the_sources_again_from_the_model(pretrained):
     folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
-    source = folder / "edgekws_mine_model.c"
+    source = folder / "edgekws_mine_model_portable.c"
     source.write_text(source.read_text().replace("{", "{ ", 1))
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["sha256"]["edgekws_mine_model.c"] = bundle.sha256(source)
+    manifest["sha256"]["edgekws_mine_model_portable.c"] = bundle.sha256(source)
     (folder / "manifest.json").write_text(json.dumps(manifest))
-    assert verify.problems(folder) == ["edgekws_mine_model.c is not what the model gives"]
+    assert verify.problems(folder) == ["edgekws_mine_model_portable.c is not what the model gives"]
 
 
 def test_what_the_user_put_into_a_bundle_or_changed_there_is_never_replaced(quick, pretrained, capsys):
