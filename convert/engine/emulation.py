@@ -5,6 +5,7 @@ Needs `arm-none-eabi-gcc`, `qemu-system-arm` and a host `cc`. Instructions are c
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -18,7 +19,7 @@ import numpy as np
 from edgekws.errors import UserError
 
 TOOLS = {"arm-none-eabi-gcc": "gcc-arm-none-eabi", "qemu-system-arm": "qemu-system-arm", "cc": "gcc"}
-MARKS = 65  # of count_instructions.c; the last one ends a window
+PUSH = 160  # samples: 10 ms
 TIMEOUT_SECONDS = 1800
 
 
@@ -51,6 +52,7 @@ class Measurement:
     scores: np.ndarray  # int8 (results, classes)
     instructions: tuple[int, ...]  # for every result, in the engine and the library functions that it calls
     stage_instructions: tuple[int, ...] | None  # for the last result, stage by stage, then the rest; where asked for
+    largest_push: int  # instructions of the largest single call of push
     stack_bytes: int  # below the caller of the engine
     flash_bytes: int  # engine, model and the library functions that they call
 
@@ -69,6 +71,7 @@ def measure(
     *,
     optimization: str = "-O2",
     by_stage: bool = False,
+    push: int = 250,
 ) -> Measurement:
     """Compile the C files of a generated folder for a target and run them on clips.
 
@@ -78,6 +81,7 @@ def measure(
         clips: int16 samples of any shape, pushed one after the other. In window mode a result comes at the end of every
             window; in sliding mode the first does, the next after one hop each: its instructions are those of a hop.
         optimization: of the compiler; `-Os` for the smallest code.
+        push: samples that are pushed at a time, fewer before a result.
         by_stage: count stage by stage too; the calls that this takes add a few instructions.
 
     Raises:
@@ -90,10 +94,13 @@ def measure(
     if clips.dtype != np.int16:
         raise ValueError(f"clips must be int16, got {clips.dtype}")
     with tempfile.TemporaryDirectory() as scratch:
-        program = _compile(Path(folder).resolve(), TARGETS[target], Path(scratch), optimization, by_stage)
+        program = _compile(
+            Path(folder).resolve(), TARGETS[target], Path(scratch), (optimization, f"-DCHUNK={push}"), by_stage
+        )
         symbols = _symbols(program)
-        raw, counts = _run(program, TARGETS[target], symbols, clips)
+        raw, rows = _run(program, TARGETS[target], symbols, clips)
     window, hop, classes = (_header_value(Path(folder), name) for name in ("WINDOW", "HOP", "CLASSES"))
+    counts = [row[:-1] for row in rows]
     results = (clips.size - window) // hop + 1
     if len(counts) != results or len(raw) != results * classes + 4:
         raise UserError(f"{target}: the engine ended after {len(counts)} of {results} results; is there memory enough?")
@@ -101,6 +108,7 @@ def measure(
         scores=np.frombuffer(raw[:-4], np.int8).reshape(results, classes),
         instructions=tuple(sum(row) for row in counts),
         stage_instructions=_by_stage(counts[-1]) if by_stage else None,
+        largest_push=max(row[-1] for row in rows),
         stack_bytes=int.from_bytes(raw[-4:], "little"),
         flash_bytes=sum(symbols[f"{part}_end"] - symbols[f"{part}_begin"] for part in ("engine", "data")),
     )
@@ -116,9 +124,9 @@ def _by_stage(counts: Sequence[int]) -> tuple[int, ...]:
     return (*counts[:stages], counts[-1])
 
 
-def _compile(folder: Path, target: Target, scratch: Path, optimization: str, by_stage: bool) -> Path:
+def _compile(folder: Path, target: Target, scratch: Path, options: Sequence[str], by_stage: bool) -> Path:
     trace = ["-DEDGEKWS_TRACE"] if by_stage else []
-    flags = [*target.flags, "-mthumb", optimization, "-std=gnu99", "-ffunction-sections", "-fdata-sections", *trace]
+    flags = [*target.flags, "-mthumb", *options, "-std=gnu99", "-ffunction-sections", "-fdata-sections", *trace]
     sources = sorted(path for path in folder.glob("*.c") if path.name != "main.c")
     with as_file(files("firmware_assets")) as assets:
         own = (assets / "engine" / "emulation" / "runner.c", assets / "startup" / "startup.c")
@@ -148,7 +156,7 @@ def _symbols(program: Path) -> dict[str, int]:
 
 
 def _run(program: Path, target: Target, symbols: dict[str, int], clips: np.ndarray) -> tuple[bytes, list[list[int]]]:
-    """The file of scores, and a row of counts for every window."""
+    """The file of scores, and for every window a row of counts, whose last is of the largest push."""
     folder = program.parent
     (folder / "samples").write_bytes(clips.astype("<i2").tobytes())
     (folder / "scores").write_bytes(b"")
@@ -171,7 +179,20 @@ def tool(command: Sequence[str | Path], folder: Path | None = None) -> str:
     except subprocess.TimeoutExpired:
         raise UserError(f"{name} did not end within {TIMEOUT_SECONDS} s") from None
     if done.returncode:
+        if problem := _too_large(done.stderr):
+            raise UserError(problem)
         lines = [line for line in done.stderr.splitlines() if not line.startswith("collect2")]
         telling = [line for line in lines if any(word in line for word in ("error", "overflow", "undefined"))]
         raise UserError(f"{name} failed: {(telling or lines or [f'exit status {done.returncode}'])[0]}")
     return done.stdout
+
+
+def _too_large(told: str) -> str:
+    """What a linker's complaint about a full memory comes to; empty where it is another one."""
+    over = re.findall(r"region `(CODE|DATA)' overflowed by (\d+) bytes", told)
+    if "less than 1 KB is left for the stack" in told:
+        return "it does not fit the board's RAM: less than 1 KB is left for the stack"
+    if not over:
+        return ""
+    region, most = max(over, key=lambda found: int(found[1]))
+    return f"it does not fit the board's {'flash' if region == 'CODE' else 'RAM'}: {int(most):,} bytes too many"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from convert.engine import codegen, emulation
+from convert.engine.emulation import PUSH
 from convert.engine.plan import Plan
 from convert.tflite.artifact import Artifact
 from convert.tflite.graph import Convolution, Dense, MaxPool
@@ -57,6 +58,7 @@ class Build:
     stack_bytes: int | None
     flash_bytes: int | None
     instructions: int | None  # of one window; in sliding mode of one hop, once the first window is full
+    largest_push: int | None = None  # instructions of the largest single push of 160 samples, 10 ms
     layers: tuple[LayerCost, ...] = ()
     note: str = ""
 
@@ -124,7 +126,7 @@ def measure(artifact: Artifact, kernels: str, target: str, optimization: str, mo
     """Generate one build, and run it on noise (a window; four hops more in sliding mode) where tools are installed."""
 
     def unmeasured(reason: str, state: int | None = None, rows: tuple[LayerCost, ...] = ()) -> Build:
-        return Build(kernels, target, optimization, mode, state, None, None, None, rows, reason)
+        return Build(kernels, target, optimization, mode, state, None, None, None, layers=rows, note=reason)
 
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -145,7 +147,7 @@ def measure(artifact: Artifact, kernels: str, target: str, optimization: str, mo
         clip = np.random.default_rng(0).integers(-32_768, 32_768, samples).astype(np.int16)
         try:
             whole = emulation.measure(folder, target, clip, optimization=optimization)
-            staged = emulation.measure(folder, target, clip, optimization=optimization, by_stage=True)
+            staged = emulation.measure(folder, target, clip, optimization=optimization, by_stage=True, push=PUSH)
         except UserError as error:
             return unmeasured(str(error), plan.state_bytes, _layer_costs(plan, None))
     return Build(
@@ -157,6 +159,7 @@ def measure(artifact: Artifact, kernels: str, target: str, optimization: str, mo
         whole.stack_bytes,
         whole.flash_bytes,
         whole.instructions[-1],
+        staged.largest_push,
         _layer_costs(plan, staged.stage_instructions),
     )
 
@@ -206,17 +209,19 @@ def text(figures: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        f"{'kernels':10}{'target':12}{'':5}{'mode':9}{'state B':>9}{'stack B':>9}{'flash B':>10}{'instructions':>15}",
+        f"{'kernels':10}{'target':12}{'':5}{'mode':9}{'state B':>9}{'stack B':>9}{'flash B':>10}{'instructions':>15}"
+        f"{'largest push':>14}",
     ]
     for build in figures["builds"]:
-        cells = [build[key] for key in ("state_bytes", "stack_bytes", "flash_bytes", "instructions")]
+        cells = [build[key] for key in ("state_bytes", "stack_bytes", "flash_bytes", "instructions", "largest_push")]
         shown = ["-" if cell is None else f"{cell:,}" for cell in cells]
         lines.append(
             f"{build['kernels']:10}{build['target']:12}{build['optimization']:5}{build['mode']:9}{shown[0]:>9}{shown[1]:>9}{shown[2]:>10}"
-            f"{shown[3]:>15}  {build['note']}".rstrip()
+            f"{shown[3]:>15}{shown[4]:>14}  {build['note']}".rstrip()
         )
     lines.append(
-        "instructions: of one window, or of one hop, counted exactly under QEMU; not cycles, and no board was timed"
+        "instructions: of one window, or of one hop, counted exactly under QEMU; not cycles, and no board was timed. "
+        f"largest push: of the calls with {PUSH} samples, 10 ms, the one that takes most, as counted layer by layer"
     )
     for build in figures["builds"]:
         if build["instructions"] is not None:

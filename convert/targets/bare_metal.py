@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import shutil
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -15,7 +14,6 @@ from convert.engine import emulation
 from convert.targets import MEASURED, Request, Target, engine_sources
 from convert.targets.names import prefix
 from convert.targets.templates import render
-from edgekws.errors import UserError
 
 OF_COMPILER = {"README.md", "image.bin", "image.elf", "image.hex", "image", "image_flash_bytes", "image_built"}
 OPTIONS = ("-mthumb", "-O2", "-std=c99", "-ffunction-sections", "-fdata-sections")
@@ -81,22 +79,14 @@ def _compiler() -> tuple[str, str]:
     """The cross compiler in words; or nothing, and why."""
     if shutil.which("arm-none-eabi-gcc") is None:
         return "", "arm-none-eabi-gcc is not here (apt install gcc-arm-none-eabi libnewlib-arm-none-eabi)"
-    return _tool(["arm-none-eabi-gcc", "--version"]).splitlines()[0], ""
+    return emulation.tool(["arm-none-eabi-gcc", "--version"]).splitlines()[0], ""
 
 
 def _build(folder: Path, flags: Sequence[str], sources: Sequence[str]) -> None:
     linking = ("-nostartfiles", "-Wl,--gc-sections", "-Wl,-T,link.ld", "-o", "image.elf")
-    _tool(["arm-none-eabi-gcc", *flags, "-Isrc", "main.c", *sources, *linking], folder)
+    emulation.tool(["arm-none-eabi-gcc", *flags, "-Isrc", "main.c", *sources, *linking], folder)
     for form, name in (("binary", "image.bin"), ("ihex", "image.hex")):
-        _tool(["arm-none-eabi-objcopy", "-O", form, "image.elf", name], folder)
-
-
-def _tool(command: Sequence[str], folder: Path | None = None) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if "error" in line or "overflow" in line or "left" in line]
-        raise UserError(f"{command[0]} failed: {(lines or [done.stderr.strip()])[0]}")
-    return done.stdout
+        emulation.tool(["arm-none-eabi-objcopy", "-O", form, "image.elf", name], folder)
 
 
 TARGETS = tuple(

@@ -23,6 +23,7 @@ CORES = {  # where a kernel set's memory is measured
     "dsp_fast": "cortex-m4",
     "mve": "cortex-m55",
 }
+INTERRUPTS = "any call, for a spotter that nothing else uses at that time; how long: largest_push_instructions"
 WHERE = {  # the compiler chooses each
     "mve": "on cores with Helium: Cortex-M52, M55, M85",
     "dsp_fast": "on cores with the DSP extension: Cortex-M4, M7, M33",
@@ -60,16 +61,23 @@ def write(
         kernel_choice.merge({name: Path(scratch) / name for name in made}, folder)
     rename_files(folder, prefix(request.artifact.name))
     common = next(iter(made.values())).common
-    return {"kernels": request.kernels} | common | {"kernel_sets": [generated.cost for generated in made.values()]}
+    calls = {"static_variables": "none", "from_interrupts": INTERRUPTS}
+    costs = [generated.cost for generated in made.values()]
+    return {"kernels": request.kernels, "calls": calls} | common | {"kernel_sets": costs}
 
 
 def kernels_text(facts: dict[str, Any], prefix: str) -> str:
     """What a README says of the kernel sets in a bundle, from the manifest's facts: a table, and who chooses."""
-    rows = ["| kernels | chosen | state | stack | flash, model included |", "|---|---|---|---|---|"]
+    rows = [
+        "| kernels | chosen | state | stack | flash, model included | largest push of 10 ms |",
+        "|---|---|---|---|---|---|",
+    ]
     for cost in facts["kernel_sets"]:
         sizes = [cost[key] for key in ("state_bytes", "stack_bytes", "flash_bytes")]
         shown = " | ".join("not measured" if size is None else f"{size:,} B" for size in sizes)
-        rows.append(f"| `{cost['kernels']}` | {cost['chosen']} | {shown} |")
+        push = cost["largest_push_instructions"]
+        pushed = "not measured" if push is None else f"{push:,} instructions"
+        rows.append(f"| `{cost['kernels']}` | {cost['chosen']} | {shown} | {pushed} |")
     if len(facts["kernel_sets"]) > 1:
         last = facts["kernel_sets"][-1]["kernels"].upper()
         rows += [
@@ -94,7 +102,7 @@ def _generated(artifact: Artifact, kernels: str, mode: str) -> Generated:
             level_control=artifact.level_control,
             mode=mode,
         )
-        measured = _memory(folder, kernels, plan.window)
+        measured = _memory(folder, kernels, plan.window + (plan.hop if mode == "sliding" else 0))
         selftest.write(artifact, plan, folder)
         if mode == "sliding":
             detector.check_hop(artifact.detector, plan.hop, artifact.name)
@@ -111,20 +119,21 @@ def _generated(artifact: Artifact, kernels: str, mode: str) -> Generated:
     return Generated(files, cost, common)
 
 
-def _memory(folder: Path, kernels: str, window: int) -> dict[str, Any]:
-    """Stack and flash, measured under emulation at -O2 on one window of noise; None and the reason where not."""
-    unmeasured = {"stack_bytes": None, "flash_bytes": None}
+def _memory(folder: Path, kernels: str, samples: int) -> dict[str, Any]:
+    """Stack, flash and the largest push, measured under emulation at -O2 on noise; None and the reason where not."""
+    unmeasured = {"stack_bytes": None, "flash_bytes": None, "largest_push_instructions": None}
     if kernels not in CORES:
         return unmeasured | {"memory_measured": "not measured: no emulated core runs these kernels"}
     if problem := emulation.missing_tools():
         return unmeasured | {"memory_measured": f"not measured: {problem}"}
-    clip = np.random.default_rng(0).integers(-32_768, 32_768, window).astype(np.int16)
+    clip = np.random.default_rng(0).integers(-32_768, 32_768, samples).astype(np.int16)
     try:
-        cost = emulation.measure(folder, CORES[kernels], clip)
+        cost = emulation.measure(folder, CORES[kernels], clip, push=emulation.PUSH)
     except UserError as error:
         return unmeasured | {"memory_measured": f"not measured: {error}"}
     return {
         "stack_bytes": cost.stack_bytes,
         "flash_bytes": cost.flash_bytes,
-        "memory_measured": f"under emulation, {CORES[kernels]}, gcc -O2, engine and model alone",
+        "largest_push_instructions": cost.largest_push,
+        "memory_measured": f"under emulation, {CORES[kernels]}, gcc -O2, engine and model, pushes of {emulation.PUSH}",
     }

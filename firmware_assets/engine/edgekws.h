@@ -1,6 +1,6 @@
 /* edgekws: a keyword spotter in a few kilobytes of RAM.
  *
- *     static edgekws_state spotter;                          // all the memory there is: EDGEKWS_STATE_BYTES
+ *     static edgekws_state spotter;                    // all the memory there is: EDGEKWS_STATE_BYTES
  *     edgekws_reset(&spotter);
  *     for (;;) {
  *         size_t n = microphone(buffer);               // int16, EDGEKWS_SAMPLE_RATE Hz, any number at a time
@@ -13,8 +13,13 @@
  *
  * Samples go through edgekws_frontend.h first: the model was trained on what comes out of it.
  *
- * The scores equal those of TensorFlow Lite Micro on the same window of samples, to the bit. Nothing is allocated,
+ * The scores equal those of TensorFlow Lite Micro's reference arithmetic on the same window, to the bit. Nothing is allocated,
  * nothing is global: any number of spotters may run at once. How it works stands in edgekws_window.c.
+ *
+ * A call uses the state that it is given, some stack, and constants. So it may be made from an interrupt, or from several
+ * threads, for a spotter that nothing else uses at that time. A push that ends a window or a group of outputs takes far
+ * longer than others (`edgekws profile`, and the bundle's manifest, give the largest): let an interrupt put the samples
+ * aside, and push them from a loop.
  */
 #ifndef EDGEKWS_H
 #define EDGEKWS_H

@@ -1,4 +1,5 @@
-/* What follows the convolutions: dense layers and softmax, in integers, equal to TensorFlow Lite Micro to the bit. */
+/* What follows the convolutions: dense layers and softmax, in integers, equal to the bit to TensorFlow Lite Micro's
+ * reference arithmetic. */
 #include "edgekws_kernels.h"
 
 #include <string.h>

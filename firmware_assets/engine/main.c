@@ -1,6 +1,6 @@
 /* The words in WAV files, or in one that comes through standard input ("-"), as from `arecord -t wav -r 16000 |`:
  *
- *     cc -O2 *.c -o spotter && ./spotter recording.wav ...
+ *     cc -O3 *.c -o spotter && ./spotter recording.wav ...
  *
  * PCM of 8, 16, 24 or 32 bits or floats of 32, at EDGEKWS_SAMPLE_RATE Hz; of several channels the mean. For any other
  * file the command that converts it is printed. The sound is read until it ends, whatever size the header gives it.

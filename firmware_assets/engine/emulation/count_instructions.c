@@ -3,9 +3,10 @@
  *     cc -shared -fPIC -O2 -o count.so count_instructions.c
  *     qemu-system-arm ... -plugin ./count.so,begin=ADDR,end=ADDR,marks=ADDR,out=FILE
  *
- * `marks` is a table of 65 two-byte returns. When number i is executed, the instructions since the mark before count for
- * i; number 64 ends a window, for which one line of 65 counts is written. The same numbers come in every run. The
- * plugin interface is declared here since few distributions package its header. */
+ * `marks` is a table of 66 two-byte returns. When number i is executed, the instructions since the mark before count for
+ * i; number 64 ends a window, for which one line of 65 counts is written. Number 65 stands before and behind every push
+ * and counts for nothing: the line ends with the instructions of the largest push. The same numbers come in every run.
+ * The plugin interface is declared here since few distributions package its header. */
 #include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include <string.h>
 
 #define EXPORT __attribute__((visibility("default")))
-enum { INLINE_ADD_U64 = 0, NO_REGISTERS = 0, MARKS = 65 };
+enum { INLINE_ADD_U64 = 0, NO_REGISTERS = 0, MARKS = 65, PUSH = MARKS };
 
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
@@ -30,17 +31,24 @@ uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 
 EXPORT int qemu_plugin_version = 1;
 
-static uint64_t begin, end, marks, executed, before, counts[MARKS];
+static uint64_t begin, end, marks, executed, before, counts[MARKS], pushed, largest_push;
 static FILE *out;
 
 static void on_mark(unsigned cpu, void *data)
 {
     const uintptr_t i = (uintptr_t)data;
     (void)cpu;
+    if (i == PUSH) {
+        if (executed - pushed > largest_push) largest_push = executed - pushed;
+        pushed = executed;
+        return;
+    }
     counts[i] += executed - before;
     before = executed;
     if (i + 1 < MARKS) return;
-    for (int m = 0; m < MARKS; m++) fprintf(out, "%" PRIu64 "%c", counts[m], m + 1 < MARKS ? ' ' : '\n');
+    for (int m = 0; m < MARKS; m++) fprintf(out, "%" PRIu64 " ", counts[m]);
+    fprintf(out, "%" PRIu64 "\n", largest_push);
+    largest_push = 0;
     fflush(out);
     memset(counts, 0, sizeof counts);
 }
@@ -53,7 +61,7 @@ static void on_translation(plugin_id id, struct qemu_plugin_tb *block)
         const uint64_t address = qemu_plugin_insn_vaddr(instruction);
         if (address >= begin && address < end)
             qemu_plugin_register_vcpu_insn_exec_inline(instruction, INLINE_ADD_U64, &executed, 1);
-        if (address >= marks && address < marks + 2 * MARKS)
+        if (address >= marks && address < marks + 2 * (MARKS + 1))
             qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_mark, NO_REGISTERS,
                                                    (void *)(uintptr_t)((address - marks) / 2));
     }

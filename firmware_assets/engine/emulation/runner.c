@@ -4,7 +4,9 @@
 
 enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6, SYS_EXIT = 0x18, APPLICATION_EXIT = 0x20026 };
 enum { READ_BINARY = 1, WRITE_BINARY = 5 };
-enum { CHUNK = 250 }; /* samples */
+#ifndef CHUNK
+#define CHUNK 250 /* samples a push */
+#endif
 #define PAINT UINT32_C(0xA5A5A5A5)
 
 extern uint32_t stack_limit[], stack_top[];
@@ -33,10 +35,11 @@ static uint32_t move(int32_t operation, uint32_t file, const void *bytes, uint32
     return (uint32_t)host(operation, arguments);
 }
 
-/* The instruction counter notices these being run: the first for the stage 0, and so on; the last for a whole window. */
+/* The instruction counter notices these being run: the first for the stage 0, and so on; 64 for a whole window; 65 for
+ * the begin and the end of a push. */
 __attribute__((naked, noinline)) static void marks(void)
 {
-    __asm__ volatile(".rept 65\n bx lr\n .endr");
+    __asm__ volatile(".rept 66\n bx lr\n .endr");
 }
 
 static void mark(uint32_t i)
@@ -72,7 +75,9 @@ static void run(void)
     for (uint32_t left = EDGEKWS_WINDOW;;) { /* to the next result; in the same chunks each time */
         const uint32_t wanted = left < CHUNK ? left : CHUNK;
         if (move(SYS_READ, input, samples, wanted * sizeof *samples)) break;
+        mark(65);
         left -= (uint32_t)edgekws_push(&spotter, samples, wanted);
+        mark(65);
         if (!edgekws_ready(&spotter)) continue;
         mark(64);
         move(SYS_WRITE, output, edgekws_scores(&spotter), EDGEKWS_CLASSES);

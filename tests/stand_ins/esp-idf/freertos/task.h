@@ -1,2 +1,3 @@
 #include <stdint.h>
 void vTaskDelay(uint32_t ticks);
+TickType_t xTaskGetTickCount(void);

@@ -7,6 +7,7 @@
 #include "edgekws_frontend.h"
 #include "esp_attr.h"
 #include "freertos/FreeRTOS.h"
+#include "freertos/task.h"
 
 static edgekws_state spotter;
 static edgekws_detector detector;
@@ -57,6 +58,16 @@ static int16_t amplified(int32_t wide)
     return (int16_t)(sample > INT16_MAX ? INT16_MAX : sample < INT16_MIN ? INT16_MIN : sample);
 }
 
+/* Once a second, lets the idle task run. A model that is slower than real time never waits for samples: without this the
+ * idle task's watchdog would end the program. */
+static void rest(void)
+{
+    static TickType_t rested;
+    if (xTaskGetTickCount() - rested < pdMS_TO_TICKS(1000)) return;
+    vTaskDelay(1);
+    rested = xTaskGetTickCount();
+}
+
 void app_main(void)
 {
     const i2s_chan_handle_t channel = microphone();
@@ -85,5 +96,6 @@ void app_main(void)
             const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
             if (word >= 0) printf("%s\n", edgekws_labels[word]);
         }
+        rest();
     }
 }
