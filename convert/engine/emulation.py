@@ -95,7 +95,7 @@ def measure(
         raise ValueError(f"clips must be int16, got {clips.dtype}")
     with tempfile.TemporaryDirectory() as scratch:
         program = _compile(
-            Path(folder).resolve(), TARGETS[target], Path(scratch), (optimization, f"-DCHUNK={push}"), by_stage
+            Path(folder).resolve(), TARGETS[target], Path(scratch), (optimization, f"-DRUNNER_CHUNK={push}"), by_stage
         )
         symbols = _symbols(program)
         raw, rows = _run(program, TARGETS[target], symbols, clips)

@@ -16,7 +16,7 @@ from typing import Any
 from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError, nearest
 
-MEASURED = frozenset(("stack_bytes", "flash_bytes", "memory_measured"))
+MEASURED = frozenset(("measured", "README.md"))
 MODULES = ("boards", "bare_metal", "tflm", "phones", "ethos_u")
 
 

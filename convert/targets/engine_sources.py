@@ -38,7 +38,8 @@ class Generated:
     """The engine of one kernel set: its files, and what the manifest says of it and of every set alike."""
 
     files: tuple[tuple[str, bytes], ...]
-    cost: dict[str, Any]
+    described: dict[str, Any]
+    measured: dict[str, Any]
     common: dict[str, Any]
 
 
@@ -62,8 +63,11 @@ def write(
     rename_files(folder, prefix(request.artifact.name))
     common = next(iter(made.values())).common
     calls = {"static_variables": "none", "from_interrupts": INTERRUPTS}
-    costs = [generated.cost for generated in made.values()]
-    return {"kernels": request.kernels, "calls": calls} | common | {"kernel_sets": costs}
+    sets_of_model = {
+        "kernel_sets": [generated.described for generated in made.values()],
+        "measured": {name: generated.measured for name, generated in made.items()},
+    }
+    return {"kernels": request.kernels, "calls": calls} | common | sets_of_model
 
 
 def kernels_text(facts: dict[str, Any], prefix: str) -> str:
@@ -72,7 +76,8 @@ def kernels_text(facts: dict[str, Any], prefix: str) -> str:
         "| kernels | chosen | state | stack | flash, model included | largest push of 10 ms |",
         "|---|---|---|---|---|---|",
     ]
-    for cost in facts["kernel_sets"]:
+    for described in facts["kernel_sets"]:
+        cost = described | facts["measured"][described["kernels"]]
         sizes = [cost[key] for key in ("state_bytes", "stack_bytes", "flash_bytes")]
         shown = " | ".join("not measured" if size is None else f"{size:,} B" for size in sizes)
         push = cost["largest_push_instructions"]
@@ -115,8 +120,8 @@ def _generated(artifact: Artifact, kernels: str, mode: str) -> Generated:
         "hop_samples": plan.hop,
         "detector": detector.to_json(settings, artifact.labels),
     }
-    cost = {"kernels": kernels, "chosen": WHERE[kernels], "state_bytes": plan.state_bytes, **measured}
-    return Generated(files, cost, common)
+    described = {"kernels": kernels, "chosen": WHERE[kernels], "state_bytes": plan.state_bytes}
+    return Generated(files, described, measured, common)
 
 
 def _memory(folder: Path, kernels: str, samples: int) -> dict[str, Any]:

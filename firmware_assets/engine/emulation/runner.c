@@ -4,15 +4,15 @@
 
 enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6, SYS_EXIT = 0x18, APPLICATION_EXIT = 0x20026 };
 enum { READ_BINARY = 1, WRITE_BINARY = 5 };
-#ifndef CHUNK
-#define CHUNK 250 /* samples a push */
+#ifndef RUNNER_CHUNK
+#define RUNNER_CHUNK 250 /* samples a push */
 #endif
 #define PAINT UINT32_C(0xA5A5A5A5)
 
 extern uint32_t stack_limit[], stack_top[];
 
 static edgekws_state spotter;
-static int16_t samples[CHUNK];
+static int16_t samples[RUNNER_CHUNK];
 
 static int32_t host(int32_t operation, const void *arguments)
 {
@@ -73,7 +73,7 @@ static void run(void)
     const uint32_t input = open_file("samples", 7, READ_BINARY), output = open_file("scores", 6, WRITE_BINARY);
     edgekws_reset(&spotter);
     for (uint32_t left = EDGEKWS_WINDOW;;) { /* to the next result; in the same chunks each time */
-        const uint32_t wanted = left < CHUNK ? left : CHUNK;
+        const uint32_t wanted = left < RUNNER_CHUNK ? left : RUNNER_CHUNK;
         if (move(SYS_READ, input, samples, wanted * sizeof *samples)) break;
         mark(65);
         left -= (uint32_t)edgekws_push(&spotter, samples, wanted);
