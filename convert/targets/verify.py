@@ -36,6 +36,13 @@ def problems(bundle: Path) -> list[str]:
         return found or _compared(folder, manifest)
 
 
+def kernels(bundle: Path) -> str:
+    """The kernel sets of a bundle without problems, the one that a compiler prefers first; empty: it has no engine."""
+    with opened(bundle) as folder:
+        sets = manifest_of(folder, bundle).get("kernel_sets", [])
+    return ", else ".join(f"{made['kernels']} {made['chosen']}" for made in sets)
+
+
 def _difference(folder: Path, path: str, sums: dict[str, Any]) -> str:
     """How a file that is not as the manifest says differs from it."""
     if path not in sums:

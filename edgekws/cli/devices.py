@@ -117,6 +117,8 @@ def _verify(args: argparse.Namespace) -> int:
 
     problems = verify.problems(args.bundle)
     print("\n".join(map(plain, problems)) or f"{args.bundle}: every file is as it was made")
+    if not problems and (kernels := verify.kernels(args.bundle)):
+        print(f"kernels: {kernels}")
     made_again = "keep the files that you changed yourself, and have 'edgekws bundle' make the others again"
     next_step.tell(args, made_again if problems else "build it as its README.md says")
     return 1 if problems else 0

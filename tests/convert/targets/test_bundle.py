@@ -156,6 +156,7 @@ def test_a_failed_bundle_leaves_the_earlier_one(pretrained, monkeypatch):
 def test_verify_names_what_was_touched(pretrained, capsys):
     folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
     assert cli.main(["verify", str(folder)]) == 0
+    assert "kernels: mve on cores with Helium" in capsys.readouterr().out
     (folder / "edgekws_mine.c").write_text("int x;")
     (folder / "main.c").unlink()
     (folder / "mine.c").write_text("")
