@@ -17,7 +17,7 @@ from edgekws.listen.trials import Spoken
 
 TOLERANCE = 3 * SAMPLE_RATE // 4  # a detection this near to a word's middle is of this word
 LEVELS = np.array([*range(80, 224, 16), *range(224, 248, 4), *range(248, NEVER)])  # thresholds that are tried
-AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55, 0.7, 0.85)
+AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55)
 GOALS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # false accepts an hour that settings are always chosen for
 FOLDS = 4  # of cross-validation
 _PRICES = np.geomspace(1e-4, 10, 20)  # share of the words missed that one false accept an hour is worth
