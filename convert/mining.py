@@ -81,7 +81,7 @@ def mine(
 
 def told(found: dict[str, Any], per_hour: float) -> str:
     """What validation gave, in words."""
-    if found["missed"] == 1.0:
+    if found["per_hour"] > per_hour:
         return f"{found['per_hour']:.1f} false accepts an hour at best on validation, over {per_hour:g}"
     return (
         f"{100 * found['missed']:.1f} % of {found['words']} words missed at {found['per_hour']:.1f} false accepts an "

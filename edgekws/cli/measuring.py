@@ -62,7 +62,7 @@ def transcript_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe ``--transcripts`` and ``--said``."""
     parser.add_argument(
         "--transcripts", type=Path, metavar="CSV", help="what is said in the folders: columns file, transcript and, "
-        'where known, words ("yes:0.41-0.80 please:0.85-1.20"); without it FOLDER.csv and FOLDER/transcripts.csv',
+        'where known, words ("yes:0.41-0.80 please:0.85-1.20"); beside FOLDER.csv and FOLDER/transcripts.csv',
     )  # fmt: skip
     parser.add_argument(
         "--said", default="times", choices=("times", "text", "cut"), help="where the transcripts have a word or a "
@@ -72,11 +72,11 @@ def transcript_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def texts_of(args: argparse.Namespace, folders: Sequence[Path], labels: Sequence[str]) -> Texts:
-    """What the transcripts of ``--transcripts``, or those beside the folders, say for a model of these classes."""
+    """What the transcripts beside the folders, and those of ``--transcripts``, say for a model of these classes."""
     from edgekws.corpus import transcripts
     from edgekws.listen.hearing import Texts
 
-    tables = [transcripts.read(args.transcripts)] if args.transcripts else map(transcripts.of_folder, folders)
+    tables = [*map(transcripts.of_folder, folders), *([transcripts.read(args.transcripts)] if args.transcripts else [])]
     return Texts.of({name: text for table in tables for name, text in table.items()}, labels, args.said)
 
 

@@ -175,6 +175,13 @@ def test_where_nothing_fires_nothing_is_trained(staged, talk, tmp_path, monkeypa
     assert "nothing in these recordings sets it off" in told[-1]
 
 
+def test_what_validation_gave_is_told():
+    found = {"missed": 1.0, "per_hour": 9.0, "words": 40}
+    assert mining.told(found, 5.0) == "9.0 false accepts an hour at best on validation, over 5"
+    found |= {"per_hour": 0.0}
+    assert mining.told(found, 5.0) == "100.0 % of 40 words missed at 0.0 false accepts an hour on validation"
+
+
 def test_a_round_is_better_where_fewer_words_are_missed_or_as_many_at_fewer_false_accepts():
     one = {"missed": 0.3, "per_hour": 4.0}
     assert mining.better(one | {"missed": 0.2, "per_hour": 5.0}, one)
@@ -197,9 +204,9 @@ def test_a_run_is_mined_end_to_end(tmp_path, monkeypatch, capsys):
     """Tones of other pitches set off a network that knows three; mined, they are in the run's `_unknown_`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
-    tone_corpus.write(tmp_path / "tones")
-    tables = tone_corpus.recipe(tmp_path / "tones", training__epochs=2)
-    tables |= {"data.unknown_made": 60}
+    tone_corpus.write(tmp_path / "tones", clips=30)
+    tables = tone_corpus.recipe(tmp_path / "tones", training__epochs=1, quantization__epochs=0)
+    tables |= {"data.unknown_made": 20}
     made = [part for key, value in tables.items() for part in ("--set", f"{key}={json.dumps(value)}")]
     for step in ("train", "quantize", "convert"):
         assert cli.main([step, *made]) == 0
