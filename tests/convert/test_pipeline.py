@@ -17,7 +17,7 @@ import tone_corpus
 from convert.tflite import mediapipe
 from edgekws import cli, workspace
 from edgekws.corpus.sources import load
-from edgekws.model import coding
+from edgekws.model import front_end
 
 pytestmark = pytest.mark.slow
 ARTIFACTS = (
@@ -89,7 +89,7 @@ def test_accuracies_in_the_report_are_those_of_the_files(run, workplace, monkeyp
     right = 0
     for samples, label in zip(split.samples, split.labels, strict=True):
         interpreter.set_tensor(interpreter.get_input_details()[0]["index"],
-                               coding.encode(np.asarray(samples), "linear").reshape(1, 1, -1, 1))  # fmt: skip
+                               front_end.codes(np.asarray(samples), run.recipe.model).reshape(1, 1, -1, 1))  # fmt: skip
         interpreter.invoke()
         right += int(interpreter.get_tensor(interpreter.get_output_details()[0]["index"]).argmax() == label)
     assert right / len(split.labels) == json.loads(run.report.read_text())["accuracy"]["int8"]
