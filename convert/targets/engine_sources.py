@@ -107,7 +107,9 @@ def _generated(artifact: Artifact, kernels: str, mode: str) -> Generated:
             level_control=artifact.level_control,
             mode=mode,
         )
-        measured = _memory(folder, kernels, plan.window + (plan.hop if mode == "sliding" else 0))
+        sources = tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))
+        samples = plan.window + (plan.hop if mode == "sliding" else 0)
+        measured = _memory(sources, kernels, samples, emulation.missing_tools())
         selftest.write(artifact, plan, folder)
         if mode == "sliding":
             detector.check_hop(artifact.detector, plan.hop, artifact.name)
@@ -124,16 +126,20 @@ def _generated(artifact: Artifact, kernels: str, mode: str) -> Generated:
     return Generated(files, described, measured, common)
 
 
-def _memory(folder: Path, kernels: str, samples: int) -> dict[str, Any]:
+@lru_cache(maxsize=16)  # a bundle that is verified is made again
+def _memory(sources: tuple[tuple[str, bytes], ...], kernels: str, samples: int, missing: str) -> dict[str, Any]:
     """Stack, flash and the largest push, measured under emulation at -O2 on noise; None and the reason where not."""
     unmeasured = {"stack_bytes": None, "flash_bytes": None, "largest_push_instructions": None}
     if kernels not in CORES:
         return unmeasured | {"memory_measured": "not measured: no emulated core runs these kernels"}
-    if problem := emulation.missing_tools():
-        return unmeasured | {"memory_measured": f"not measured: {problem}"}
+    if missing:
+        return unmeasured | {"memory_measured": f"not measured: {missing}"}
     clip = np.random.default_rng(0).integers(-32_768, 32_768, samples).astype(np.int16)
     try:
-        cost = emulation.measure(folder, CORES[kernels], clip, push=emulation.PUSH)
+        with tempfile.TemporaryDirectory() as scratch:
+            for name, content in sources:
+                (Path(scratch) / name).write_bytes(content)
+            cost = emulation.measure(scratch, CORES[kernels], clip, push=emulation.PUSH)
     except UserError as error:
         return unmeasured | {"memory_measured": f"not measured: {error}"}
     return {
