@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 MOST = 4  # each process holds TensorFlow
+
+settings.register_profile("suite", deadline=None)  # what a busy machine delays is not wrong
+settings.load_profile("suite")
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

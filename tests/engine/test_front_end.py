@@ -82,7 +82,7 @@ class Stream:
     st.integers(0, 1_000),
     st.data(),
 )
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=150)
 def test_it_is_pythons_however_the_samples_come(libraries, level_control, loudest, offset, samples, seed, data):
     rng = np.random.default_rng(seed)
     envelope = np.repeat(rng.uniform(0, 1, samples // 400 + 1), 400)[:samples]

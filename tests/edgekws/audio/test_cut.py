@@ -43,7 +43,7 @@ def test_a_clip_is_one_second_and_says_how(tmp_path, samples, expected):
     seconds=st.floats(1.2, 6), length=st.floats(0.2, 0.9), place=st.floats(0, 1), noise=st.floats(0, 300),
     offset=st.integers(-3000, 3000),
 )  # fmt: skip
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_word_that_fits_is_kept_whole_wherever_it_is_said(seconds, length, place, noise, offset):
     start = place * (seconds - length)
     found = recording(seconds, start, word(length), noise, offset)
@@ -73,7 +73,6 @@ def test_without_any_sound_it_is_the_middle():
 
 
 @given(length=st.integers(16_001, 16_400), seed=st.integers(0, 50))
-@settings(deadline=None)
 def test_the_cut_lies_within_the_recording(length, seed):
     found = np.random.default_rng(seed).integers(-3000, 3000, length).astype(np.int16)
     begin, _ = cut.speech(found, CLIP_SAMPLES)

@@ -109,7 +109,7 @@ def test_c_gives_the_same_events_on_random_streams(settings, compiled):
     assert total > 10
 
 
-@hypothesis_settings(max_examples=100, deadline=None)
+@hypothesis_settings(max_examples=100)
 @given(st.lists(st.tuples(*[st.integers(-128, 127)] * 3), min_size=1, max_size=60), st.sampled_from(CHOICES))
 def test_c_gives_the_same_events_on_any_scores(compiled, rows, settings):
     scores = np.array(rows, np.int8)

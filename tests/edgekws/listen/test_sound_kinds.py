@@ -53,7 +53,7 @@ def test_a_missing_empty_or_second_folder_of_a_name_is_told(tmp_path):
             sound_kinds.find(folders, "--negatives")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.floats(0, 3), st.floats(0, 1)), max_size=4))
 def test_every_sample_of_a_tape_comes_from_where_it_says(tmp_path_factory, cuts):
     folder = tmp_path_factory.getbasetemp()

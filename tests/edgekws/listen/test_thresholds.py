@@ -48,7 +48,7 @@ def test_a_sweep_is_many_detectors_on_long_streams(results, minimum):
     assert assert_equal_events(scores, settings(results, minimum), rows) > 20
 
 
-@hypothesis_settings(max_examples=150, deadline=None)
+@hypothesis_settings(max_examples=150)
 @given(
     st.lists(st.tuples(*[st.sampled_from([-128, -60, 0, 60, 127])] * 3), min_size=1, max_size=40),
     st.lists(st.tuples(*[st.integers(40, 256)] * 3), min_size=1, max_size=4),

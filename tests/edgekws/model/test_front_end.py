@@ -39,7 +39,7 @@ def sound(kind: str, samples: int, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("level_control", [False, True])
 @given(st.sampled_from(["extremes", "steps", "noise"]), st.integers(0, 7_000), st.integers(0, 1_000), st.data())
-@hypothesis_settings(max_examples=60, deadline=None)
+@hypothesis_settings(max_examples=60)
 def test_a_stream_is_what_its_whole_is_however_it_is_cut(level_control, kind, samples, seed, data):
     x = sound(kind, samples, seed)
     expected = by_hand(x, level_control)

@@ -3,6 +3,7 @@
 import pytest
 
 from edgekws import cli, recipe
+from edgekws.corpus.sources import labels_of
 from edgekws.errors import UserError
 from edgekws.recipe import Recipe
 from edgekws.train import earlier
@@ -64,3 +65,11 @@ def test_an_untrained_run_is_told(origin):
     found = recipe.replace(recipe.load(origin / "recipe.toml"), {"training.start_from": "first"})
     with pytest.raises(UserError, match="training.start_from: .*first has no float.keras"):
         earlier.find(found, "start_from")
+
+
+def test_a_model_that_ships_can_be_the_start(tmp_path):
+    made = recipe.from_tables(earlier.completed({"training": {"start_from": "nano"}}, tmp_path))
+    origin = earlier.find(made, "start_from")
+    assert origin is not None
+    assert origin.folder.name == "nano"
+    assert len(labels_of(origin.recipe)) == 16

@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edgekws.corpus.clips import SPLITS, Selection
@@ -42,7 +42,6 @@ def test_130_voices_in_six_words_are_spread():
 
 
 @given(st.lists(st.sets(st.sampled_from("abc"), min_size=1), min_size=9, max_size=40), st.integers(0, 100))
-@settings(deadline=None)
 def test_a_spread_is_found_where_each_word_has_a_few_speakers_of_its_own(said, salt):
     said = said + [{word} for word in "abc" for _ in range(3)]
     found = [of(word, f"{salt} {i}", 0) for i, words in enumerate(said) for word in words]
@@ -78,7 +77,6 @@ def test_a_word_of_one_speaker_among_many_needs_split_by_take():
 
 
 @given(st.lists(st.tuples(st.integers(0, 11), st.integers(0, 11)), max_size=8), st.booleans())
-@settings(deadline=None)
 def test_copies_stay_together(pairs, named):
     found = [of("yes", f"person {t}" if named else "take", t, named) for t in range(12)]
     copies = [(found[a].name, found[b].name) for a, b in pairs if a != b]
