@@ -97,7 +97,8 @@ def test_costs_name_each_layers_kind_and_window():
 
 
 def test_input_and_output_contract(found):
-    assert found["input"] == {"shape": [16000, 1], "scale": 1 / 128, "zero_point": 0, "coding": "linear"}
+    heard = {"coding": "linear", "level_control": False}
+    assert found["input"] == {"shape": [16000, 1], "scale": 1 / 128, "zero_point": 0, **heard}
     assert found["output"] == {"shape": [1, 3], "scale": 1 / 256, "zero_point": -128}
 
 
