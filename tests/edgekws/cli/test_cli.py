@@ -201,11 +201,17 @@ def test_a_number_of_false_accepts_that_a_model_was_not_tuned_to_is_told(command
         (["custom-32-8"], {"c99": "window", "esp-idf": "window"}),  # never tuned
     ],
 )
-def test_a_tuned_model_slides_where_the_engine_runs_it(options, modes, monkeypatch, capsys):
+def test_a_tuned_model_slides_where_the_engine_runs_it(options, modes, tmp_path, monkeypatch):
     from convert.targets import bundle
 
     made = {}
-    monkeypatch.setattr(bundle, "make", lambda request, name, place: made.update({name: request.mode}))
+
+    def make(request, name, place):
+        made[name] = request.mode
+        return place
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(bundle, "make", make)
     assert cli.main(["bundle", *options, *(f"--target={name}" for name in modes)]) == 0
     assert made == modes
 
