@@ -136,7 +136,7 @@ def _round(
         for step in (pipeline.train, pipeline.quantize, pipeline.convert):
             step(run, clips)
     for i in range(1, number + 1):
-        table = (place / f"mined-{i}" / other_sound.MINED).read_text(encoding="utf-8")
+        table = untrusted.read_text(place / f"mined-{i}" / other_sound.MINED)
         atomic_write(run.folder / f"mined-{i}.csv", table)
     return {"windows": count, "recordings": recordings, "run": str(run.folder), "after": validated(run)}
 

@@ -75,7 +75,7 @@ def scratch() -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="edgekws-") as folder:
             yield Path(folder)
     except OSError as error:
-        elsewhere = error.filename and not str(error.filename).startswith(place)
+        elsewhere = _names(error) and not _names_temporary(error, place)
         if elsewhere or error.errno not in (*_FULL, *_FORBIDDEN):
             raise
         raise UserError(_TEMPORARY.format(place, error.strerror)) from error
@@ -126,12 +126,21 @@ def _of_temporary(error: OSError, path: str | os.PathLike[str]) -> bool:
         place = tempfile.gettempdir()
         if os.path.abspath(path).startswith(place):
             return False
-        if error.filename:
-            return str(error.filename).startswith(place)
+        if _names(error):
+            return _names_temporary(error, place)
         wanted = Path(os.path.abspath(path))
         there = next(folder for folder in (wanted, *wanted.parents) if folder.exists())
         return shutil.disk_usage(place).free < _ROOM < shutil.disk_usage(there).free
     return False
+
+
+def _names(error: OSError) -> list[str]:
+    """The files that an error names: of a copy both, of whichever could not be written."""
+    return [str(name) for name in (error.filename, error.filename2) if name is not None]
+
+
+def _names_temporary(error: OSError, place: str) -> bool:
+    return any(name.startswith(place) for name in _names(error))
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes | str, *, shared: bool = False) -> None:

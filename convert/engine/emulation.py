@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from edgekws.errors import UserError
+from edgekws.files import scratch
 
 TOOLS = {"arm-none-eabi-gcc": "gcc-arm-none-eabi", "qemu-system-arm": "qemu-system-arm", "cc": "gcc"}
 PUSH = 160  # samples: 10 ms
@@ -93,9 +93,9 @@ def measure(
         raise UserError(f"no target is called {target!r}; choose one of {', '.join(TARGETS)}")
     if clips.dtype != np.int16:
         raise ValueError(f"clips must be int16, got {clips.dtype}")
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch() as made:
         program = _compile(
-            Path(folder).resolve(), TARGETS[target], Path(scratch), (optimization, f"-DRUNNER_CHUNK={push}"), by_stage
+            Path(folder).resolve(), TARGETS[target], made, (optimization, f"-DRUNNER_CHUNK={push}"), by_stage
         )
         symbols = _symbols(program)
         raw, rows = _run(program, TARGETS[target], symbols, clips)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from convert.engine.plan import Plan
 from convert.tflite.artifact import Artifact
 from convert.tflite.graph import Convolution, Dense, MaxPool
 from edgekws.errors import UserError
+from edgekws.files import scratch
 from edgekws.progress import progress_bar
 
 # every kernel set with the targets it is for, the optimization it is built with, and the mode
@@ -128,7 +128,7 @@ def measure(artifact: Artifact, kernels: str, target: str, optimization: str, mo
     def unmeasured(reason: str, state: int | None = None, rows: tuple[LayerCost, ...] = ()) -> Build:
         return Build(kernels, target, optimization, mode, state, None, None, None, layers=rows, note=reason)
 
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch() as folder:
         try:
             plan = codegen.generate(
                 artifact.graph,

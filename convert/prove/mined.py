@@ -21,6 +21,7 @@ from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.corpus import heard, other_sound
 from edgekws.corpus.clips import rejects
 from edgekws.files import atomic_write, writing
+from edgekws.guard import untrusted
 from edgekws.listen import detector, hearing, sound_kinds, thresholds, trials
 from edgekws.listen.hearing import Texts
 from edgekws.listen.said import Place
@@ -111,7 +112,7 @@ def write(folder: Path, fired: Sequence[Fired]) -> None:
 
 def counted(folder: Path) -> tuple[int, int]:
     """How many windows of how many recordings are in a folder that ``write`` made."""
-    rows = list(csv.DictReader(io.StringIO((folder / other_sound.MINED).read_text(encoding="utf-8"))))
+    rows = untrusted.table(folder / other_sound.MINED, COLUMNS, "remove it to mine again")
     return len(rows), len({(row["kind"], row["file"]) for row in rows})
 
 

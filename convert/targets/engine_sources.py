@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from convert.targets import Request
 from convert.targets.names import prefix, rename_files
 from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
+from edgekws.files import scratch, writing
 from edgekws.listen import detector
 
 CORES = {  # where a kernel set's memory is measured
@@ -53,13 +53,14 @@ def write(
     """
     sets = (request.kernels,) if request.kernels else kernels
     made = {name: _generated(request.artifact, name, request.mode) for name in sets}
-    with tempfile.TemporaryDirectory() as scratch:
+    with scratch() as apart:
         for name, generated in made.items():
-            (Path(scratch) / name).mkdir()
+            (apart / name).mkdir()
             for file, content in generated.files:
                 if example or file != "main.c":
-                    (Path(scratch) / name / file).write_bytes(content)
-        kernel_choice.merge({name: Path(scratch) / name for name in made}, folder)
+                    (apart / name / file).write_bytes(content)
+        with writing(folder):
+            kernel_choice.merge({name: apart / name for name in made}, folder)
     rename_files(folder, prefix(request.artifact.name))
     common = next(iter(made.values())).common
     calls = {"static_variables": "none", "from_interrupts": INTERRUPTS}
@@ -96,8 +97,7 @@ def kernels_text(facts: dict[str, Any], prefix: str) -> str:
 
 @lru_cache(maxsize=8)  # bundles for several targets share their sources
 def _generated(artifact: Artifact, kernels: str, mode: str) -> Generated:
-    with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
+    with scratch() as folder:
         plan = codegen.generate(
             artifact.graph,
             artifact.labels,

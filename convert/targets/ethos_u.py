@@ -6,7 +6,6 @@ import csv
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from convert.targets import Request, Target
 from convert.targets.templates import render
 from convert.tflite import time_on_h
 from edgekws.errors import UserError
+from edgekws.files import scratch
 
 CONFIGURATION = "ethos-u55-128"
 SRAM_LIMIT = 64 << 10  # what the second variant may use
@@ -74,8 +74,8 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
 
 def _vela(content: bytes, options: Sequence[str]) -> tuple[bytes, dict[str, str]]:
     """The compiled .tflite, and the last row of Vela's summary."""
-    with tempfile.TemporaryDirectory() as scratch:
-        source, out = Path(scratch) / "model.tflite", Path(scratch) / "out"
+    with scratch() as made:
+        source, out = made / "model.tflite", made / "out"
         source.write_bytes(content)
         _run(str(source), "--accelerator-config", CONFIGURATION, "--output-dir", str(out), *options)
         (table,) = out.glob("*_summary_*.csv")

@@ -87,6 +87,7 @@ def _listen(args: argparse.Namespace) -> int:
     from convert.tflite import artifact
     from edgekws import audio, zoo
     from edgekws.audio import microphone
+    from edgekws.audio.source import STANDARD_INPUT
     from edgekws.corpus.clips import rejects
     from edgekws.listen import detector
     from edgekws.listen.events import listen, within_quiet
@@ -95,6 +96,8 @@ def _listen(args: argparse.Namespace) -> int:
         raise UserError("give recordings to listen to, or --microphone (and not both)")
     if args.picture and len(args.files) != 1:
         raise UserError("--picture draws one recording; give one")
+    if args.picture and {str(args.picture), str(args.files[0])} & {*STANDARD_INPUT}:
+        raise UserError("--picture hears a recording twice and writes a file: expected two file names, not -")
     folder = Path(args.model) if args.model else zoo.default(zoo.LISTENING)
     model = artifact.load(folder).at(args.per_hour)
     scorer = host_library.scorer(model)

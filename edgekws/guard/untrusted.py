@@ -6,10 +6,12 @@ Whatever a damaged or hostile file makes a library raise comes out as a UserErro
 from __future__ import annotations
 
 import contextlib
+import csv
+import io
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -74,6 +76,17 @@ def read_text(path: Name, most: int = TEXT_BYTES) -> str:
         return content(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+
+
+def table(path: Name, columns: Sequence[str], remedy: str) -> list[dict[str, str]]:
+    """The rows of a CSV table that has exactly these columns, in this order, in every row."""
+    lines = read_text(path)
+    with reading(path, "table", remedy):
+        rows = list(csv.DictReader(io.StringIO(lines, newline="")))
+        for number, row in enumerate(rows, 2):
+            if tuple(row) != tuple(columns) or None in row.values():
+                raise ValueError(f"row {number}: expected the columns {', '.join(columns)}")
+    return rows
 
 
 def json_object(path: Name, remedy: str = "make it again", most: int = TEXT_BYTES) -> dict[str, Any]:

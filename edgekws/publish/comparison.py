@@ -18,6 +18,7 @@ from edgekws.corpus import sources
 from edgekws.corpus.clips import rejects
 from edgekws.errors import UserError
 from edgekws.files import atomic_write
+from edgekws.guard import untrusted
 from edgekws.model import catalogue
 from edgekws.model.tables import VARIANTS, variant_words
 from edgekws.report import scatter
@@ -82,7 +83,7 @@ def make(folder: Path, added: Sequence[Path] = ()) -> list[str]:
                 f"{first['testing_clips']}: accuracies on different clips cannot be compared in one table"
             )
     readme = folder / "README.md"
-    text = readme.read_text(encoding="utf-8") if readme.exists() else OPENING
+    text = untrusted.read_text(readme) if readme.exists() else OPENING
     before, begun, rest = text.partition(BEGIN)
     _, ended, after = rest.partition(END) if begun else ("", END, "\n")
     if not ended:
@@ -201,12 +202,7 @@ def read(path: Path) -> list[Row]:
     """The rows of a results.csv; none where there is no file. A UserError names what is wrong in it, and where."""
     if not path.exists():
         return []
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read as a table of results: {error}") from None
-    if rows and tuple(rows[0]) != results.COLUMNS:
-        raise UserError(f"{path} is not a table of results: expected the columns {', '.join(results.COLUMNS)}")
+    rows = untrusted.table(path, results.COLUMNS, "put back the table of results that was there")
     for line, row in enumerate(rows, 2):
         try:
             catalogue.find(row["architecture"])

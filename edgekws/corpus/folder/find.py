@@ -15,7 +15,7 @@ from edgekws.errors import UserError
 
 READABLE = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64"}
 _UNREADABLE = {  # recordings still: an error, not passed over
-    *(".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".3gp", ".3ga", ".mka", ".mov"),
+    *(".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".3gp", ".3ga", ".mka", ".mkv", ".mov"),
 }
 SUFFIXES = READABLE | _UNREADABLE
 

@@ -70,7 +70,7 @@ def test_make_builds_the_same_image(tmp_path):
 
 
 @needs_tools
-def test_an_image_of_another_compiler_is_no_fault_of_the_bundle(tmp_path, monkeypatch):
+def test_an_image_of_another_compiler_is_told_as_not_compared_and_a_changed_one_as_changed(tmp_path, monkeypatch):
     folder = bundle.make(request_for(SMALL), "microbit", tmp_path / "bundle")
     monkeypatch.setattr(bare_metal, "_compiler", lambda: ("", "not here"))
     told = verify.problems(folder)

@@ -246,3 +246,6 @@ def test_listen_draws_what_it_heard(tmp_path, capsys):
     assert picture.read_text(encoding="utf-8").startswith("<svg")
     assert cli.main(["listen", "--picture", str(picture), "--microphone"]) == 2
     assert "--picture draws one recording" in capsys.readouterr().err
+    for arguments in ([str(sound), "--picture", "-"], ["-", "--picture", str(picture)]):
+        assert cli.main(["listen", *arguments]) == 2
+        assert "expected two file names, not -" in capsys.readouterr().err

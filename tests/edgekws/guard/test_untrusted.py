@@ -7,6 +7,8 @@ import zipfile
 import numpy as np
 import pytest
 
+from convert.engine import codegen
+from convert.targets import engine_sources
 from edgekws import cli, errors, files, workspace
 from edgekws.errors import UserError
 from edgekws.guard import archives, untrusted
@@ -157,6 +159,36 @@ def test_a_full_or_closed_temporary_folder_is_named_and_not_the_place_of_the_res
     told = pytest.raises(UserError, match=r"temporary folder .*temporary .*No space.*TMPDIR")
     with told, files.writing("out"), files.scratch():
         raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("command", ["bundle nano --target c99", "bundle nano --target microbit", "profile nano"])
+def test_a_command_that_fills_the_temporary_folder_says_so(tmp_path, monkeypatch, capsys, command):
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+
+    def full(graph, labels, folder, **_):
+        assert files.Path(folder).is_relative_to(temporary)
+        raise OSError(28, "No space left on device", "kernels.c", None, str(folder))  # as of shutil.copyfile
+
+    monkeypatch.setattr(files.tempfile, "tempdir", str(temporary))
+    monkeypatch.setattr(codegen, "generate", full)
+    engine_sources._generated.cache_clear()
+    assert cli.main([*command.split(), *(["--out", str(tmp_path / "out")] if "bundle" in command else [])]) == 2
+    told = capsys.readouterr().err.strip().splitlines()
+    assert len(told) == 1
+    assert f"the temporary folder {temporary} cannot be written (No space left on device)" in told[0]
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["a,b\n1\n", "a,b\n1,2,3\n", "b,a\n1,2\n", "a\n1\n", 'a,b\n1,2\n"' + "x" * 200_000],
+    ids=["short", "long", "other order", "one column", "a field without end"],
+)
+def test_a_damaged_table_is_told_in_one_line(tmp_path, content):
+    (tmp_path / "t.csv").write_text(content)
+    with pytest.raises(UserError, match=r"t.csv: damaged table \(.*\); make it again$"):
+        untrusted.table(tmp_path / "t.csv", ("a", "b"), "make it again")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked there")

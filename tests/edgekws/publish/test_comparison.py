@@ -110,7 +110,7 @@ def test_a_model_that_rejects_is_not_compared_with_those_of_words_alone(tmp_path
 
 def test_mistakes_are_named(tmp_path):
     (tmp_path / "results.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(UserError, match="not a table of results"):
+    with pytest.raises(UserError, match=r"results.csv: damaged table \(row 2: expected the columns run, architecture"):
         comparison.make(tmp_path)
     (tmp_path / "results.csv").unlink()
     with pytest.raises(UserError, match="has no results"):
@@ -141,7 +141,7 @@ def test_what_cannot_stand_in_one_table_is_told_and_nothing_is_written(tmp_path,
     refused(row(seed=2) | {"int8_low": "abc"}, "more.csv, line 2: expected a number as int8_low, got 'abc'")
     refused(row(seed=2) | {"testing_clips": ""}, "more.csv, line 2: expected a number as testing_clips, got ''")
     refused(row(seed=2) | {"testing_clips": "16", "run": "b"}, "b was measured on 16 testing clips, r on 1000")
-    refused(b"\xff\xfe\x00", "more.csv cannot be read as a table of results")
+    refused(b"\xff\xfe\x00", "more.csv is not UTF-8 text")
     (folder / "d.csv").mkdir()
     with pytest.raises(UserError, match=r"d.csv cannot be read"):
         comparison.make(folder, [folder / "d.csv"])
