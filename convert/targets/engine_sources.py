@@ -135,13 +135,13 @@ def _memory(sources: tuple[tuple[str, bytes], ...], kernels: str, samples: int, 
     if missing:
         return unmeasured | {"memory_measured": f"not measured: {missing}"}
     clip = np.random.default_rng(0).integers(-32_768, 32_768, samples).astype(np.int16)
-    try:
-        with tempfile.TemporaryDirectory() as scratch:
-            for name, content in sources:
-                (Path(scratch) / name).write_bytes(content)
-            cost = emulation.measure(scratch, CORES[kernels], clip, push=emulation.PUSH)
-    except UserError as error:
-        return unmeasured | {"memory_measured": f"not measured: {error}"}
+    with scratch() as folder:
+        for name, content in sources:
+            (folder / name).write_bytes(content)
+        try:
+            cost = emulation.measure(folder, CORES[kernels], clip, push=emulation.PUSH)
+        except UserError as error:
+            return unmeasured | {"memory_measured": f"not measured: {error}"}
     return {
         "stack_bytes": cost.stack_bytes,
         "flash_bytes": cost.flash_bytes,

@@ -6,6 +6,8 @@ import numpy as np
 
 from edgekws.guard import untrusted
 
+_DAMAGED = (".tflite file", "convert the model again")
+
 
 class Runner:
     """One model: an input in, the output out.
@@ -18,7 +20,8 @@ class Runner:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
         kind = OpResolverType.BUILTIN_REF if reference else OpResolverType.AUTO
-        with untrusted.reading(name, ".tflite file", "convert the model again"):
+        self._name = name
+        with untrusted.reading(name, *_DAMAGED):
             self._interpreter = Interpreter(model_content=content, experimental_op_resolver_type=kind, num_threads=1)
             self._interpreter.allocate_tensors()
             self._input = self._interpreter.get_input_details()[0]
@@ -31,6 +34,7 @@ class Runner:
     def run(self, values: np.ndarray) -> np.ndarray:
         """The output (classes,) for an input of the model's type and size, in any shape."""
         self._interpreter.set_tensor(self._input["index"], values.reshape(self._input["shape"]))
-        self._interpreter.invoke()
+        with untrusted.reading(self._name, *_DAMAGED):  # some damage shows only here
+            self._interpreter.invoke()
         found: np.ndarray = self._interpreter.get_tensor(self._output["index"]).reshape(-1)
         return found
