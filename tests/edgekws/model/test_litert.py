@@ -5,6 +5,7 @@ import pytest
 import synthetic_tflite
 
 from convert.tflite import reader, tflm_reference
+from edgekws.errors import UserError
 from edgekws.model import litert
 from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool
 
@@ -31,3 +32,14 @@ def test_results_do_not_change_when_the_next_input_comes():
 def test_what_is_no_model_is_refused():
     with pytest.raises((RuntimeError, ValueError)):
         litert.Runner(b"no model")
+
+
+def test_a_model_whose_activations_have_no_memory_is_told_when_it_runs(monkeypatch):
+    runner = litert.Runner(SMALL, name="m.tflite")
+
+    def invoke():
+        raise RuntimeError("Input tensor 0 lacks data")
+
+    monkeypatch.setattr(runner._interpreter, "invoke", invoke)
+    with pytest.raises(UserError, match=r"^m.tflite: damaged .tflite file \(Input tensor 0 lacks data\); convert"):
+        runner.run(np.zeros(256, np.int8))
