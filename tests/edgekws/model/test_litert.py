@@ -30,7 +30,7 @@ def test_results_do_not_change_when_the_next_input_comes():
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises((RuntimeError, ValueError)):
+    with pytest.raises(UserError, match="damaged .tflite file"):
         litert.Runner(b"no model")
 
 
