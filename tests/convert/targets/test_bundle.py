@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import zipfile
 
@@ -57,7 +58,18 @@ def contents(folder):
 def test_a_folder_says_words_and_coding(pretrained):
     loaded = artifact.load(pretrained)
     assert (loaded.name, loaded.labels, loaded.coding) == ("mine", ("yes", "no", '"ü'), "mu_law")
-    assert artifact.load(pretrained / "model_int8.tflite").labels == ("class_0", "class_1", "class_2")
+    of_file = artifact.load(pretrained / "model_int8.tflite")
+    assert (of_file.name, of_file.labels, of_file.coding) == (loaded.name, loaded.labels, loaded.coding)
+
+
+def test_a_bare_file_has_the_words_beside_it_or_numbers(pretrained, tmp_path):
+    bare = tmp_path / "bare" / "other.tflite"
+    bare.parent.mkdir()
+    shutil.copy(pretrained / "model_int8.tflite", bare)
+    assert artifact.load(bare).labels == ("class_0", "class_1", "class_2")
+    shutil.copy(pretrained / "labels.txt", bare.parent)
+    loaded = artifact.load(bare)
+    assert (loaded.name, loaded.labels, loaded.coding) == ("other", ("yes", "no", '"ü'), "linear")
 
 
 def test_what_is_missing_or_does_not_fit_is_named(pretrained, tmp_path):
