@@ -121,7 +121,10 @@ def test_a_clip_is_a_regular_file(pipe, tmp_path):
 
 def test_what_waits_for_a_pipe_can_be_interrupted(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    code = f"from edgekws import audio; print(len(audio.read({str(tmp_path / 'pipe')!r}, pipes=True)[0]))"
+    code = (  # a shell that starts pytest in the background has Ctrl-C ignored, which the child would inherit
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from edgekws import audio; "
+        f"print(len(audio.read({str(tmp_path / 'pipe')!r}, pipes=True)[0]))"
+    )
     with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as process:
         with open(tmp_path / "pipe", "wb", buffering=0) as file:
             file.write(written("WAV", "PCM_16", SOUND)[:30_000])
