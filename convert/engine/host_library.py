@@ -128,15 +128,7 @@ def _compiled(artifact: Artifact, compiler: str, kernels: str) -> Path:
     command = [compiler, *OPTIONS, *(["-mavx2"] if kernels == "avx2" else [])]
     version = subprocess.run([compiler, "--version"], capture_output=True).stdout
     with scratch() as made:
-        codegen.generate(
-            artifact.graph,
-            artifact.labels,
-            made,
-            kernels=kernels,
-            coding=artifact.coding,
-            level_control=artifact.level_control,
-            mode="sliding",
-        )
+        codegen.generate_of(artifact, made, kernels=kernels, mode="sliding")
         shutil.copyfile(str(files("firmware_assets") / "engine" / "host.c"), made / "host.c")
         (made / "main.c").unlink()
         sources = [path.read_bytes() for path in sorted(made.iterdir())]

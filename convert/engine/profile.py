@@ -130,15 +130,7 @@ def measure(artifact: Artifact, kernels: str, target: str, optimization: str, mo
 
     with scratch() as folder:
         try:
-            plan = codegen.generate(
-                artifact.graph,
-                artifact.labels,
-                folder,
-                kernels=kernels,
-                coding=artifact.coding,
-                level_control=artifact.level_control,
-                mode=mode,
-            )
+            plan = codegen.generate_of(artifact, folder, kernels=kernels, mode=mode)
         except UserError as error:
             return unmeasured(str(error))
         if problem := emulation.missing_tools():

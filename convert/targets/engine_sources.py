@@ -98,15 +98,7 @@ def kernels_text(facts: dict[str, Any], prefix: str) -> str:
 @lru_cache(maxsize=8)  # bundles for several targets share their sources
 def _generated(artifact: Artifact, kernels: str, mode: str) -> Generated:
     with scratch() as folder:
-        plan = codegen.generate(
-            artifact.graph,
-            artifact.labels,
-            folder,
-            kernels=kernels,
-            coding=artifact.coding,
-            level_control=artifact.level_control,
-            mode=mode,
-        )
+        plan = codegen.generate_of(artifact, folder, kernels=kernels, mode=mode)
         sources = tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))
         samples = plan.window + (plan.hop if mode == "sliding" else 0)
         measured = _memory(sources, kernels, samples, emulation.missing_tools())

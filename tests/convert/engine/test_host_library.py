@@ -70,13 +70,13 @@ def test_a_library_that_is_not_what_was_compiled_is_made_again(artifact, tmp_pat
 
 
 def test_another_generator_has_another_library(artifact, monkeypatch):
-    def generate(graph, labels, folder, **options):
-        codegen.generate(graph, labels, folder, **options)
+    def generate(made_from, folder, **options):
+        codegen.generate_of(made_from, folder, **options)
         with (folder / "edgekws_model.h").open("a") as header:
             header.write("/* another hop */\n")
 
     first = host_library._compiled(artifact, "cc", "portable")
-    monkeypatch.setattr(host_library, "codegen", SimpleNamespace(generate=generate))
+    monkeypatch.setattr(host_library, "codegen", SimpleNamespace(generate_of=generate))
     assert host_library._compiled(artifact, "cc", "portable") != first
 
 

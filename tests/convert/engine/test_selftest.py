@@ -45,15 +45,7 @@ def artifact(coding="mu_law", name="small", level_control=False):
 
 def generate(folder, kernels="portable", mode="window", made_from=None):
     made_from = made_from or artifact()
-    plan = codegen.generate(
-        made_from.graph,
-        made_from.labels,
-        folder,
-        kernels=kernels,
-        coding=made_from.coding,
-        level_control=made_from.level_control,
-        mode=mode,
-    )
+    plan = codegen.generate_of(made_from, folder, kernels=kernels, mode=mode)
     selftest.write(made_from, plan, folder)
     (folder / "main.c").write_text(MAIN)
     return folder
