@@ -184,10 +184,9 @@ def read_tables(path: Path) -> dict[str, Any]:
 
 def from_tables(tables: Mapping[str, Any], origin: str = "recipe") -> Recipe:
     """The recipe these nested tables describe, with defaults for what they leave out; checked."""
-    recipe = _build(Recipe, tables, origin, "")
-    data = recipe.data
-    spelled = {key: tuple(map(text.normal, getattr(data, key))) for key in ("words", "unknown")}
-    recipe = dataclasses.replace(recipe, data=dataclasses.replace(data, **spelled))
+    recipe: Recipe = _build(Recipe, tables, origin, "")
+    spoken, unknown = (tuple(map(text.normal, words)) for words in (recipe.data.words, recipe.data.unknown))
+    recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, words=spoken, unknown=unknown))
     if recipe.augment.snr_db_low > recipe.augment.snr_db_high:
         raise UserError(f"{origin}: augment.snr_db_low is above augment.snr_db_high; swap them")
     words.check_all(recipe.data.words, f"{origin}: data.words")

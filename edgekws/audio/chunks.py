@@ -219,9 +219,9 @@ def _frame_bytes(kind: Family, description: bytes) -> int:
     try:
         if kind is AIFF:
             channels, _, bits = struct.unpack_from(">hIh", description)
-            return max(channels * -(-bits // 8), 1)
+            return max(int(channels * -(-bits // 8)), 1)
         if kind is CAF:
-            return max(struct.unpack_from(">I", description, 16)[0], 1)
+            return max(int(struct.unpack_from(">I", description, 16)[0]), 1)
         return max(int(struct.unpack_from(kind.order + "H", description, 12)[0]), 1)
     except struct.error:
         raise NotWholeError("is not a whole recording (the description of its samples is cut off)") from None

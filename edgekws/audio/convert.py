@@ -57,7 +57,7 @@ def clipped(frames: np.ndarray) -> np.ndarray:
     found = high > 1
     stays = frames[2:] == frames[1:-1]
     found[2:] |= (high[2:] >= _NEAR_FULL_SCALE) & stays & (frames[1:-1] == frames[:-2])
-    return found.any(axis=1)
+    return np.asarray(found.any(axis=1))
 
 
 def settled(blocks: Iterable[np.ndarray], floats: bool, ahead: int, faults: Faults) -> Iterator[np.ndarray]:

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     pressed = interrupt.Pressed()
     try:
         with pressed, quiet.libraries(native=argv is None):
-            return args.command(args)
+            return int(args.command(args))
     except UserError as error:
         print(f"edgekws: error: {error}", file=sys.stderr)
         return 2

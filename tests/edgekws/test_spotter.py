@@ -1,8 +1,10 @@
 """Python's door: a model by any of its names classifies and listens as the command line does."""
 
+import re
 import subprocess
 import sys
 
+import mypy.api
 import numpy as np
 import pytest
 import soundfile
@@ -20,6 +22,35 @@ def nano():
 
 def noise(seconds=1.0, rate=16_000, seed=0):
     return (np.random.default_rng(seed).normal(0, 0.1, round(seconds * rate))).astype(np.float32)
+
+
+USE = """
+import numpy as np
+import edgekws
+
+spotter = edgekws.load("small", false_accepts_per_hour=5)
+reveal_type(spotter.classify(np.zeros(16_000, np.int16), rate=16_000))
+for event in spotter.listen(edgekws.microphone()):
+    reveal_type(event.time)
+    reveal_type(event.word)
+    reveal_type(event.score)
+reveal_type(edgekws.run(training__epochs=3).folder)
+reveal_type(edgekws.bundle("small", "c99", "folder"))
+edgekws.load(3)
+"""
+
+
+@pytest.mark.slow
+def test_a_program_that_uses_it_is_checked_by_mypy_strict(tmp_path):
+    """Types come from the package itself (py.typed), and a wrong argument is told."""
+    (tmp_path / "use.py").write_text(USE)
+    printed, _, _ = mypy.api.run(["--strict", "--follow-imports=silent", str(tmp_path / "use.py")])
+    assert re.findall(r'Revealed type is "([^"]+)"', printed) == [
+        *("dict[str, float]", "float", "str", "float", "pathlib.Path", "pathlib.Path"),
+    ], printed
+    assert re.findall(r"use.py:(\d+): error: (.+?)  \[", printed) == [
+        ("13", 'Argument 1 to "load" has incompatible type "int"; expected "str | Path"')
+    ], printed
 
 
 def test_importing_is_quick_and_imports_no_framework():
