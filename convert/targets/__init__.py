@@ -14,7 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from convert.tflite.artifact import Artifact
+from edgekws import zoo
 from edgekws.errors import UserError, nearest
+from edgekws.guard import untrusted
 
 MEASURED = frozenset(("measured", "README.md"))
 MODULES = ("boards", "bare_metal", "tflm", "phones", "ethos_u")
@@ -37,6 +39,8 @@ class Target:
     ``archive``: the bundle is a zip file whose only entry at the top is a folder of the model's identifier.
     ``engine``: the model is run by the engine, so that a request may choose its kernels and mode.
     ``of_tools``: files and facts of the manifest that other tools, or none, make otherwise.
+    ``board``, ``microphone``, ``checked``: for ``edgekws bundle --list``: what it runs on, which microphone its example
+    listens to, and what has checked it. ``kernels``: the engine's kernel sets in it, whose memory the list shows.
     """
 
     name: str
@@ -45,6 +49,10 @@ class Target:
     archive: bool = False
     engine: bool = True
     of_tools: frozenset[str] = MEASURED
+    board: str = ""
+    microphone: str = "none"
+    checked: str = ""
+    kernels: tuple[str, ...] = ()
 
 
 @cache
@@ -61,3 +69,33 @@ def find(name: str) -> Target:
         hint = nearest(name, known, f"choose one of {', '.join(known)}, or all")
         raise UserError(f"no target is called '{name}'; {hint}")
     return known[name]
+
+
+def listing() -> str:
+    """Every target as text: what it is, its board, its microphone, RAM and flash of ``small``, and what checked it."""
+    figures = untrusted.json_object(zoo.default() / "report.json", "install edgekws again")
+    builds = [build for build in figures["engine"]["builds"] if build["mode"] == "window"]
+    lines = []
+    for target in targets().values():
+        costs = [cost for kernels in target.kernels for cost in _cost(kernels, builds)]
+        lines += [
+            f"{target.name}: {target.help}",
+            f"    for {target.board}; microphone: {target.microphone}",
+            f"    RAM {_range([ram for ram, _ in costs])}, flash {_range([flash for _, flash in costs])}; "
+            f"checked: {target.checked}",
+        ]
+    name = zoo.default().name
+    return "\n".join([*lines, f"RAM (state and stack) and flash of the engine and {name}, a result a second, in QEMU."])
+
+
+def _cost(kernels: str, builds: list[dict[str, Any]]) -> list[tuple[int, int]]:
+    """RAM and flash, in bytes, of the first build with these kernels; none where no emulated core runs them."""
+    found = (build for build in builds if build["kernels"] == kernels and build["stack_bytes"] is not None)
+    return [(build["state_bytes"] + build["stack_bytes"], build["flash_bytes"]) for build in found][:1]
+
+
+def _range(sizes: list[int]) -> str:
+    if not sizes:
+        return "not measured"
+    low, high = (f"{size / 1000:.{1 if size < 100_000 else 0}f}" for size in (min(sizes), max(sizes)))
+    return f"{low} kB" if low == high else f"{low} to {high} kB"

@@ -95,6 +95,9 @@ TARGETS = tuple(
         f"images for {board.title}: the self-test, the words in a recording",
         functools.partial(_write, board),
         of_tools=MEASURED | OF_COMPILER,
+        board=board.title,
+        checked="built, and run by QEMU",
+        kernels=(board.kernels,),
     )
     for board in BOARDS
 )

@@ -12,6 +12,7 @@ from convert.targets.names import GENERIC_HEADER, generic_header, identifier, pr
 from convert.targets.templates import render
 from edgekws import __version__
 
+MICROCONTROLLERS = ("mve", "dsp_fast", "portable")
 EVERYWHERE = ("mve", "dsp_fast", "avx2", "portable")
 HOST_FLAGS = {"avx2": ("-mavx2",)}
 
@@ -21,7 +22,7 @@ def _library(
     sources: str = "src",
     example: str = "",
     selftest: str = "",
-    kernels: tuple[str, ...] = ("mve", "dsp_fast", "portable"),
+    kernels: tuple[str, ...] = MICROCONTROLLERS,
 ) -> Callable[[Request, Path], dict[str, Any]]:
     """A ``write`` that puts the engine into the folder ``sources`` and renders the templates.
 
@@ -70,22 +71,53 @@ TARGETS = (
         "c99",
         "C99 sources that compile anywhere with cc *.c",
         _library("c99", sources=".", example=".", selftest="selftest", kernels=EVERYWHERE),
+        board="anything with a C compiler of 32 bits",
+        checked="compiled and run here, and its engine on emulated Cortex-M0, M4, M7, M33, M55",
+        kernels=EVERYWHERE,
     ),
-    Target("arduino", "a zip for the Arduino IDE: library and sketches", _library("arduino"), archive=True),
-    Target("platformio", "a PlatformIO library", _library("arduino", "platformio")),
+    Target(
+        "arduino",
+        "a zip for the Arduino IDE: library and sketches",
+        _library("arduino"),
+        archive=True,
+        board="Arduino boards of 32 bits",
+        microphone="PDM of the Mbed boards; a place to fill in elsewhere",
+        checked="sketches compiled against stand-ins",
+        kernels=MICROCONTROLLERS,
+    ),
+    Target(
+        "platformio",
+        "a PlatformIO library",
+        _library("arduino", "platformio"),
+        board="Arduino boards of 32 bits",
+        microphone="PDM of the Mbed boards; a place to fill in elsewhere",
+        checked="sketches compiled against stand-ins",
+        kernels=MICROCONTROLLERS,
+    ),
     Target(
         "esp-idf",
         "an ESP-IDF component with an I2S example",
         _library("esp-idf", selftest="examples/selftest/main", kernels=("portable",)),
+        board="ESP32, S3, C3 and others",
+        microphone="I2S (INMP441, ICS-43434)",
+        checked="built for IDF's linux target, where the self-test passed",
+        kernels=("portable",),
     ),
     Target(
         "zephyr",
         "a Zephyr module with a sample for digital microphones",
         _library("zephyr", selftest="samples/selftest/src"),
+        board="any board of Zephyr with 32 bits",
+        microphone="PDM and I2S by Zephyr's dmic",
+        checked="samples compiled against stand-ins",
+        kernels=MICROCONTROLLERS,
     ),
     Target(
         "cmake",
         "a CMake package, installed or added as a folder",
         _library("cmake", example="example", selftest="selftest", kernels=EVERYWHERE),
+        board="anything with a C compiler of 32 bits",
+        checked="built, installed and run here",
+        kernels=EVERYWHERE,
     ),
 )

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import zipfile
 from collections.abc import Iterator
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from edgekws.workspace import write_json
 
 MANIFEST = "manifest.json"
 MODEL = "model_int8.tflite"
+LICENCE = "LICENSE"  # of the engine and of what edgekws writes around it
 GIT_ATTRIBUTES = b"* -text\n"  # git converts line ends, on Windows by itself, and nothing is as it was made
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # zip knows no earlier time
 
@@ -87,6 +89,7 @@ def fill(request: Request, target: targets.Target, folder: Path) -> None:
     facts = target.write(request, folder)
     (folder / MODEL).write_bytes(artifact.content)
     (folder / ".gitattributes").write_bytes(GIT_ATTRIBUTES)
+    (folder / LICENCE).write_bytes((resources.files("firmware_assets") / LICENCE).read_bytes())
     if artifact.card:
         (folder / CARD).write_text(artifact.card, encoding="utf-8")
     common = {

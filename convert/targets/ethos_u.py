@@ -110,6 +110,8 @@ TARGETS = (
         "compiled by Arm's Vela for this NPU, in three trade-offs of SRAM and speed",
         _write,
         engine=False,
+        board="chips with Arm's Ethos-U55 NPU",
+        checked="compiled by Vela, whose estimates the manifest has",
         of_tools=frozenset(
             ("README.md", "vela", "estimates", *(f"{variant.name}_vela.tflite" for variant in VARIANTS))
         ),

@@ -40,6 +40,22 @@ def _write(template: str, request: Request, folder: Path, place: str) -> dict[st
 
 
 TARGETS = (
-    Target("android", "a Gradle module that records and classifies by MediaPipe Tasks", _write_android, engine=False),
-    Target("ios", "a Swift package that does the same", _write_ios, engine=False),
+    Target(
+        "android",
+        "a Gradle module that records and classifies by MediaPipe Tasks",
+        _write_android,
+        engine=False,
+        board="phones with Android 7 or later",
+        microphone="the phone's",
+        checked="its model by MediaPipe Tasks here",
+    ),
+    Target(
+        "ios",
+        "a Swift package that does the same",
+        _write_ios,
+        engine=False,
+        board="iPhones with iOS 15 or later",
+        microphone="the phone's",
+        checked="its model by MediaPipe Tasks here; its Swift was parsed",
+    ),
 )

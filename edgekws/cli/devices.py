@@ -21,7 +21,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     bundle.add_argument(
         "--target", action="append", default=[], metavar="T", help="what it is for (repeatable; all: every one; c99)"
     )
-    bundle.add_argument("--list", action="store_true", help="list the targets")
+    bundle.add_argument("--list", action="store_true", help="list the targets, what each runs on, and what checked it")
     bundle.add_argument("--kernels", help="the engine's kernel set: portable, dsp, dsp_fast, mve, avx2 (the target's)")
     bundle.add_argument(
         "--false-accepts-per-hour", type=float, metavar="N", dest="per_hour",
@@ -76,7 +76,7 @@ def _bundle(args: argparse.Namespace) -> int:
     from edgekws import zoo
 
     if args.list:
-        print("\n".join(f"{target.name:16}{target.help}" for target in targets.targets().values()))
+        print(targets.listing())
         next_step.tell(args, "edgekws bundle RUN --target T")
         return 0
     if not args.run:

@@ -10,7 +10,8 @@
  * EDGEKWS_DETECTOR_REFRACTORY results, and not this word again before its average was below its release (hysteresis).
  * The settings are meant for a result every EDGEKWS_DETECTOR_HOP samples; the middle of a word that is detected lies
  * EDGEKWS_DETECTOR_DELAY samples before the last one of the window.
- * Scores count from 0 to 255, in units of 1/256; a class that is never to be detected has a threshold of 256. */
+ * Scores count from 0 to 255, in units of 1/256; a class that is never to be detected has a threshold of 256.
+ * edgekws_detector_push_at takes thresholds of the program's own, such as a user's, and their releases. */
 #ifndef EDGEKWS_DETECTOR_H
 #define EDGEKWS_DETECTOR_H
 
@@ -36,11 +37,18 @@ static inline void edgekws_detector_reset(edgekws_detector *detector)
     detector->held = -1;
 }
 
-/* Takes the scores of one result; returns the class that is detected, or -1. */
-static inline int edgekws_detector_push(edgekws_detector *detector, const int8_t *scores)
+/* The release that belongs to a threshold: 0.2 under it, but never so low that no average falls under it. */
+static inline uint16_t edgekws_detector_release(uint16_t threshold)
 {
-    static const uint16_t threshold[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_THRESHOLDS;
-    static const uint16_t release[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_RELEASES;
+    const int half = (threshold + 1) / 2;
+    return EDGEKWS_CAST(uint16_t, threshold - 51 > half ? threshold - 51 : half);
+}
+
+/* Takes the scores of one result; returns the class that is detected, or -1. `threshold` and `release` have one value for
+ * each class, 0 to 256, a release at most the threshold. They may change from call to call. */
+static inline int edgekws_detector_push_at(edgekws_detector *detector, const int8_t *scores, const uint16_t *threshold,
+                                           const uint16_t *release)
+{
     uint8_t *row = detector->recent[detector->next];
     int best = 0;
     for (int i = 0; i < EDGEKWS_CLASSES; i++) {
@@ -71,6 +79,14 @@ static inline int edgekws_detector_push(edgekws_detector *detector, const int8_t
     detector->quiet = EDGEKWS_DETECTOR_REFRACTORY;
     detector->run = 0;
     return best;
+}
+
+/* The same at the thresholds that the model was tuned to. */
+static inline int edgekws_detector_push(edgekws_detector *detector, const int8_t *scores)
+{
+    static const uint16_t threshold[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_THRESHOLDS;
+    static const uint16_t release[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_RELEASES;
+    return edgekws_detector_push_at(detector, scores, threshold, release);
 }
 
 #endif

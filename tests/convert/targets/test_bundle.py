@@ -3,9 +3,11 @@
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import zipfile
+from pathlib import Path
 
 import pytest
 import synthetic_tflite
@@ -100,6 +102,24 @@ def test_a_bundle_compiles_and_is_the_same_twice(pretrained, capsys):
         measured = kernels != "avx2" and not emulation.missing_tools()
         for key in ("stack_bytes", "flash_bytes", "largest_push_instructions"):
             assert (cost[key] is not None) == measured
+
+
+def test_the_list_says_of_every_target_what_it_runs_on_and_what_checked_it(capsys):
+    assert cli.main(["bundle", "--list"]) == 0
+    told = capsys.readouterr().out
+    for target in targets.targets().values():
+        assert target.board
+        assert target.checked
+        assert f"{target.name}: {target.help}\n    for {target.board}; microphone: {target.microphone}\n" in told
+    costs = dict(re.findall(r"^(\S+): .*\n.*\n    (RAM .*);", told, re.MULTILINE))
+    assert costs["microbit"] == "RAM 2.4 kB, flash 97.5 kB"  # as the README has it
+    assert costs["arduino"] == "RAM 2.4 to 7.3 kB, flash 97.5 to 139 kB"
+    assert costs["android"] == "RAM not measured, flash not measured"
+
+
+def test_the_licence_of_a_bundle_is_that_of_the_repository(pretrained):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    assert (folder / "LICENSE").read_bytes() == (Path(__file__).parents[3] / "LICENSE").read_bytes()
 
 
 def test_the_model_card_travels_with_its_licence(pretrained):

@@ -28,6 +28,16 @@ void run(const int8_t *scores, int count, int16_t *events)
     edgekws_detector_reset(&detector);
     for (int i = 0; i < count; i++) events[i] = (int16_t)edgekws_detector_push(&detector, scores + i * EDGEKWS_CLASSES);
 }
+uint16_t release(uint16_t threshold);
+uint16_t release(uint16_t threshold) { return edgekws_detector_release(threshold); }
+void run_at(const int8_t *scores, int count, const uint16_t *threshold, const uint16_t *releases, int16_t *events);
+void run_at(const int8_t *scores, int count, const uint16_t *threshold, const uint16_t *releases, int16_t *events)
+{
+    edgekws_detector detector;
+    edgekws_detector_reset(&detector);
+    for (int i = 0; i < count; i++)
+        events[i] = (int16_t)edgekws_detector_push_at(&detector, scores + i * EDGEKWS_CLASSES, threshold, releases);
+}
 """
 ONE = Settings((200, 200, 256), (150, 150, 256), results=2, minimum=2, refractory=3, hop=2187)
 _SHIPPED = json.loads((zoo.folders()["small-listen"] / detector.FILE).read_text())
@@ -114,6 +124,18 @@ def test_c_gives_the_same_events_on_random_streams(settings, compiled):
 def test_c_gives_the_same_events_on_any_scores(compiled, rows, settings):
     scores = np.array(rows, np.int8)
     assert events_in_c(compiled[settings], scores) == events(settings, scores)
+
+
+def test_c_takes_thresholds_of_the_programs_own(compiled):
+    library, pointer = compiled[SHIPPED], ctypes.c_void_p
+    settings = detector.with_threshold(SHIPPED, 0.3)
+    assert [library.release(t) for t in range(257)] == list(detector.releases(range(257)))
+    scores = np.random.default_rng(2).integers(-128, 128, (4000, len(settings.thresholds))).astype(np.int8)
+    found = np.empty(len(scores), np.int16)
+    limits = [np.array(values, np.uint16) for values in (settings.thresholds, settings.releases)]
+    given = [array.ctypes.data_as(pointer) for array in (*limits, found)]
+    library.run_at(scores.ctypes.data_as(pointer), len(scores), *given)
+    assert found.tolist() == events(settings, scores) != events_in_c(library, scores)
 
 
 def test_settings_by_default_never_detect_rejection_classes():
