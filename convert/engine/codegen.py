@@ -84,7 +84,7 @@ def generate(
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {*ENGINE_FILES, SCHEDULERS[mode], *kernel_set.sources}
     with as_file(files("firmware_assets") / "engine") as engine:
-        for source in engine.glob("*.[ch]"):
+        for source in (*engine.glob("*.[ch]"), *(engine / "kernels").glob("*.[ch]")):
             if source.name in wanted:
                 shutil.copyfile(source, folder / source.name)
             else:  # of another mode or kernel set, from an earlier call
