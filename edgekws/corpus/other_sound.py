@@ -13,10 +13,10 @@ from edgekws.corpus import transcripts
 from edgekws.corpus.clips import SPLITS, UNKNOWN, Clip, Selection
 from edgekws.corpus.folder.find import SUFFIXES
 from edgekws.corpus.folder.speakers import speaker_of
-from edgekws.corpus.folder.splits import speaker_split
+from edgekws.corpus.folder.splits import read_lists, speaker_split
 from edgekws.errors import UserError
 from edgekws.files import folder_name, sha256
-from edgekws.text import shown
+from edgekws.text import normal, shown
 
 MINED = "mined.csv"  # in a folder that `edgekws mine` made: all of it is for training
 _LONGEST_SECONDS = 86_400
@@ -56,10 +56,11 @@ def find(
 ) -> list[Recording]:
     """The recordings in and under the folders, by name.
 
-    A file's split is that of its name by the data set's own rule, SPEAKER_nohash_0.wav by its speaker's. ``known``:
-    speakers of the words and their splits, where they stay. What was mined is for training. Where a table says what is
-    said in a folder, what sounds like one of ``words`` is cut out. Raises UserError for a folder that is not there,
-    does not serve every split, or whose recordings would come twice.
+    A folder's own lists (validation_list.txt and testing_list.txt, a recording a line) say which split a recording is
+    for. Without them it is that of its name by the data set's own rule, SPEAKER_nohash_0.wav by its speaker's.
+    ``known``: speakers of the words and their splits, where they stay. What was mined is for training. Where a table
+    says what is said in a folder, what sounds like one of ``words`` is cut out. Raises UserError for a folder that is
+    not there, does not serve every split, whose lists divide a speaker, or whose recordings would come twice.
     """
     _check_apart(folders)
     found: list[Recording] = []
@@ -91,6 +92,9 @@ def find(
         if (place / MINED).is_file():
             found += [replace(one, split="training") for one in mine]
             continue
+        if (listed_here := read_lists(place)) is not None:
+            mine = [_by_list(one, name, place, listed_here, known) for one in mine]
+            _check_whole(mine, place)
         if missing := [name for name in SPLITS if name not in {one.split for one in mine}]:
             raise UserError(
                 f"data.unknown_from: of {len(mine)} recordings in {folder} none is for {' or '.join(missing)}; "
@@ -175,6 +179,29 @@ def _check_apart(folders: Sequence[str]) -> None:
             raise UserError(
                 f"data.unknown_from: {one} and {other} are both called {folder_name(one)}, and so would their clips "
                 "be; expected folders of different names: rename one"
+            )
+
+
+def _by_list(
+    one: Recording, folder: str, place: Path, listed: Mapping[str, str], known: Mapping[str, str]
+) -> Recording:
+    split = listed.get(normal(one.name.removeprefix(f"{folder}/")), "training")
+    if (other := known.get(one.speaker, split)) != split:
+        raise UserError(
+            f"{place}: {one.path.name} is listed for {split}, but its speaker {one.speaker} says words of {other}; "
+            f"expected one split a speaker: list it for {other}, or remove it"
+        )
+    return replace(one, split=split)
+
+
+def _check_whole(recordings: Sequence[Recording], place: Path) -> None:
+    """A speaker in two splits would make a test too easy."""
+    split: dict[str, str] = {}
+    for one in recordings:
+        if split.setdefault(one.speaker, one.split) != one.split:
+            raise UserError(
+                f"{place}: the lists put {one.speaker} into {split[one.speaker]} and {one.split}; "
+                "expected one split a speaker: list all recordings of a speaker in the same list"
             )
 
 

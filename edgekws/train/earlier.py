@@ -13,7 +13,8 @@ from edgekws.recipe import Recipe
 from edgekws.workspace import Run
 
 _HEARD = ("coding", "level_control")
-_SHARED = {"start_from": ("architecture", "batch_norm", *_HEARD), "teacher": _HEARD}  # keys of [model] that must agree
+_SHARED = {"start_from": ("architecture", "batch_norm", *_HEARD), "teacher": _HEARD}  # keys of [model] taken from it
+_MAY_DIFFER = {"start_from": ("level_control",), "teacher": ()}  # weights can learn another level, a teacher cannot
 
 
 def completed(tables: Mapping[str, Any], beside: Path) -> Mapping[str, Any]:
@@ -44,7 +45,7 @@ def find(recipe: Recipe, key: str) -> Run | None:
         raise UserError(f"training.{key}: {other.folder} has no {other.float_model.name}; 'edgekws train' makes it")
     for name in _SHARED[key]:
         ours, theirs = (getattr(one.model, name) for one in (recipe, other.recipe))
-        if ours != theirs:
+        if ours != theirs and name not in _MAY_DIFFER[key]:
             raise UserError(
                 f"training.{key}: {other.folder} has model.{name} = {theirs}, this recipe {ours}; leave model.{name} "
                 "out, and it is taken from there"

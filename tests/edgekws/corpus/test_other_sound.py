@@ -154,6 +154,36 @@ def test_a_speaker_is_the_speaker_and_stays_in_one_split(recordings, speech, tal
     }  # fmt: skip
 
 
+def write_lists(folder, validation, testing, names="deep/person{}_nohash_0.flac"):
+    for name, people in {"validation_list.txt": validation, "testing_list.txt": testing}.items():
+        (folder / name).write_text("".join(names.format(number) + "\n" for number in people))
+
+
+def test_a_folders_own_lists_say_which_split_a_recording_is_for(speech, talk, tmp_path):
+    before = load(speech, tmp_path, talk).fingerprint
+    write_lists(talk, range(3, 9), range(20, 31))
+    loaded = load(speech, tmp_path, talk)
+    people = {split: {clip.speaker for clip in others(loaded, split)} for split in SPLITS}
+    assert people["validation"] == {f"person{number}" for number in range(3, 9)}
+    assert people["testing"] == {f"person{number}" for number in range(20, 31)}
+    assert len(people["training"]) == 40 - 6 - 11
+    assert loaded.fingerprint != before
+
+
+def test_lists_that_divide_a_speaker_are_told(speech, talk, tmp_path):
+    shutil.copy(talk / "deep" / "person3_nohash_0.flac", talk / "deep" / "person3_nohash_1.flac")
+    write_lists(talk, range(3, 9), range(20, 31))
+    with pytest.raises(UserError, match="the lists put person3 into validation and training; expected one split"):
+        load(speech, tmp_path, talk)
+    (talk / "deep" / "person3_nohash_1.flac").unlink()
+    shutil.copy(talk / "deep" / "person3_nohash_0.flac", talk / "speaker1_nohash_7.flac")  # who says words, in training
+    write_lists(speech, [30, 31], [32, 33], "yes/speaker{0}_nohash_0.wav\nno/speaker{0}_nohash_0.wav")
+    with (talk / "testing_list.txt").open("a") as file:
+        file.write("speaker1_nohash_7.flac\n")
+    with pytest.raises(UserError, match=r"speaker1_nohash_7\.flac is listed for testing, but .* words of training"):
+        load(speech, tmp_path, talk)
+
+
 def test_source_and_licence_name_the_folders_without_their_place(speech, talk, tmp_path):
     write_talk(tmp_path / "b" / "music")
     loaded, plain = load(speech, tmp_path, talk, tmp_path / "b" / "music"), load(speech, tmp_path)

@@ -40,7 +40,14 @@ def test_spans_leave_the_words_out():
     one = Transcript("go to sea", (("go", 1.0, 1.5), ("to", 1.5, 1.7), ("sea", 2.0, 2.5)))
     assert one.spans(4.0, {"go"}) == [(0.0, pytest.approx(0.95)), (pytest.approx(1.55), 4.0)]
     assert one.spans(4.0, {"stop"}) == [(0.0, 4.0)]
-    assert Transcript("go away").spans(4.0, {"go"}) == []  # nobody knows where in it the word is
+
+
+def test_a_word_without_times_is_cut_out_where_its_letters_put_it():
+    text = Transcript("some people never go to sea")  # go: from 18 to 21 of 28 letters and spaces
+    assert text.spans(28.0, {"go"}) == [(0.0, pytest.approx(17.0)), (pytest.approx(22.0), 28.0)]
+    assert text.spans(2.8, {"go"}) == [(0.0, pytest.approx(0.8))]
+    assert Transcript("go away").spans(1.5, {"go"}) == []
+    assert Transcript('{"size": "large", "shots": "two"}').spans(9.0, {"two"}) == [], "slots are no text"
 
 
 def test_numeral_is_said_as_its_digits():
@@ -63,9 +70,9 @@ def test_table_beside_a_folder_cuts_its_recordings(tmp_path):
     for name in names:
         soundfile.write(folder / name, sound, 16_000)
     rows = [f"{name},go on then,go:2.0-2.3 on:2.3-2.6" for name in names[:59]]
-    table(tmp_path / "talk.csv", *rows, f"{names[59]},go,")
+    table(tmp_path / "talk.csv", *rows, f"{names[59]},go 4,")
     found = other_sound.find([str(folder)], Selection(), {}, ["go", "stop"])
-    assert len(found) == 59  # the last has the word, nobody knows where
+    assert len(found) == 59  # the last has the word, nobody knows where: how long a numeral takes is not known
     assert found[0].starts == (0, 37_600, 53_600)
     seconds = [samples for samples, _ in other_sound.seconds(found[0])]
     assert [int(one[0]) for one in seconds] == [int(sound[start]) for start in found[0].starts]

@@ -55,6 +55,16 @@ def test_a_wrong_combination_is_refused_before_the_folder_is_made(origin, capsys
     assert not (origin.parent / "second").exists()
 
 
+def test_weights_may_learn_level_control_where_a_teacher_must_hear_the_same(origin):
+    tables = {"training": {"start_from": "first"}}
+    assert not completed(tables, origin).level_control
+    wanted = recipe.replace(recipe.from_tables(earlier.completed(tables, origin)), {"model.level_control": True})
+    assert earlier.find(wanted, "start_from")
+    taught = recipe.replace(wanted, {"training.start_from": "", "training.teacher": "first"})
+    with pytest.raises(UserError, match="training.teacher: .* has model.level_control = False, this recipe True"):
+        earlier.find(taught, "teacher")
+
+
 def test_a_new_recipe_has_what_its_origin_dictates(origin, capsys):
     assert cli.main(["new", "mine.toml", "--set", "training.start_from=first"]) == 0
     assert recipe.load(origin.parents[1] / "mine.toml").model.architecture == "small"
