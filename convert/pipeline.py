@@ -84,7 +84,7 @@ def _choose_int8(run: Run, clips: Corpus) -> None:
     from convert.quantize import fake_quant, fine_tuning
     from convert.tflite import conversion
 
-    architecture = catalogue.find(run.recipe.model.architecture).architecture
+    architecture = catalogue.architecture(run.recipe.model.architecture, run.recipe.model.window)
     split = clips.split("validation")
     codes = front_end.codes(np.asarray(split.samples), run.recipe.model)
     content: dict[str, bytes] = {}
@@ -122,7 +122,7 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     except (UserError, conversion.ConversionError) as error:
         raise parity.BrokenRungError("int8", error) from None
     recipe = run.recipe
-    architecture = catalogue.find(recipe.model.architecture).architecture
+    architecture = catalogue.architecture(recipe.model.architecture, recipe.model.window)
     split = clips.split("testing")
     heard = front_end.process(np.asarray(split.samples), recipe.model.level_control)
     codes = coding.encode(heard, recipe.model.coding)
@@ -180,7 +180,7 @@ def measure_robustness(run: Run, clips: Corpus) -> dict[str, Any]:
         np.asarray(split.samples),
         split.labels,
         [clip.speaker if clip.word != SILENCE else "" for clip in split.clips],
-        augment.noise_windows(held_out),
+        augment.noise_windows(held_out, split.samples.shape[1]),
         run.recipe.model,
         int8_scores,
         float_scores,

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from edgekws import recipe_text, text, words
+from edgekws.audio import SAMPLE_RATE
 from edgekws.errors import UserError, nearest
 
 EMBEDDED_WORDS = (
@@ -67,6 +68,21 @@ class Data:
         "are cut out by a table of what is said, FOLDER.csv or FOLDER/transcripts.csv",
     )
     silence: int = _key(0, "training clips of the class _silence_, noise at all levels; 0: no such class", low=0)
+    cuts: int = _key(
+        0,
+        "for folders: more training clips of each recording, its whole word at a place drawn in the window, as "
+        "a stream brings it; what lies outside the recording is its own background",
+        low=0,
+    )
+    parts: int = _key(
+        0, "for folders: clips of each recording with half of its word at most, in _unknown_; others get one", low=0
+    )
+
+    @property
+    def rejects(self) -> bool:
+        """Whether there is a class of what is no word: beside it one word is enough."""
+        made = (self.unknown_made, self.unknown_spoken, self.silence, self.parts)
+        return any(made) or bool(self.unknown or self.unknown_from)
 
 
 @dataclass(frozen=True)
@@ -74,12 +90,20 @@ class Model:
     """Which network."""
 
     architecture: str = _key("nano", "a name from 'edgekws models'")
+    window_seconds: float = _key(
+        1.0, "sound that the network hears at once, seconds; a phrase must fit", choices=(1.0, 1.5, 2.0)
+    )
     dropout: float = _key(0.0, "before the dense layer", low=0, high=0.95)
     batch_norm: bool = _key(True, "batch normalisation after every convolution (folds away in the int8 model)")
     coding: str = _key("linear", "how 16-bit samples become the int8 input", choices=("linear", "mu_law"))
     level_control: bool = _key(
         False, "samples come to one level before the coding, a whisper as loud as a shout; the same on a device"
     )
+
+    @property
+    def window(self) -> int:
+        """Samples that the network hears at once."""
+        return round(self.window_seconds * SAMPLE_RATE)
 
 
 @dataclass(frozen=True)
@@ -189,7 +213,7 @@ def from_tables(tables: Mapping[str, Any], origin: str = "recipe") -> Recipe:
     recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, words=spoken, unknown=unknown))
     if recipe.augment.snr_db_low > recipe.augment.snr_db_high:
         raise UserError(f"{origin}: augment.snr_db_low is above augment.snr_db_high; swap them")
-    words.check_all(recipe.data.words, f"{origin}: data.words")
+    words.check_all(recipe.data.words, f"{origin}: data.words", least=1 if recipe.data.rejects else 2)
     for word in recipe.data.unknown:
         words.check(word, f"{origin}: data.unknown")
     if both := sorted(set(recipe.data.unknown) & set(recipe.data.words)):
@@ -232,7 +256,7 @@ def _toml_lines(section: Any, heading: str, comments: bool) -> list[str]:
             continue
         if comments:
             choices = f.metadata["choices"]
-            lines.append(f"# {f.metadata['help']}" + (f" ({' | '.join(choices)})" if choices else ""))
+            lines.append(f"# {f.metadata['help']}" + (f" ({' | '.join(map(str, choices))})" if choices else ""))
         lines.append(f"{f.name} = {recipe_text.toml_value(value)}")
     return lines + nested
 
@@ -296,7 +320,7 @@ def _value(hint: Any, value: Any, meta: Mapping[str, Any], where: str) -> Any:
     if isinstance(value, str):
         _check_text(value, where)
     if meta["choices"] and value not in meta["choices"]:
-        raise UserError(f"{where} must be one of {', '.join(meta['choices'])}; got {value!r}")
+        raise UserError(f"{where} must be one of {', '.join(map(str, meta['choices']))}; got {value!r}")
     low, high = meta["low"], meta["high"]
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         bound = f"at least {low}" if high is None else f"from {low} to {high}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from edgekws.audio import CLIP_SAMPLES, Faults, blocks, fit
+from edgekws.audio import Faults, blocks, fit
 from edgekws.audio.convert import SAMPLE_RATE, Converter
 from edgekws.errors import UserError
 
@@ -30,6 +30,7 @@ class Spotter:
 
     name: of the model. labels: its classes in order; those that begin with _ are never detected. engine: what computes
     the scores, for people. settings: thresholds and averaging of the detector. hop: samples at 16 kHz between scores.
+    window: samples that a score is of.
     """
 
     def __init__(self, artifact: Artifact, threshold: float | None = None) -> None:
@@ -39,13 +40,13 @@ class Spotter:
         self.name, self.labels = artifact.name, artifact.labels
         self.tuned = artifact.detector
         self._scorer = host_library.scorer(artifact)
-        self.engine, self.hop = self._scorer.words, self._scorer.hop
-        self.settings: Settings = detector.fitting(artifact.detector, artifact.labels, self.hop)
+        self.engine, self.hop, self.window = self._scorer.words, self._scorer.hop, self._scorer.window
+        self.settings: Settings = detector.fitting(artifact.detector, artifact.labels, self.hop, self.window)
         if threshold is not None:
             self.settings = detector.with_threshold(self.settings, threshold)
 
     def classify(self, samples: Samples, rate: int = SAMPLE_RATE) -> dict[str, float]:
-        """The probability of each class, best first, in the window of one second where a word is surest.
+        """The probability of each class, best first, in the window where a word is surest.
 
         samples: int16, or floats from -1 to 1, (n,) or (n, channels); shorter ones lie in the middle of silence.
         rate: samples a second. A new stream begins: nothing is remembered of what was heard before.
@@ -55,7 +56,7 @@ class Spotter:
         if not len(heard):
             raise UserError("there are no samples to classify; expected int16 or floats from -1 to 1")
         self._scorer.reset()
-        scores = self._scorer.push(heard if len(heard) > CLIP_SAMPLES else fit(heard)).astype(np.int64)
+        scores = self._scorer.push(heard if len(heard) > self.window else fit(heard, self.window)).astype(np.int64)
         words = [i for i, label in enumerate(self.labels) if not label.startswith("_")]
         best = scores[scores[:, words].max(axis=1).argmax()]
         ranked = sorted(zip(self.labels, best.tolist(), strict=True), key=lambda pair: -pair[1])

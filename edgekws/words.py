@@ -8,11 +8,11 @@ from edgekws import text
 from edgekws.errors import UserError
 
 
-def check_all(words: Sequence[str], where: str) -> None:
-    """A UserError for words that cannot be the classes of a model."""
-    if isinstance(words, str) or len({*map(text.normal, words)}) < len(words) or len(words) < 2:
+def check_all(words: Sequence[str], where: str, least: int = 2) -> None:
+    """A UserError for words that cannot be the classes of a model, and for fewer of them than ``least``."""
+    if isinstance(words, str) or len({*map(text.normal, words)}) < len(words) or len(words) < least:
         told = repr(words) if isinstance(words, str) else list(words)
-        raise UserError(f"{where} needs a list of two or more different words, got {told}")
+        raise UserError(f"{where} needs a list of {'two' if least > 1 else 'one'} or more different words, got {told}")
     for word in words:
         check(word, where)
 

@@ -35,6 +35,7 @@ class Scorer(Protocol):
 
     words: str  # what computes, for people
     hop: int  # samples from one result to the next
+    window: int  # samples that a result is of
 
     def push(self, samples: np.ndarray) -> np.ndarray:
         """int16 (n,) → int8 (results, classes)."""
@@ -62,7 +63,7 @@ class Engine:
 
     def __init__(self, artifact: Artifact, compiler: str) -> None:
         kernels = _native_kernels()
-        self.hop = hop(artifact)
+        self.hop, self.window = hop(artifact), artifact.graph.input.length
         self.words = f"the C engine ({kernels} kernels)"
         self._classes = artifact.graph.output.size
         self._library = ctypes.CDLL(str(_compiled(artifact, compiler, kernels)))
@@ -91,8 +92,8 @@ class Windows:
 
     def __init__(self, artifact: Artifact, why: str) -> None:
         self.words = f"LiteRT, window by window: {why}"
-        self.hop = hop(artifact)
-        self._coding, self._window = artifact.coding, artifact.graph.input.length
+        self.hop, self.window = hop(artifact), artifact.graph.input.length
+        self._coding = artifact.coding
         self._front_end = FrontEnd(artifact.level_control)
         self._runner = litert.Runner(artifact.content, name=artifact.name)
         self._classes = artifact.graph.output.size
@@ -105,8 +106,8 @@ class Windows:
     def push(self, samples: np.ndarray) -> np.ndarray:
         codes = coding.encode(self._front_end.push(samples), self._coding)
         waiting, results = np.concatenate([self._waiting, codes]), []
-        while len(waiting) >= self._window:
-            results.append(self._runner.run(waiting[: self._window]))
+        while len(waiting) >= self.window:
+            results.append(self._runner.run(waiting[: self.window]))
             waiting = waiting[self.hop :]
         self._waiting = waiting
         return np.array(results, np.int8).reshape(len(results), self._classes)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from convert.engine.kernels import Stage
+from edgekws.audio import SAMPLE_RATE
 from edgekws.errors import UserError
 
 MOST_RESULTS = 16  # in the time of a window, where no hop is asked for
@@ -107,7 +108,8 @@ def sliding_maps(stages: list[Stage], hop: int | None) -> tuple[int, int, list[M
     """The hop in samples, the number of stages in the trunk, and all maps.
 
     Args:
-        hop: None: the smallest multiple of the trunk's strides and pools that is at least 1/`MOST_RESULTS` of a window.
+        hop: None: the smallest multiple of the trunk's strides and pools that is at least 1/`MOST_RESULTS` of a window,
+            of a second where a window is longer.
 
     Raises:
         UserError: no window can be computed from the one before at such a hop.
@@ -132,7 +134,7 @@ def sliding_maps(stages: list[Stage], hop: int | None) -> tuple[int, int, list[M
             "outputs that see no edge of the window must span a hop; choose another hop or window mode"
         )
     if hop is None:
-        return sliding_maps(stages, -(-window // (MOST_RESULTS * frame)) * frame)
+        return sliding_maps(stages, -(-min(window, SAMPLE_RATE) // (MOST_RESULTS * frame)) * frame)
     lengths = [window, *(stage.out_length for stage in stages)]
     maps = [Map(length, a, b, hop // size) for length, (a, b, size) in zip(lengths, bounds, strict=False)]
     return hop, trunk, maps + [Map(length, 0, 0, 0) for length in lengths[trunk + 1 :]]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from convert.engine.host_library import Scorer
-from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.audio import SAMPLE_RATE
 from edgekws.listen import hearing, thresholds, trials
 from edgekws.listen.detector import Settings
 from edgekws.listen.hearing import Texts
@@ -31,7 +31,7 @@ class HeardStreams:
         self._windows: list[np.ndarray] = []
         self._ends: list[int] = []
         self._opening: dict[float, np.ndarray] = {}
-        self._bar, self._waiting = bar, 0
+        self._bar, self._waiting, self._length = bar, 0, scorer.window
         self.keywords = [
             self._score(trials.keywords(found, snr_db, seed), scorer, keep and snr_db == trials.SNRS_DB[0])
             for snr_db in trials.SNRS_DB
@@ -53,7 +53,7 @@ class HeardStreams:
             if samples < (EXCERPT_SECONDS + 5) * SAMPLE_RATE:
                 opening.append(block)
             if keep:
-                self._windows.append(block[-CLIP_SAMPLES:])
+                self._windows.append(block[-self._length :])
                 self._ends.append(samples)
             self._tell(len(block))
         if trial.snr_db is not None:
@@ -68,7 +68,7 @@ class HeardStreams:
         """Accuracy on the clips at 20 dB: alone in their windows, in the stream's nearest, and by the average."""
         stream, results = self.keywords[0], settings.results
         truth = np.array([labels.index(spoken.word) for spoken in stream.said])
-        place = (np.array(self._ends) - CLIP_SAMPLES) / settings.hop
+        place = (np.array(self._ends) - self._length) / settings.hop
         nearest, middle = (
             np.rint(at).astype(int).clip(0, len(stream.scores) - 1) for at in (place, place + (results - 1) / 2)
         )
@@ -87,11 +87,11 @@ class HeardStreams:
         sound = self._opening[10.0]
         seconds, hop = len(sound) / SAMPLE_RATE, settings.hop
         events = thresholds.sweep(stream.scores, settings, np.array([settings.thresholds]))
-        last = int((len(sound) - CLIP_SAMPLES) // hop) if len(sound) > CLIP_SAMPLES else 0
+        last = max(len(sound) - self._length, 0) // hop
         said = [one for one in stream.said if one.end <= len(sound)]
         sums = thresholds.moving_sums(stream.scores, settings.results)[: last + 1] / settings.results / 256
         heard = [(int(t), labels[w]) for t, w in zip(events.result, events.word, strict=True) if t <= last]
-        times = [(CLIP_SAMPLES + t * hop - settings.delay) / SAMPLE_RATE for t in range(last + 1)]
+        times = [(self._length + t * hop - settings.delay) / SAMPLE_RATE for t in range(last + 1)]
         shown = sorted({one.word for one in said} | {word for _, word in heard}, key=labels.index)
         return {
             "seconds": seconds,

@@ -16,7 +16,7 @@ from convert.engine import host_library
 from convert.prove import outcome
 from convert.tflite.artifact import Artifact
 from edgekws import audio
-from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus import heard
 from edgekws.corpus.folder import NOISE_FOLDER
 from edgekws.corpus.heard import Heard
@@ -61,7 +61,9 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
     """
     scorer = host_library.scorer(model)
     labels = model.labels
-    clips = keyword_clips.read(request.keywords, labels, request.clips, request.seed) if request.keywords else None
+    clips = None
+    if request.keywords:
+        clips = keyword_clips.read(request.keywords, labels, request.clips, request.seed, scorer.window)
     kinds, clips, shared = _apart(request, clips, known)
     without_text = request.texts.check(kinds)
     spoken = list(_streams(clips, request)) if clips else []
@@ -114,10 +116,10 @@ def settings_of(model: Artifact, per_hour: float | None, threshold: float | None
     """The detector's: those that the model was tuned to, for a goal or for one threshold where asked; else the
     default. Raises UserError for a goal or threshold that there is not."""
     hop = host_library.hop(model)
-    tuned = model.at(per_hour).detector
+    tuned, window = model.at(per_hour).detector, model.graph.input.length
     if per_hour is not None:
         detector.check_hop(tuned, hop, model.name)
-    settings = detector.fitting(tuned, model.labels, hop)
+    settings = detector.fitting(tuned, model.labels, hop, window)
     return detector.with_threshold(settings, threshold) if threshold is not None else settings
 
 
@@ -176,7 +178,13 @@ def _streams(clips: KeywordClips, request: Request) -> Iterator[tuple[float, tri
     """The level and the stream: one for each ratio, then one for each level at 10 dB (or the ratio nearest to that)."""
     noises = [audio.read(path)[0] for path in _noise_of(request)[0]]
     made = trials.Material(
-        clips.words, clips.samples, clips.labels, np.zeros((0, CLIP_SAMPLES), np.int16), noises, (), made_noise=False
+        clips.words,
+        clips.samples,
+        clips.labels,
+        np.zeros((0, clips.samples.shape[1]), np.int16),
+        noises,
+        (),
+        made_noise=False,
     )
     ten = min(request.snrs_db, key=lambda snr: abs(snr - 10))
     for snr, level in [(snr, LEVEL_DB) for snr in request.snrs_db] + [(ten, level) for level in request.levels_db]:
@@ -250,7 +258,7 @@ def found_in(
     events = thresholds.unexcused(thresholds.sweep(stream.scores, settings, row), stream)
     sums = thresholds.moving_sums(stream.scores, settings.results)
     for t, word in zip(events.result.tolist(), events.word.tolist(), strict=True):
-        number, sample = tape.origin(max(CLIP_SAMPLES + t * settings.hop - settings.delay, 0))
+        number, sample = tape.origin(max(settings.window + t * settings.hop - settings.delay, 0))
         yield number, sample / SAMPLE_RATE, labels[word], float(sums[t, word]) / settings.results / 256
 
 

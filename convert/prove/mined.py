@@ -48,6 +48,7 @@ class Fired:
     samples: int  # of the whole recording
     word: str
     score: float
+    length: int = CLIP_SAMPLES  # of the window
 
 
 def find(model: Artifact, kinds: Sequence[Kind], texts: Texts, above: float, most: int) -> list[Fired]:
@@ -58,14 +59,15 @@ def find(model: Artifact, kinds: Sequence[Kind], texts: Texts, above: float, mos
         for kind in kinds:
             stream, tape = hearing.hear(kind, scorer, model.labels, texts, _seconds(bar))
             spoken = {number: texts.places(one) for number, one in enumerate(kind.recordings)}
-            found += windows(stream, tape, scorer.hop, model.labels, above, spoken)
+            found += windows(stream, tape, scorer.hop, model.labels, above, spoken, scorer.window)
     found.sort(key=lambda one: -one.score)
     return sorted(found[:most], key=lambda one: (one.kind, one.recording.name, one.start))
 
 
 def windows(
-    stream: Scored, tape: Tape, hop: int, labels: Sequence[str], above: float, spoken: Mapping[int, Sequence[Place]]
-) -> list[Fired]:
+    stream: Scored, tape: Tape, hop: int, labels: Sequence[str], above: float, spoken: Mapping[int, Sequence[Place]],
+    length: int = CLIP_SAMPLES,
+) -> list[Fired]:  # fmt: skip
     """The windows of a stream over the bound, of near ones the highest."""
     words = [i for i, label in enumerate(labels) if not rejects(label)]
     scores = (stream.scores[:, words].astype(np.float64) + 128) / 256
@@ -80,16 +82,17 @@ def windows(
         free[max(t - near, 0) : t + near + 1] = False
         number, start = tape.origin(int(t) * hop)
         samples = tape.span(number)[1]
-        start = min(start, samples - CLIP_SAMPLES)
-        if start < 0 or _said(start / SAMPLE_RATE, spoken.get(number, ())):
+        start = min(start, samples - length)
+        if start < 0 or _said(start, length, spoken.get(number, ())):
             continue
         word = labels[words[int(scores[t].argmax())]]
-        found.append(Fired(tape.recordings[number], stream.kind, start, samples, word, float(best[t])))
+        recording = tape.recordings[number]
+        found.append(Fired(recording, stream.kind, start, samples, word, float(best[t]), length))
     return found
 
 
 def write(folder: Path, fired: Sequence[Fired]) -> None:
-    """A second as a WAV at each of ``PLACES`` of each window, and the table, which comes last."""
+    """A window as a WAV at each of ``PLACES`` of each window, and the table, which comes last."""
     shutil.rmtree(folder, ignore_errors=True)
     with writing(folder):
         folder.mkdir(parents=True)
@@ -99,7 +102,7 @@ def write(folder: Path, fired: Sequence[Fired]) -> None:
     for number, ((_, _), group) in enumerate(itertools.groupby(fired, key=lambda one: (one.kind, one.recording.name))):
         mine = list(group)
         starts = sorted({start for one in mine for start in _starts(one)})
-        cut = sound_kinds.excerpts(mine[0].recording.path, [(start, start + CLIP_SAMPLES) for start in starts])
+        cut = sound_kinds.excerpts(mine[0].recording.path, [(start, start + mine[0].length) for start in starts])
         clips = dict(zip(starts, cut, strict=True))
         for i, one in enumerate(mine):
             name = f"{one.recording.speaker or f'{number:05}'}_nohash_{number:05}{i:03}"
@@ -137,7 +140,7 @@ def validate(
         tell = _seconds(bar)
         keywords = hearing.hear_trial(trials.keywords(some, _SNR_DB, _SEED), scorer, tell)
         negatives = [hearing.hear(kind, scorer, labels, texts, tell)[0] for kind in kinds]
-    settings, family = detector.default(labels, scorer.hop), thresholds.one_for_all(labels)
+    settings, family = detector.default(labels, scorer.hop, scorer.window), thresholds.one_for_all(labels)
     rates = np.max([outcome.rates(labels, settings, family, one).sum(1) for one in tuning.deciding(negatives)], axis=0)
     missed = thresholds.tally([keywords], labels, settings, family).miss_rate
     kept = np.flatnonzero(rates <= per_hour)
@@ -163,12 +166,12 @@ def _seconds(bar: Any) -> Any:
     return tell
 
 
-def _said(start: float, places: Sequence[Place]) -> bool:
-    """Whether a word may be said in the clips of a window that begins there."""
-    first, last = start + PLACES[0], start + PLACES[-1] + CLIP_SAMPLES / SAMPLE_RATE
+def _said(start: int, length: int, places: Sequence[Place]) -> bool:
+    """Whether a word may be said in the clips of a window of so many samples that begins there."""
+    first, last = start / SAMPLE_RATE + PLACES[0], (start + length) / SAMPLE_RATE + PLACES[-1]
     return any(low < last and first < high for _, low, high in places)
 
 
 def _starts(one: Fired) -> list[int]:
-    last = one.samples - CLIP_SAMPLES
+    last = one.samples - one.length
     return [min(max(one.start + round(place * SAMPLE_RATE), 0), last) for place in PLACES]

@@ -12,7 +12,7 @@ from convert.engine import host_library
 from convert.prove import outcome
 from convert.prove.heard_streams import HeardStreams
 from convert.tflite import artifact
-from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus import heard, other_sound, rejection, sources
 from edgekws.corpus.clips import Corpus, Selection, rejects
 from edgekws.corpus.folder.splits import speaker_split
@@ -60,7 +60,9 @@ def tune(
             for name, found in made.items()
         }  # fmt: skip
     validation, testing = streams["validation"], streams["testing"]
-    candidates = thresholds.choices(validation.keywords, deciding(validation.negatives), model.labels, scorer.hop)
+    candidates = thresholds.choices(
+        validation.keywords, deciding(validation.negatives), model.labels, scorer.hop, scorer.window
+    )
     goals = {goal: thresholds.choose(candidates, goal) for goal in sorted({*thresholds.GOALS, per_hour})}
     choice = goals[per_hour]
     chosen = choice.settings
@@ -158,7 +160,7 @@ def material(
         data.words,
         np.asarray(split.samples[spoken]),
         split.labels[spoken],
-        np.asarray(others.split(name).samples) if others else np.zeros((0, CLIP_SAMPLES), np.int16),
+        np.asarray(others.split(name).samples) if others else np.zeros((0, split.samples.shape[1]), np.int16),
         rejection.noise_of(name, clips.noise, data.held_out_noise),
         espeak.split_voices(selection)[name],
         sound,
@@ -218,7 +220,7 @@ def _during(stream: Scored, settings: Settings) -> dict[str, int]:
         return {}
     events = thresholds.sweep(stream.scores, settings, np.array([settings.thresholds]))
     places = np.array([one.middle for one in stream.said])
-    near, _ = thresholds.nearest(places, CLIP_SAMPLES + events.result * settings.hop - settings.delay)
+    near, _ = thresholds.nearest(places, settings.window + events.result * settings.hop - settings.delay)
     kinds = [stream.said[i].word for i in near]
     return {f"{kind} ({sum(one.word == kind for one in stream.said)} said)": kinds.count(kind)
             for kind in sorted({one.word for one in stream.said})}  # fmt: skip

@@ -28,7 +28,7 @@ def quantize(run: Run, clips: Corpus) -> None:
     loop.deterministic(run.recipe.seed)
     tf_keras.utils.set_random_seed(run.recipe.seed)
     recipe = run.recipe
-    architecture = catalogue.find(recipe.model.architecture).architecture
+    architecture = catalogue.architecture(recipe.model.architecture, recipe.model.window)
     folded = network.folded_weights(float_model.load(run.float_model), architecture)
     model = fake_quant.fake_quant_model(architecture, classes=len(clips.words), dropout=recipe.model.dropout)
     fake_quant.calibrate(model, architecture, folded, _calibration_inputs(run, clips))

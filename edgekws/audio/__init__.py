@@ -20,7 +20,7 @@ from edgekws.audio.faults import Faults
 from edgekws.errors import UserError
 
 __all__ = [
-    "CLIP_SAMPLES", "LONGEST_SECONDS", "SAMPLE_RATE", "Faults", "Preparation", "blocks", "done_to", "fit",
+    "CLIP_SAMPLES", "LONGEST_SECONDS", "SAMPLE_RATE", "Faults", "Preparation", "blocks", "clipped", "done_to", "fit",
     "is_silent", "length", "read", "read_clip", "to_int16", "to_wav",
 ]  # fmt: skip
 
@@ -123,16 +123,22 @@ def to_wav(samples: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def read_clip(path: str | Path) -> tuple[np.ndarray, Preparation]:
-    """Read a recording and make it one second, int16 (16000,), of a longer one that where its speech is.
+def read_clip(path: str | Path, length: int = CLIP_SAMPLES) -> tuple[np.ndarray, Preparation]:
+    """Read a recording and make it int16 (length,), of a longer one that where its speech is.
 
     Returns everything that was done to it as well.
     """
     samples, done = read(path, most_seconds=LONGEST_CLIP_SECONDS)
-    if len(samples) <= CLIP_SAMPLES:
-        return fit(samples), done + Preparation(padded=int(len(samples) < CLIP_SAMPLES))
-    start, lost = cut.speech(samples, CLIP_SAMPLES)
-    return samples[start : start + CLIP_SAMPLES], done + Preparation(cropped=1, lost=int(lost))
+    clip, made = clipped(samples, length)
+    return clip, done + made
+
+
+def clipped(samples: np.ndarray, length: int) -> tuple[np.ndarray, Preparation]:
+    """A recording, int16 (n,), as a clip (length,): in the middle of zeros, or where its speech is; what was done."""
+    if len(samples) <= length:
+        return fit(samples, length), Preparation(padded=int(len(samples) < length))
+    start, lost = cut.speech(samples, length)
+    return samples[start : start + length], Preparation(cropped=1, lost=int(lost))
 
 
 def fit(samples: np.ndarray, length: int = CLIP_SAMPLES) -> np.ndarray:

@@ -78,7 +78,7 @@ def _classify(args: argparse.Namespace) -> int:
             else:
                 shown = "  ".join(f"{word} {100 * score:.1f} %" for word, score in best)
                 shown = f"{heard} ({shown})" if best and heard != best[0][0] else shown or "no sound"
-                at = f" at {result.seconds:.1f} s" if len(samples) > audio.CLIP_SAMPLES else ""
+                at = f" at {result.seconds:.1f} s" if len(samples) > classifier.window else ""
                 print(f"{path}{at}: {shown}", flush=True)
     onto = next_step.call("bundle", args.model or zoo.default().name, "--target T")
     next_step.tell(args, f"'edgekws listen FILE' finds words in longer sound; '{onto}' takes the model to a device")

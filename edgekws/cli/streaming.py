@@ -102,7 +102,7 @@ def _listen(args: argparse.Namespace) -> int:
     model = artifact.load(folder).at(args.per_hour)
     scorer = host_library.scorer(model)
     print(f"{model.name} by {scorer.words}", file=sys.stderr)
-    settings = detector.fitting(model.detector, model.labels, scorer.hop)
+    settings = detector.fitting(model.detector, model.labels, scorer.hop, scorer.window)
     if args.per_hour is not None:
         detector.check_hop(model.detector, scorer.hop, model.name)
     if args.threshold is not None:

@@ -99,7 +99,7 @@ def record(rng: np.random.Generator, word: np.ndarray, length: int) -> np.ndarra
     Peaks at -20 to 0 dB of full scale, most of them near -3, words anywhere in the second and 20 to 60 dB over the
     noise: much as in Speech Commands, without its faintest and noisiest.
     """
-    size = 1 << (len(word) + _REVERBERATION).bit_length()
+    size = 1 << max(len(word) + _REVERBERATION, length).bit_length()
     transfer = np.fft.rfft(_room(rng), size) * _microphone(rng, size)
     heard = np.fft.irfft(np.fft.rfft(word, size) * transfer, size)[: max(len(word), length)]
     heard *= np.float32(10 ** (rng.triangular(-20, -3, 0) / 20)) / np.abs(heard).max(initial=1e-9)

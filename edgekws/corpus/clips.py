@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekws.audio import Preparation
+from edgekws.audio import CLIP_SAMPLES, Preparation
 from edgekws.errors import UserError
 
 SPLITS = ("training", "validation", "testing")
@@ -42,7 +42,7 @@ class Split:
     """The clips of one split."""
 
     clips: tuple[Clip, ...]
-    samples: np.ndarray  # int16 (clips, 16000), a read-only view of the memory map
+    samples: np.ndarray  # int16 (clips, window), a read-only view of the memory map
     labels: np.ndarray  # int64 (clips,), index into the corpus's words
 
 
@@ -57,6 +57,9 @@ class Selection:
     speaker_pattern: str = ""  # where a recording's path tells its speaker; "": as Speech Commands' names, or folders
     split_by: str = "speaker"  # or "take": one speaker may be in several splits
     listed: Mapping[str, str] | None = None  # the clips and noises of an earlier time, with their splits
+    length: int = CLIP_SAMPLES  # of a clip
+    cuts: int = 0  # more training clips of a recording, its word at a place drawn
+    parts: int = 0  # clips of _unknown_ of a recording, with half of its word at most
 
     def __post_init__(self) -> None:
         if self.clips_per_word < 0:
@@ -79,11 +82,13 @@ class Rejection:
     silence: int = 0  # training clips of noise at all levels
     held_out_noise: tuple[str, ...] = ()  # of which no silence for training is made
     unknown_from: tuple[str, ...] = ()  # folders of recordings of any length in which no word is said
+    parts: bool = False  # whether parts of words are among them, which the source makes
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The classes there are, which follow the words in label order."""
-        unknown = (UNKNOWN,) if self.unknown or self.unknown_made or self.unknown_spoken or self.unknown_from else ()
+        made = self.unknown or self.unknown_made or self.unknown_spoken or self.unknown_from or self.parts
+        unknown = (UNKNOWN,) if made else ()
         return (*unknown, *((SILENCE,) if self.silence else ()))
 
 
@@ -93,7 +98,7 @@ class Corpus:
 
     words: tuple[str, ...]  # the label order; classes that reject begin with _ and come last
     clips: tuple[Clip, ...]
-    samples: np.ndarray  # int16 (clips, 16000), read-only memory map
+    samples: np.ndarray  # int16 (clips, window), read-only memory map
     noise: tuple[Noise, ...]
     preparation: Preparation
     source: str  # one line for people

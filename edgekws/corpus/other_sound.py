@@ -33,13 +33,14 @@ class Recording:
     seconds: int  # whole ones, one at least
     starts: tuple[int, ...]  # of its seconds, in samples at 16 kHz; a second that follows another begins where it ends
     done: Preparation  # to the recording as a whole, but for what only reading it tells; no clips
+    length: int = CLIP_SAMPLES  # of a "second": what a clip holds
 
     @property
     def clips(self) -> Iterator[Clip]:
         """Its seconds one after the other; a number is left out where the next second does not follow."""
         number = 0
         for i, start in enumerate(self.starts):
-            number += 1 + (i > 0 and start != self.starts[i - 1] + CLIP_SAMPLES)
+            number += 1 + (i > 0 and start != self.starts[i - 1] + self.length)
             yield Clip(f"{UNKNOWN}/{self.name}/{number - 1:05}", UNKNOWN, self.speaker, self.split)
 
     @property
@@ -105,34 +106,34 @@ def find(
 
 
 def seconds(recording: Recording) -> Iterator[tuple[np.ndarray, Preparation]]:
-    """Its seconds one after the other, int16 (16000,); what was done to the recording comes with the last.
+    """Its seconds one after the other, int16 (length,); what was done to the recording comes with the last.
 
     Memory does not grow with the length. Raises UserError for anything but a whole, readable, finite recording.
     """
     faults, waiting, place, count = audio.Faults(), np.zeros(0, np.int16), 0, 0  # place: of the first sample that waits
-    left = list(recording.starts)
+    left, length = list(recording.starts), recording.length
     for block in audio.blocks(recording.path, faults, pipes=False):
         waiting, count = np.concatenate([waiting, block]), count + len(block)
-        while len(left) > 1 and place + len(waiting) >= left[0] + CLIP_SAMPLES:
+        while len(left) > 1 and place + len(waiting) >= left[0] + length:
             start = left.pop(0) - place
-            yield waiting[start : start + CLIP_SAMPLES], Preparation(clips=1)
-            waiting, place = waiting[start + CLIP_SAMPLES :], place + start + CLIP_SAMPLES
+            yield waiting[start : start + length], Preparation(clips=1)
+            waiting, place = waiting[start + length :], place + start + length
         if len(left) == 1:
-            waiting, place = _within(waiting, place, left[0])
+            waiting, place = _within(waiting, place, left[0], length)
     if faults.not_finite:
         raise UserError(f"{recording.path} holds samples that are not numbers (NaN or infinity); export it again or "
                         "remove it")  # fmt: skip
-    if count >= (recording.seconds + 1) * CLIP_SAMPLES:
+    if count >= (recording.seconds + 1) * SAMPLE_RATE:
         raise UserError(f"{recording.path} is longer than its header says; write it again, or cut it into two files")
     if len(left) > 1:
         raise UserError(f"{recording.path} became shorter while it was read; run this again when nothing writes to it")
-    yield fit(waiting), recording.done + audio.done_to(faults)
+    yield fit(waiting, length), recording.done + audio.done_to(faults)
 
 
-def _within(waiting: np.ndarray, place: int, start: int) -> tuple[np.ndarray, int]:
+def _within(waiting: np.ndarray, place: int, start: int, length: int) -> tuple[np.ndarray, int]:
     """Of the samples that begin at ``place`` those of the second from ``start`` on, and where they begin."""
     first = min(max(start - place, 0), len(waiting))
-    return waiting[first : max(start + CLIP_SAMPLES - place, 0)], place + first
+    return waiting[first : max(start + length - place, 0)], place + first
 
 
 def continued(clips: Sequence[Clip]) -> np.ndarray:
@@ -214,15 +215,17 @@ def _recording(
     taken: Collection[str] = (),
 ) -> Recording:
     samples = audio.length(path)
-    whole = samples // SAMPLE_RATE
+    whole, length = samples // SAMPLE_RATE, selection.length
     speaker = speaker_of(path.stem) if "_nohash_" in path.stem else name
     split = known.get(speaker) or speaker_split(speaker, selection.validation_percent, selection.testing_percent)
     if whole > _LONGEST_SECONDS:
         raise UserError(f"{path} is longer than a day; cut it")
     if text:
         spans = text.spans(samples / SAMPLE_RATE, taken)
-        starts = [round(a * SAMPLE_RATE) + CLIP_SAMPLES * i for a, b in spans for i in range(int(b - a))]
+        starts = [
+            round(a * SAMPLE_RATE) + length * i for a, b in spans for i in range(int((b - a) * SAMPLE_RATE) // length)
+        ]
     else:
-        starts = [CLIP_SAMPLES * i for i in range(max(whole, 1))]
-    padded = Preparation(padded=int(whole < 1))
-    return Recording(path, name, speaker, split, max(whole, 1), tuple(starts), padded)
+        starts = [length * i for i in range(max(samples // length, 1))]
+    padded = Preparation(padded=int(samples < length))
+    return Recording(path, name, speaker, split, max(whole, 1), tuple(starts), padded, length)

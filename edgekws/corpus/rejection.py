@@ -17,7 +17,6 @@ _LEVELS_DB = (-66.0, -10.0)  # RMS of full scale: from the last bit to a loud ro
 _NOISES = ("hum", "clicks", "noise", "calls", "calls")  # each as likely; calls are the most various
 _FADE = 160  # 10 ms
 _FORMAT = 4  # goes up whenever made clips would come out differently
-_HALF = CLIP_SAMPLES // 2
 
 
 def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Selection) -> Plan:
@@ -62,11 +61,12 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
                 yield (backwards(kept[a]) if a == b else halves(kept[a], kept[b])), Preparation(clips=1)
             rng = np.random.default_rng([seed, 2, number])
             for sound in espeak.speak(spoken[name]):
-                yield heard(rng, sound), Preparation(clips=1, resampled=1)
+                yield heard(rng, sound, selection.length), Preparation(clips=1, resampled=1)
             for file in others[name]:
                 yield from other_sound.seconds(file)
             for _ in range(silent[name]):
-                yield silence(rng, noise_of(name, noises, settings.held_out_noise)), Preparation(clips=1)
+                noise = noise_of(name, noises, settings.held_out_noise)
+                yield silence(rng, noise, selection.length), Preparation(clips=1)
         yield from source  # nothing, but it tells here of recordings that could not be read
 
     return replace(
@@ -77,7 +77,7 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
         source=other_sound.source(plan.source, settings.unknown_from),
         licence=other_sound.licence(plan.licence, settings.unknown_from),
         # of unknown_from the files, not where they lie: its folders may move
-        settings=[plan.settings, astuple(settings)[:-1], seed, _FORMAT, *(file.identity for file in files)],
+        settings=[plan.settings, astuple(settings)[:-2], seed, _FORMAT, *(file.identity for file in files)],
     )
 
 
@@ -96,12 +96,12 @@ def backwards(samples: np.ndarray) -> np.ndarray:
 
 
 def halves(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """A second across the border of two words, int16 (16000,): the end of one, then the beginning of the other."""
-    end, start = middle(first), middle(second)
-    tail, head = first[end : end + _HALF], second[max(start - _HALF, 0) : start]
-    joined = np.zeros(CLIP_SAMPLES, np.float32)
+    """Across the border of two words, int16 (n,) as both are: the end of one, then the beginning of the other."""
+    end, start, half = middle(first), middle(second), len(first) // 2
+    tail, head = first[end : end + half], second[max(start - half, 0) : start]
+    joined = np.zeros(len(first), np.float32)
     joined[: len(tail)] = faded(tail)
-    joined[CLIP_SAMPLES - len(head) :] += faded(head)
+    joined[len(joined) - len(head) :] += faded(head)
     return np.rint(joined).astype(np.int16)
 
 
@@ -117,26 +117,26 @@ def faded(samples: np.ndarray) -> np.ndarray:
     return samples * np.minimum(ramp, 1).astype(np.float32)
 
 
-def silence(rng: np.random.Generator, noises: Sequence[np.ndarray]) -> np.ndarray:
-    """A second without words, int16 (16000,): noise, recorded or by arithmetic, at any level, or nothing at all."""
-    whole = [noise for noise in noises if len(noise) >= CLIP_SAMPLES]
+def silence(rng: np.random.Generator, noises: Sequence[np.ndarray], length: int = CLIP_SAMPLES) -> np.ndarray:
+    """Sound without words, int16 (length,): noise, recorded or by arithmetic, at any level, or nothing at all."""
+    whole = [noise for noise in noises if len(noise) >= length]
     if rng.random() < 0.05:
-        return np.zeros(CLIP_SAMPLES, np.int16)
+        return np.zeros(length, np.int16)
     if whole and rng.random() < 0.5:
         noise = whole[rng.integers(len(whole))]
-        start = rng.integers(len(noise) - CLIP_SAMPLES + 1)
-        sound = noise[start : start + CLIP_SAMPLES].astype(np.float32)
+        start = rng.integers(len(noise) - length + 1)
+        sound = noise[start : start + length].astype(np.float32)
     else:
-        sound = acoustics.drawn(rng, CLIP_SAMPLES, _NOISES)
+        sound = acoustics.drawn(rng, length, _NOISES)
     sound /= max(float(np.sqrt(np.mean(sound**2))), 1e-6)
     level = 32_768 * 10 ** (rng.uniform(*_LEVELS_DB) / 20)
     return to_int16(sound, level)
 
 
-def heard(rng: np.random.Generator, sound: np.ndarray) -> np.ndarray:
-    """Speech (n,) in a room, int16 (16000,): of what is longer than a second, any second."""
-    start = int(rng.integers(max(len(sound) - CLIP_SAMPLES, 0) + 1))
-    recording = acoustics.record(rng, sound[start : start + CLIP_SAMPLES], CLIP_SAMPLES)
+def heard(rng: np.random.Generator, sound: np.ndarray, length: int = CLIP_SAMPLES) -> np.ndarray:
+    """Speech (n,) in a room, int16 (length,): of what is longer, any stretch."""
+    start = int(rng.integers(max(len(sound) - length, 0) + 1))
+    recording = acoustics.record(rng, sound[start : start + length], length)
     return to_int16(recording)
 
 
@@ -161,6 +161,6 @@ def _draw(clips: Sequence[Clip], count: int, seed: str) -> list[tuple[int, int]]
     for number in range(count):
         first = rng.choice(words)
         own = [i for i in said[clips[first].speaker] if clips[i].word != clips[first].word]
-        others = own or [i for i in words if clips[i].word != clips[first].word]
+        others = own or [i for i in words if clips[i].word != clips[first].word] or [first]
         drawn.append((first, first if number % 2 == 0 else rng.choice(others)))
     return drawn

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from edgekws import recipe as recipes
 from edgekws import text
+from edgekws.audio import CLIP_SAMPLES
 from edgekws.corpus import download, folder, store
 from edgekws.corpus import rejection as rejections
 from edgekws.corpus.clips import Corpus, Rejection, Selection
@@ -35,6 +36,9 @@ def load(
     split_by: str = "speaker",
     listed: Mapping[str, str] | None = None,
     rejection: Rejection | None = None,
+    length: int = CLIP_SAMPLES,
+    cuts: int = 0,
+    parts: int = 0,
     cache: Path | None = None,
     progress: bool = True,
 ) -> Corpus:
@@ -50,16 +54,28 @@ def load(
     split_by: "speaker", or "take", with which one speaker may be in several splits.
     listed: {name: split} of the clips and noises that an earlier call gave; what came to the folder since is left out.
     rejection: what goes into the classes _unknown_ and _silence_; None or nothing: there are no such classes.
+    length: samples of a clip. cuts, parts: as ``Selection`` has them.
     cache: where prepared clips are kept; None: `edgekws.files.cache_folder()`.
     Raises UserError for whatever is wrong with the source, the words or the recordings.
     """
-    check_all(words, "words")
-    words = tuple(map(text.normal, words))
-    wanted, asked = rejection or Rejection(), words
+    wanted = rejection or Rejection()
+    check_all(words, "words", least=1 if wanted.labels else 2)
+    asked = words = tuple(map(text.normal, words))
     if len(words := (*words, *sorted(wanted.unknown))) > len(asked):
         check_all(words, "words and unknown")
     check_folders(words)
-    selection = Selection(seed, clips_per_word, validation_percent, testing_percent, speaker_pattern, split_by, listed)
+    selection = Selection(
+        seed,
+        clips_per_word,
+        validation_percent,
+        testing_percent,
+        speaker_pattern,
+        split_by,
+        listed,
+        length,
+        cuts,
+        parts,
+    )
     cache = cache or cache_folder()
     place, described = _place(source, cache, progress)
 
@@ -135,6 +151,9 @@ def of_recipe(recipe: Recipe, *, listed: Mapping[str, str] | None = None, progre
         split_by=data.split_by,
         listed=listed,
         rejection=rejection_of(recipe),
+        length=recipe.model.window,
+        cuts=data.cuts,
+        parts=data.parts,
         progress=progress,
     )
     known = {noise.name for noise in loaded.noise}
@@ -155,8 +174,9 @@ def other_words(recipe: Recipe) -> Corpus | None:
     if place is None:
         return None
     selection = Selection(
-        recipe.seed, 1, data.validation_percent, data.testing_percent, data.speaker_pattern, data.split_by
-    )
+        recipe.seed, 1, data.validation_percent, data.testing_percent, data.speaker_pattern, data.split_by,
+        length=recipe.model.window,
+    )  # fmt: skip
     own, names = set(map(text.normal, data.words)), []
     for name in sorted({text.normal(name) for name in words_in(place)} - own):
         with contextlib.suppress(UserError):
@@ -201,7 +221,9 @@ def rejection_of(recipe: Recipe) -> Rejection:
     data = recipe.data
     # what noise is held out changes the clips of silence alone
     held_out = data.held_out_noise if data.silence else ()
-    return Rejection(data.unknown, data.unknown_made, data.unknown_spoken, data.silence, held_out, data.unknown_from)
+    return Rejection(
+        data.unknown, data.unknown_made, data.unknown_spoken, data.silence, held_out, data.unknown_from, data.parts > 0
+    )
 
 
 def labels_of(recipe: Recipe) -> tuple[str, ...]:

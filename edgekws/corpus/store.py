@@ -32,17 +32,19 @@ class Plan:
 
     words: tuple[str, ...]
     clips: tuple[Clip, ...]  # in the order of Corpus.clips
-    recordings: Callable[[], Iterable[tuple[np.ndarray, Preparation]]]  # of each clip: int16 (16000,), what was done
+    recordings: Callable[[], Iterable[tuple[np.ndarray, Preparation]]]  # of each clip: int16 (length,), what was done
     noise: Callable[[], Iterable[Noise]]
     preparation: Preparation  # what the plan itself passed over
     source: str
     licence: str
     settings: object  # all that the samples depend on besides the clips; JSON
     ignored: int = 0  # recordings that a list of clips leaves out
+    length: int = CLIP_SAMPLES  # of each clip
 
     def key(self) -> str:
         """Name of the prepared corpus: the same for the same clips made in the same way."""
         content = [_FORMAT, self.words, [astuple(clip) for clip in self.clips], self.settings]
+        content += [self.length] if self.length != CLIP_SAMPLES else []
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
 
 
@@ -53,12 +55,12 @@ def prepare(plan: Plan, cache: Path, *, progress: bool = True) -> Corpus:
     """
     folder = cache / "corpora" / plan.key()
     with contextlib.suppress(UserError):
-        return _open(folder)
+        return _open(folder, plan.length)
     shutil.rmtree(folder, ignore_errors=True)
     _remove_unused(folder.parent)
     with contextlib.suppress(FileExistsError), atomic_folder(folder) as partial:  # another process may be quicker
         _write(plan, partial, progress)
-    return _open(folder)
+    return _open(folder, plan.length)
 
 
 def _remove_unused(corpora: Path) -> None:
@@ -71,7 +73,7 @@ def _remove_unused(corpora: Path) -> None:
 def _write(plan: Plan, folder: Path, progress: bool) -> None:
     digest = _begun(plan.words, plan.clips)
     total = plan.preparation
-    shape = (len(plan.clips), CLIP_SAMPLES)
+    shape = (len(plan.clips), plan.length)
     alike: dict[bytes, list[str]] = defaultdict(list)
     with (
         open(folder / "samples.npy", "wb") as file,  # written in order: a full disk is an error, not a bus error
@@ -121,12 +123,12 @@ def _sum(content: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _open(folder: Path) -> Corpus:
+def _open(folder: Path, length: int) -> Corpus:
     """The corpus in `folder`; a UserError where it is not there, or not what was written: every byte is looked at."""
     remedy = f"remove {folder}"
     content = untrusted.json_object(folder / "corpus.json", remedy, untrusted.FILE_BYTES)
     with untrusted.reading(folder, "prepared clips", remedy):
-        return _checked(folder, content)
+        return _checked(folder, content, length)
 
 
 def _array(path: Path) -> np.ndarray:
@@ -135,12 +137,12 @@ def _array(path: Path) -> np.ndarray:
     return np.lib.format.open_memmap(path, mode="r")
 
 
-def _checked(folder: Path, content: dict[str, Any]) -> Corpus:
+def _checked(folder: Path, content: dict[str, Any], length: int) -> Corpus:
     if content.pop("sha256", "") != _sum(content):
         raise ValueError("corpus.json is not what was written")
     clips = tuple(Clip(*row) for row in content["clips"])
     samples, noise_samples = _array(folder / "samples.npy"), _array(folder / "noise.npy")
-    if samples.shape != (len(clips), CLIP_SAMPLES) or samples.dtype != np.dtype("<i2"):
+    if samples.shape != (len(clips), length) or samples.dtype != np.dtype("<i2"):
         raise ValueError("samples.npy does not hold the clips that are listed")
     digest = _begun(content["words"], clips)
     for start in range(0, len(clips), _BLOCK):

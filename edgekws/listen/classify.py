@@ -1,7 +1,7 @@
 """Words in recordings, by the int8 model in LiteRT; TensorFlow is not needed.
 
-A recording of up to a second is one window, in the middle of zeros; of a longer one, every window of a second is
-classified, half a second after the one before, the last one ending where the recording ends.
+A recording of up to a window (a second, where the model has no other) is one, in the middle of zeros; of a longer one,
+every window is classified, half of it after the one before, the last one ending where the recording ends.
 """
 
 from __future__ import annotations
@@ -14,8 +14,6 @@ import numpy as np
 from edgekws import audio
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.model import front_end, litert
-
-HOP_SAMPLES = CLIP_SAMPLES // 2
 
 
 @dataclass(frozen=True)
@@ -32,19 +30,20 @@ class Classifier:
     def __init__(self, content: bytes, labels: Sequence[str], hears: front_end.Input) -> None:
         self.labels, self.hears = tuple(labels), hears
         self._runner = litert.Runner(content)
+        self.window = self._runner.samples
 
     def scores(self, window: np.ndarray) -> np.ndarray:
-        """Probabilities float32 (classes,) of int16 (16000,) samples at 16 kHz, with nothing before them."""
+        """Probabilities float32 (classes,) of int16 (window,) samples at 16 kHz, with nothing before them."""
         return self._scores(front_end.codes(window, self.hears))
 
     def classify(self, samples: np.ndarray) -> list[Result]:
         """The results of a recording's windows, int16 (n,) at 16 kHz; it goes through the front end as one stream."""
-        whole = samples if len(samples) > CLIP_SAMPLES else audio.fit(samples)
+        whole = samples if len(samples) > self.window else audio.fit(samples, self.window)
         codes, results = front_end.codes(whole, self.hears), []
-        for start in starts(len(codes)):
+        for start in starts(len(codes), self.window):
             ranked: list[tuple[str, float]] = []
-            if not audio.is_silent(samples[start : start + CLIP_SAMPLES]):
-                scores = self._scores(codes[start : start + CLIP_SAMPLES])
+            if not audio.is_silent(samples[start : start + self.window]):
+                scores = self._scores(codes[start : start + self.window])
                 ranked = sorted(zip(self.labels, scores.tolist(), strict=True), key=lambda pair: -pair[1])
             results.append(Result(start / SAMPLE_RATE, tuple(ranked)))
         return results
@@ -53,9 +52,9 @@ class Classifier:
         return (self._runner.run(codes).astype(np.float32) + 128) / 256
 
 
-def starts(length: int) -> Sequence[int]:
+def starts(length: int, window: int = CLIP_SAMPLES) -> Sequence[int]:
     """Where the windows of a recording of ``length`` samples begin."""
-    if length <= CLIP_SAMPLES:
+    if length <= window:
         return (0,)
-    last = length - CLIP_SAMPLES
-    return (*range(0, last, HOP_SAMPLES), last)
+    last = length - window
+    return (*range(0, last, window // 2), last)

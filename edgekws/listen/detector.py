@@ -29,7 +29,7 @@ class Settings:
 
     thresholds, releases: of each class's average, 0 to 256. results: how many are averaged. minimum: results one after
     the other over the threshold. refractory: results after a detection in which there is no other. hop: samples from
-    one result to the next, for which these settings are meant.
+    one result to the next, for which these settings are meant. window: samples that a result is of.
     """
 
     thresholds: tuple[int, ...]
@@ -38,6 +38,7 @@ class Settings:
     minimum: int
     refractory: int
     hop: int
+    window: int = CLIP_SAMPLES
 
     def __post_init__(self) -> None:
         if len(self.thresholds) != len(self.releases) or not self.thresholds:
@@ -52,7 +53,7 @@ class Settings:
     @property
     def delay(self) -> int:
         """Samples from the middle of what is averaged to the end of the last window."""
-        return CLIP_SAMPLES // 2 + (self.results - 1) * self.hop // 2
+        return self.window // 2 + (self.results - 1) * self.hop // 2
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,8 @@ def releases(thresholds: Sequence[int]) -> tuple[int, ...]:
     return tuple(max(t - HYSTERESIS, (t + 1) // 2) for t in thresholds)
 
 
-def default(labels: Sequence[str], hop: int) -> Settings:
-    """Settings for scores every ``hop`` samples; a class whose label begins with _ is never detected."""
+def default(labels: Sequence[str], hop: int, window: int = CLIP_SAMPLES) -> Settings:
+    """Settings for scores of ``window`` samples every ``hop``; a class whose label begins with _ is never detected."""
     thresholds = tuple(NEVER if rejects(label) else THRESHOLD for label in labels)
     results = max(round(AVERAGED_SECONDS * SAMPLE_RATE / hop), 1)
     return Settings(
@@ -90,6 +91,7 @@ def default(labels: Sequence[str], hop: int) -> Settings:
         min(2, results),
         round(REFRACTORY_SECONDS * SAMPLE_RATE / hop),
         hop,
+        window,
     )
 
 
@@ -105,9 +107,9 @@ def read(path: Path, labels: Sequence[str]) -> Tuned:
             raise UserError(f"{path}: {error}; {remedy}") from None
 
 
-def fitting(tuned: Tuned | None, labels: Sequence[str], hop: int) -> Settings:
+def fitting(tuned: Tuned | None, labels: Sequence[str], hop: int, window: int = CLIP_SAMPLES) -> Settings:
     """The settings that a model was tuned to, where that was for this hop; else the default."""
-    return tuned.settings if tuned and tuned.settings.hop == hop else default(labels, hop)
+    return tuned.settings if tuned and tuned.settings.hop == hop else default(labels, hop, window)
 
 
 def check_hop(tuned: Tuned | None, hop: int, name: str) -> None:
@@ -119,7 +121,9 @@ def check_hop(tuned: Tuned | None, hop: int, name: str) -> None:
 def from_json(stored: dict[str, Any], labels: Sequence[str]) -> Settings:
     """The inverse of ``to_json``; KeyError, TypeError, ValueError or OverflowError for what is missing or no number."""
     thresholds, releases = (tuple(int(stored[key][label]) for label in labels) for key in ("thresholds", "releases"))
-    return Settings(thresholds, releases, *(int(stored[key]) for key in ("results", "minimum", "refractory", "hop")))
+    numbers = {"window": CLIP_SAMPLES, **stored}
+    keys = ("results", "minimum", "refractory", "hop", "window")
+    return Settings(thresholds, releases, *(int(numbers[key]) for key in keys))
 
 
 def with_threshold(settings: Settings, probability: float) -> Settings:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.audio import SAMPLE_RATE
 from edgekws.listen.detector import Detector, Settings
 
 Push = Callable[[np.ndarray], np.ndarray]  # int16 (n,) → int8 (results, classes), a result every hop
@@ -42,7 +42,7 @@ def listen(
 ) -> Iterator[Event | Progress]:
     """Every event, as soon as it is known, and after each block how far it is.
 
-    Result k is of the window that ends at sample CLIP_SAMPLES + k * hop; the middle of a word lies ``settings.delay``
+    Result k is of the window that ends at sample window + k * hop; the middle of a word lies ``settings.delay``
     samples before the end of the window in which it was detected. Time counts from sample ``lead``.
     """
     detector = Detector(settings)
@@ -52,7 +52,7 @@ def listen(
     for block in blocks:
         heard += len(block)
         for scores in push(block):
-            end = CLIP_SAMPLES + results * settings.hop - lead
+            end = settings.window + results * settings.hop - lead
             results += 1
             best = int(scores.argmax())
             word, score = labels[best], (int(scores[best]) + 128) / 256

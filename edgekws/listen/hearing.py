@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus.transcripts import Transcript
 from edgekws.errors import UserError
 from edgekws.listen import said
@@ -20,11 +20,12 @@ from edgekws.listen.trials import Trial
 
 MODES = ("text", "times", "cut")
 _MARGIN = 3 * SAMPLE_RATE // 10  # to either side of where a word may be said
-_DELAY = CLIP_SAMPLES // 2 + SAMPLE_RATE // 5  # from a word's middle to the end of its window, at 0.4 s of averaging
+_AVERAGED = SAMPLE_RATE // 5  # half of 0.4 s: with half a window from a word's middle to the end of its window
 
 
 class Scorer(Protocol):
     hop: int
+    window: int  # samples that a result is of
 
     def push(self, samples: np.ndarray) -> np.ndarray: ...
 
@@ -83,41 +84,43 @@ def hear(
     for block in tape.blocks():
         parts.append(scorer.push(block).copy())
         tell(len(block))
-    if tape.samples < CLIP_SAMPLES:
-        raise UserError(f"{kind.name} holds less than a second of sound{' once the words are cut out' if cut else ''}")
+    if tape.samples < scorer.window:
+        rest = " once the words are cut out" if cut else ""
+        raise UserError(f"{kind.name} holds less than {scorer.window / SAMPLE_RATE:g} s of sound{rest}")
     scores = np.concatenate(parts)
-    allowed = None if cut or not any(spoken.values()) else _allowed(len(scores), scorer.hop, labels, tape, spoken)
+    allowed = None if cut or not any(spoken.values()) else _allowed(len(scores), scorer, labels, tape, spoken)
     return Scored(kind.name, None, tape.samples / SAMPLE_RATE, scores, (), allowed), tape
 
 
 def hear_trial(trial: Trial, scorer: Scorer, tell: Callable[[int], object]) -> Scored:
-    """The scores of a stream that was made, and of a second of silence after it, in which its last word is found."""
+    """The scores of a stream that was made, and of a window of silence after it, in which its last word is found."""
     scorer.reset()
     parts, samples = [], 0
     for block in trial.blocks:
         parts.append(scorer.push(block).copy())
         samples += len(block)
         tell(len(block))
-    parts.append(scorer.push(np.zeros(CLIP_SAMPLES, np.int16)).copy())
+    parts.append(scorer.push(np.zeros(scorer.window, np.int16)).copy())
     return Scored(trial.kind, trial.snr_db, samples / SAMPLE_RATE, np.concatenate(parts), tuple(trial.said))
 
 
 def _allowed(
     results: int,
-    hop: int,
+    scorer: Scorer,
     labels: Sequence[str],
     tape: Tape,
     spoken: Mapping[int, Iterable[Place]],
 ) -> np.ndarray:
     """bool (results, classes): where a word may be heard, 0.3 s to either side."""
     allowed = np.zeros((results, len(labels)), bool)
+    late = scorer.window // 2 + _AVERAGED - scorer.window  # of a word's middle to the start of its first window
     index = {label: i for i, label in enumerate(labels)}
     for number, places in spoken.items():
         at, length = tape.span(number)
         for word, start, end in places:
             low = at + start * SAMPLE_RATE - _MARGIN
             high = at + min(end * SAMPLE_RATE, length) + _MARGIN
-            first = math.ceil((low + _DELAY - CLIP_SAMPLES) / hop)
-            last = math.floor((high + _DELAY - CLIP_SAMPLES) / hop)
+            first = math.ceil((low + late) / scorer.hop)
+            last = math.floor((high + late) / scorer.hop)
             allowed[max(first, 0) : max(last + 1, 0), index[word]] = True
     return allowed

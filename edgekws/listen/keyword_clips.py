@@ -18,10 +18,10 @@ from edgekws.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class KeywordClips:
-    """Clips of a second with word and speaker, and what there is to say about them."""
+    """Clips with word and speaker, and what there is to say about them."""
 
     words: tuple[str, ...]  # that have recordings
-    samples: np.ndarray  # int16 (n, 16000)
+    samples: np.ndarray  # int16 (n, window)
     labels: np.ndarray  # int64 (n,), indices of words
     names: tuple[str, ...]  # paths in the folder
     speakers: tuple[str, ...]  # "" where nothing says who speaks
@@ -39,9 +39,9 @@ class KeywordClips:
         )  # fmt: skip
 
 
-def read(place: Path, labels: Sequence[str], most: int, seed: int) -> KeywordClips:
-    """The clips in ``place``, of the testing list alone where there is one; of each word ``most``, drawn by the seed
-    (0: all). Raises UserError where no word of ``labels`` has any."""
+def read(place: Path, labels: Sequence[str], most: int, seed: int, length: int = audio.CLIP_SAMPLES) -> KeywordClips:
+    """The clips in ``place``, ``length`` samples each, of the testing list alone where there is one; of each word
+    ``most``, drawn by the seed (0: all). Raises UserError where no word of ``labels`` has any."""
     if not place.is_dir():
         raise UserError(f"--keywords: {place} is not a folder; expected one with a folder of recordings for each word")
     words = [label for label in labels if not rejects(label)]
@@ -67,7 +67,7 @@ def read(place: Path, labels: Sequence[str], most: int, seed: int) -> KeywordCli
     kept = tuple(word for word in there if any(one.word == word for one in chosen))
     return KeywordClips(
         kept,
-        np.stack([audio.read_clip(place / one.name)[0] for one in chosen]),
+        np.stack([audio.read_clip(place / one.name, length)[0] for one in chosen]),
         np.array([kept.index(one.word) for one in chosen], np.int64),
         tuple(one.name for one in chosen),
         tuple(one.speaker for one in chosen),

@@ -115,7 +115,7 @@ def tally(streams: Sequence[Scored], labels: Sequence[str], settings: Settings, 
         truth = np.array([index[spoken.word] for spoken in keywords], np.int64)
         said += np.bincount(truth, minlength=classes)
         events = unexcused(sweep(stream.scores, settings, thresholds), stream)
-        end = CLIP_SAMPLES + events.result * settings.hop
+        end = settings.window + events.result * settings.hop
         near, distance = nearest(np.array([spoken.middle for spoken in keywords]), end - settings.delay)
         inside = distance <= TOLERANCE
         right = inside & (truth[near] == events.word) if len(truth) else inside
@@ -147,7 +147,13 @@ def one_for_all(labels: Sequence[str]) -> np.ndarray:
     return np.where([rejects(label) for label in labels], NEVER, LEVELS[:, None])
 
 
-def choices(keywords: Sequence[Scored], negatives: Sequence[Scored], labels: Sequence[str], hop: int) -> list[Choice]:
+def choices(
+    keywords: Sequence[Scored],
+    negatives: Sequence[Scored],
+    labels: Sequence[str],
+    hop: int,
+    window: int = CLIP_SAMPLES,
+) -> list[Choice]:
     """Settings that are worth a thought, of which ``choose`` takes one.
 
     For each averaging time and minimum count, every word's misses and false accepts are counted at each of ``LEVELS``.
@@ -162,7 +168,7 @@ def choices(keywords: Sequence[Scored], negatives: Sequence[Scored], labels: Seq
     found = []
     for results in sorted({max(round(seconds * SAMPLE_RATE / hop), 1) for seconds in AVERAGED_SECONDS}):
         for minimum in sorted({1, min(2, results)}):
-            base = _settings(common[0], results, minimum, hop)
+            base = _settings(common[0], results, minimum, hop, window)
             heard = tally(keywords, labels, base, common)
             wrong = np.array([[tally([fold], labels, base, common).strays for fold in parts] for parts in folds])
             total = wrong.sum(axis=1)
@@ -175,7 +181,7 @@ def choices(keywords: Sequence[Scored], negatives: Sequence[Scored], labels: Seq
                     unseen[i] += tally([parts[number]], labels, base, others).strays.sum(1) / hours[i]
             missed, members = tally(keywords, labels, base, family).miss_rate, np.unique(family, axis=0)
             found += [
-                Choice(_settings(row, results, minimum, hop), rate, share, members)
+                Choice(_settings(row, results, minimum, hop, window), rate, share, members)
                 for row, rate, share in zip(family, unseen.max(axis=0).tolist(), missed.tolist(), strict=True)
             ]
     return found
@@ -220,10 +226,10 @@ def _family(heard: Tally, accepted: np.ndarray, common: np.ndarray) -> np.ndarra
     return np.array(rows)
 
 
-def _settings(thresholds: np.ndarray, results: int, minimum: int, hop: int) -> Settings:
+def _settings(thresholds: np.ndarray, results: int, minimum: int, hop: int, window: int) -> Settings:
     row = tuple(int(t) for t in thresholds)
     refractory = round(REFRACTORY_SECONDS * SAMPLE_RATE / hop)
-    return Settings(row, releases(row), results, minimum, refractory, hop)
+    return Settings(row, releases(row), results, minimum, refractory, hop, window)
 
 
 def moving_sums(scores: np.ndarray, results: int) -> np.ndarray:

@@ -64,9 +64,9 @@ class Material:
     """What the streams of a split are made from."""
 
     words: tuple[str, ...]  # the keywords
-    keywords: np.ndarray  # int16 (n, 16000)
+    keywords: np.ndarray  # int16 (n, window)
     labels: np.ndarray  # int64 (n,), indices of words
-    others: np.ndarray  # int16 (m, 16000): recorded words that are not of the set
+    others: np.ndarray  # int16 (m, window): recorded words that are not of the set
     noises: Sequence[np.ndarray]  # int16 each
     voices: Sequence[str]  # of eSpeak
     # by folder: recordings of any length in which no word is said, in pieces, int16 each

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
 
@@ -92,6 +92,11 @@ def entries() -> dict[str, Entry]:
     listed = [_report_entry(row) for row in csv.DictReader(table.splitlines())]
     listed += [Entry(arch.name, "own", label, arch) for label, arch in _OWN]
     return {entry.name: entry for entry in listed}
+
+
+def architecture(name: str, window: int) -> Architecture:
+    """The architecture of this name over a window of so many samples; a UserError where there is none."""
+    return replace(find(name).architecture, window=window)
 
 
 def find(name: str) -> Entry:

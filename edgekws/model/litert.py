@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from edgekws.guard import untrusted
@@ -30,6 +32,11 @@ class Runner:
     @property
     def classes(self) -> int:
         return int(self._output["shape"][-1])
+
+    @property
+    def samples(self) -> int:
+        """Values of the input."""
+        return math.prod(map(int, self._input["shape"]))
 
     def run(self, values: np.ndarray) -> np.ndarray:
         """The output (classes,) for an input of the model's type and size, in any shape."""

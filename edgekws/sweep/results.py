@@ -44,6 +44,7 @@ def row(run: Run, ending: Ending | None) -> Row:
     """A run's row: what its records and its report say so far; the rest is empty."""
     recipe = run.recipe
     entry = catalogue.find(recipe.model.architecture)
+    architecture = catalogue.architecture(recipe.model.architecture, recipe.model.window)
     classes = len(sources.labels_of(recipe))
     column = variant(recipe)
     reported = entry.reported_accuracy.get(column)
@@ -54,8 +55,8 @@ def row(run: Run, ending: Ending | None) -> Row:
         "augmented": "yes" if augmented(recipe) else "no",
         "coding": recipe.model.coding,
         "seed": recipe.seed,
-        "parameters": entry.architecture.parameters(classes),
-        "macs": entry.architecture.macs(classes),
+        "parameters": architecture.parameters(classes),
+        "macs": architecture.macs(classes),
         "status": ending.status if ending else "unfinished",
         "report": f"{reported:.4f}" if reported is not None and classes == REPORT_CLASSES else "",
         "command": reproduce.command(recipe),

@@ -137,8 +137,8 @@ def epochs(run: Run) -> tuple[int, int]:
 
 def epoch_cost(run: Run) -> float:
     """How long an epoch of this run takes beside one of another, by its multiply-accumulates."""
-    entry = catalogue.find(run.recipe.model.architecture)
-    return entry.architecture.macs(len(run.recipe.data.words)) + FIXED_COST
+    model = run.recipe.model
+    return catalogue.architecture(model.architecture, model.window).macs(len(run.recipe.data.words)) + FIXED_COST
 
 
 def broken_bounds(run: Run) -> str:

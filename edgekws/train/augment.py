@@ -19,19 +19,17 @@ from edgekws.recipe import Augment
 
 OCTAVES = 7  # of the equalizer: 4 to 8 kHz, 2 to 4 kHz and so on, the last one all below 125 Hz
 HEADROOM_DB = 12.0  # by which what was heard before a clip may have been louder than all of it
-NOISE_HOP = 4_000  # background noise is cut into one-second windows, a new one every quarter of a second
+NOISE_HOP = 4_000  # background noise is cut into windows, a new one every quarter of a second
 
 
-def noise_windows(noises: Iterable[np.ndarray]) -> np.ndarray:
-    """One-second windows of every recording, int16 (windows, 16000); shorter recordings give none."""
-    cut = [
-        np.lib.stride_tricks.sliding_window_view(n, CLIP_SAMPLES)[::NOISE_HOP] for n in noises if n.size >= CLIP_SAMPLES
-    ]
-    return np.concatenate(cut) if cut else np.zeros((0, CLIP_SAMPLES), np.int16)
+def noise_windows(noises: Iterable[np.ndarray], length: int = CLIP_SAMPLES) -> np.ndarray:
+    """Windows of every recording, int16 (windows, length); shorter recordings give none."""
+    cut = [np.lib.stride_tricks.sliding_window_view(n, length)[::NOISE_HOP] for n in noises if n.size >= length]
+    return np.concatenate(cut) if cut else np.zeros((0, length), np.int16)
 
 
 class Front(keras.layers.Layer):
-    """int16 (batch, 16000) → float32 (batch, 1, 16000, 1): ``code / 128``, augmented first where ``training``.
+    """int16 (batch, window) → float32 (batch, 1, window, 1): ``code / 128``, augmented first where ``training``.
 
     Before the coding comes what ``model.front_end`` does, in float: an offset is within one unit of that in integers.
 
@@ -60,10 +58,10 @@ class Front(keras.layers.Layer):
             coded = self._augmented_and_coded(samples, self._drawn(ops.shape(samples)[0]))
         else:
             coded = self._coded(self._front_end(ops.cast(samples, "float32")))
-        return ops.reshape(coded, (-1, 1, CLIP_SAMPLES, 1))
+        return ops.reshape(coded, (-1, 1, samples.shape[1], 1))
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (input_shape[0], 1, CLIP_SAMPLES, 1)
+        return (input_shape[0], 1, input_shape[1], 1)
 
     def _changed_and_coded(self, samples: Any, drawn: dict[str, Any]) -> Any:
         wave = ops.clip(ops.floor(self._changed(samples, drawn) + 0.5), -32_768.0, 32_767.0)
@@ -77,8 +75,9 @@ class Front(keras.layers.Layer):
         return ops.take(table, ops.cast(wave + 32_768.0, "int32"))
 
     def _front_end(self, wave: Any, drawn: Mapping[str, Any] | None = None) -> Any:
-        """Whole numbers (batch, 16000) → the same through the front end; ``drawn``: with what was heard before."""
-        blocks = ops.reshape(wave, (-1, CLIP_SAMPLES // front_end.BLOCK, front_end.BLOCK))
+        """Whole numbers (batch, window) → the same through the front end; ``drawn``: with what was heard before."""
+        length = wave.shape[1]
+        blocks = ops.reshape(wave, (-1, length // front_end.BLOCK, front_end.BLOCK))
         means = ops.mean(blocks, axis=2)
         kept = 31 / 32  # of d in a block
         d = _scanned(ops.concatenate([means[:, :1], means[:, 1:] * (1 - kept)], axis=1), 0.0,
@@ -87,7 +86,7 @@ class Front(keras.layers.Layer):
         if self.level_control:
             envelope = _envelope(ops.max(ops.abs(blocks), axis=2), drawn)
             blocks = ops.floor(blocks * (front_end.LEVEL / envelope)[..., None] + 0.5)
-        return ops.reshape(blocks, (-1, CLIP_SAMPLES))
+        return ops.reshape(blocks, (-1, length))
 
     def _drawn(self, batch: Any) -> dict[str, Any]:
         """Every random number for a batch by name, float32 (batch, 1), of the octaves (batch, 7); none is drawn in
@@ -140,25 +139,26 @@ class Front(keras.layers.Layer):
 
     def _shifted(self, samples: Any, drawn: dict[str, Any]) -> Any:
         """Each clip moved by its own whole number of samples, as one gather from the zero-padded batch."""
-        limit = self._limit
+        limit, length = self._limit, samples.shape[1]
         padded = ops.reshape(ops.pad(samples, ((0, 0), (limit, limit))), (-1,))
-        start = ops.minimum(ops.cast(drawn["shift"], "int32"), 2 * limit) + _rows(samples, CLIP_SAMPLES + 2 * limit)
-        return ops.take(padded, start + ops.reshape(ops.arange(CLIP_SAMPLES, dtype="int32"), (1, -1)))
+        start = ops.minimum(ops.cast(drawn["shift"], "int32"), 2 * limit) + _rows(samples, length + 2 * limit)
+        return ops.take(padded, start + ops.reshape(ops.arange(length, dtype="int32"), (1, -1)))
 
     def _stretched(self, samples: Any, drawn: dict[str, Any]) -> Any:
-        """Each clip faster or slower about its middle, and shifted, by linear interpolation, float32 (batch, 16000)."""
-        margin = self._limit + math.ceil(CLIP_SAMPLES / 2 * self.settings.speed_percent / 100) + 2
+        """Each clip faster or slower about its middle, and shifted, by linear interpolation, float32 (batch, n)."""
+        length = samples.shape[1]
+        margin = self._limit + math.ceil(length / 2 * self.settings.speed_percent / 100) + 2
         padded = ops.reshape(ops.pad(ops.cast(samples, "float32"), ((0, 0), (margin, margin))), (-1,))
-        middle = margin + CLIP_SAMPLES / 2 + drawn["shift"]
-        time = ops.reshape(ops.arange(CLIP_SAMPLES, dtype="float32"), (1, -1)) - CLIP_SAMPLES / 2
+        middle = margin + length / 2 + drawn["shift"]
+        time = ops.reshape(ops.arange(length, dtype="float32"), (1, -1)) - length / 2
         position = middle + (1.0 + drawn["speed"]) * time
         whole = ops.floor(position)
-        first = ops.cast(whole, "int32") + _rows(samples, CLIP_SAMPLES + 2 * margin)
+        first = ops.cast(whole, "int32") + _rows(samples, length + 2 * margin)
         before, after = ops.take(padded, first), ops.take(padded, first + 1)
         return before + (position - whole) * (after - before)
 
     def _noise(self, drawn: dict[str, Any]) -> tuple[Any, Any]:
-        """A noise for each clip, float32 (batch, 16000), and what scales it under a clip of RMS 1, (batch, 1)."""
+        """A noise for each clip, float32 (batch, window), and what scales it under a clip of RMS 1, (batch, 1)."""
         chosen = ops.cast(ops.reshape(drawn["noise"], (-1,)), "int32")
         chosen = ops.minimum(chosen, len(self.noises) - 1)
         noise = ops.cast(ops.take(self.noises, chosen, axis=0), "float32")
@@ -219,7 +219,8 @@ def _rms(wave: Any) -> Any:
 
 def _masked(wave: Any, length: Any, start: Any) -> Any:
     """Waves (batch, n), silent for ``length`` samples (batch, 1) from a share (batch, 1) of where that can begin."""
-    time = ops.reshape(ops.arange(CLIP_SAMPLES, dtype="float32"), (1, -1)) - start * (CLIP_SAMPLES - length)
+    whole = wave.shape[1]
+    time = ops.reshape(ops.arange(whole, dtype="float32"), (1, -1)) - start * (whole - length)
     return ops.where(ops.logical_and(time >= 0.0, time < length), 0.0, wave)
 
 

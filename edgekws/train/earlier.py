@@ -12,9 +12,10 @@ from edgekws.errors import UserError
 from edgekws.recipe import Recipe
 from edgekws.workspace import Run
 
-_HEARD = ("coding", "level_control")
+_HEARD = ("coding", "level_control", "window_seconds")
 _SHARED = {"start_from": ("architecture", "batch_norm", *_HEARD), "teacher": _HEARD}  # keys of [model] taken from it
-_MAY_DIFFER = {"start_from": ("level_control",), "teacher": ()}  # weights can learn another level, a teacher cannot
+# weights can learn another level, and of another window those of the convolutions are taken; a teacher cannot
+_MAY_DIFFER = {"start_from": ("level_control", "window_seconds"), "teacher": ()}
 
 
 def completed(tables: Mapping[str, Any], beside: Path) -> Mapping[str, Any]:

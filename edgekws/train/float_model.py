@@ -90,7 +90,7 @@ def _plain(core: Any, recipe: Recipe, classes: int) -> Any:
 
 def _network(build: Callable[..., Any], recipe: Recipe, classes: int) -> Any:
     model = recipe.model
-    architecture = catalogue.find(model.architecture).architecture
+    architecture = catalogue.architecture(model.architecture, model.window)
     return build(architecture, classes=classes, dropout=model.dropout, batch_norm=model.batch_norm)
 
 
@@ -125,24 +125,27 @@ def find_device() -> Device:
 
 
 def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
-    """One-second windows of the noises that the recipe does not hold out, int16 (windows, 16000)."""
+    """Windows of the noises that the recipe does not hold out, int16 (windows, window)."""
     from edgekws.corpus import rejection
     from edgekws.train import augment
 
-    return augment.noise_windows(rejection.noise_of("training", clips.noise, recipe.data.held_out_noise))
+    noises = rejection.noise_of("training", clips.noise, recipe.data.held_out_noise)
+    return augment.noise_windows(noises, recipe.model.window)
 
 
 def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
-    """Give the network the origin's weights; of the last layer those of the words that both know."""
+    """Give the network the origin's weights; of the last layer those of the words that both know, none where it hears
+    another window: a dense layer begins anew then."""
     source, theirs = _loaded(origin, "start_from"), labels_of(origin.recipe)
     columns = [words.index(word) for word in theirs if word in words]
     known = [i for i, word in enumerate(theirs) if word in words]
     for layer in core.layers:
         if not layer.weights:
             continue
-        weights = source.get_layer(layer.name).get_weights()
+        weights, fresh = source.get_layer(layer.name).get_weights(), layer.get_weights()
+        if weights[0].shape[:-1] != fresh[0].shape[:-1]:
+            continue
         if layer.name == "classes":
-            fresh = layer.get_weights()
             for ours, trained in zip(fresh, weights, strict=True):
                 ours[..., columns] = trained[..., known]
             weights = fresh
@@ -174,7 +177,7 @@ def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: 
         raise UserError(f"training.teacher: {teacher.folder} does not know {', '.join(missing)}")
     known = _loaded(teacher, "teacher")
     # without batch norm, and in the precision that is trained in, it hears a clip in a fraction of the time
-    architecture = catalogue.find(teacher.recipe.model.architecture).architecture
+    architecture = catalogue.architecture(teacher.recipe.model.architecture, teacher.recipe.model.window)
     folded = network.build(architecture, classes=len(theirs))
     for name, weights in network.folded_weights(known, architecture).items():
         folded.get_layer(name).set_weights(weights)

@@ -18,16 +18,18 @@ import numpy as np
 from edgekws import audio, text
 from edgekws.audio import Preparation
 from edgekws.corpus.clips import SPLITS, Clip, Noise, Selection
-from edgekws.corpus.folder import splits
+from edgekws.corpus.folder import splits, takes
 from edgekws.corpus.folder.find import SUFFIXES, Found, Holding, find, listing
 from edgekws.corpus.folder.speakers import naming
 from edgekws.corpus.folder.splits import Copies
+from edgekws.corpus.folder.takes import Take
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError
 from edgekws.guard import untrusted
 
 NOISE_FOLDER = "_background_noise_"
-_BATCH = 512  # clips read ahead of the one that is written: 16 MB
+_BATCH = 512  # recordings read ahead of the one that is written: 16 MB and more
+_CUT_FORMAT = 1  # goes up whenever cuts and parts would come out differently
 
 
 def plan(
@@ -67,10 +69,11 @@ def plan(
     used, names = {clip.name for clip in kept}, {text.normal(file.path) for file in found}
     spoken, path = {text.normal(word) for word in words}, {file.name: file.path for file in found}
     noise = _noise_files(folder, selection)
+    cut = takes.of(kept, selection)
     return Plan(
         words=tuple(words),
-        clips=kept,
-        recordings=lambda: _read_all([folder / path[clip.name] for clip in kept]),
+        clips=tuple(clip for take in cut for clip in take.clips),
+        recordings=lambda: _read_all([(folder / path[take.clip.name], take) for take in cut], selection),
         noise=functools.partial(_read_noise, noise),
         preparation=Preparation(
             left_out=len(clips) - len(kept),
@@ -86,7 +89,9 @@ def plan(
             [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in noise],
             source,
             licence,
+            *([_CUT_FORMAT, selection.seed] if selection.cuts or selection.parts else []),
         ],
+        length=selection.length,
         ignored=len(holding.recordings) - len(found),
     )
 
@@ -207,27 +212,29 @@ def _keep(clips: Sequence[Clip], words: Sequence[str], selection: Selection) -> 
     return tuple(kept)
 
 
-def _read_all(paths: Sequence[Path]) -> Iterator[tuple[np.ndarray, Preparation]]:
+def _read_all(files: Sequence[tuple[Path, Take]], selection: Selection) -> Iterator[tuple[np.ndarray, Preparation]]:
     """Read clips in order, on all cores; every unreadable one is told in one UserError after the last."""
     errors: list[str] = []
+
+    def clips(file: tuple[Path, Take]) -> list[tuple[np.ndarray, Preparation]] | str:
+        try:
+            path, take = file
+            samples, done = audio.read(path, most_seconds=audio.LONGEST_CLIP_SECONDS)
+            return list(take.cut(samples, done, selection.length, selection.seed))
+        except UserError as error:
+            return str(error)
+
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(paths), _BATCH):
-            for result in pool.map(_try_read, paths[start : start + _BATCH]):
+        for start in range(0, len(files), _BATCH):
+            for result in pool.map(clips, files[start : start + _BATCH]):
                 if isinstance(result, str):
                     errors.append(result)
                 else:
-                    yield result
+                    yield from result
     if len(errors) == 1:
         raise UserError(errors[0])
     if errors:
         raise UserError(f"{len(errors)} recordings cannot be used: {listing(errors, '; ')}")
-
-
-def _try_read(path: Path) -> tuple[np.ndarray, Preparation] | str:
-    try:
-        return audio.read_clip(path)
-    except UserError as error:
-        return str(error)
 
 
 def _noise_files(folder: Path, selection: Selection) -> list[Path]:

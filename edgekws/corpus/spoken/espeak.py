@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation, to_int16
+from edgekws.audio import SAMPLE_RATE, Preparation, to_int16
 from edgekws.corpus import acoustics
 from edgekws.corpus.clips import SPLITS, Clip, Noise, Selection
 from edgekws.corpus.store import Plan
@@ -125,7 +125,7 @@ def plan(words: Sequence[str], selection: Selection) -> Plan:
     return Plan(
         words=tuple(words),
         clips=tuple(clips),
-        recordings=lambda: _record_all(utterances, seed),
+        recordings=lambda: _record_all(utterances, seed, selection.length),
         noise=lambda: _make_noise(words, voices["training"], seed),
         preparation=Preparation(),
         source=(
@@ -134,6 +134,7 @@ def plan(words: Sequence[str], selection: Selection) -> Plan:
         ),
         licence=f"Speech synthesized with eSpeak NG (GPL-3.0-or-later, espeakng-loader {version}); no recordings.",
         settings=[seed, version, _FORMAT, [astuple(utterance) for utterance in utterances]],
+        length=selection.length,
     )
 
 
@@ -178,11 +179,11 @@ def draw(rng: random.Random, text: str, voice: str) -> Utterance:
     return Utterance(text, voice, rng.randint(125, 200), rng.randint(25, 75), rng.randint(30, 80))
 
 
-def _record_all(utterances: Sequence[Utterance], seed: int) -> Iterator[tuple[np.ndarray, Preparation]]:
+def _record_all(utterances: Sequence[Utterance], seed: int, length: int) -> Iterator[tuple[np.ndarray, Preparation]]:
     rng = np.random.default_rng(seed)
     for word in speak(utterances):
-        recording = acoustics.record(rng, word, CLIP_SAMPLES)
-        long = len(word) > CLIP_SAMPLES
+        recording = acoustics.record(rng, word, length)
+        long = len(word) > length
         done = Preparation(clips=1, resampled=1, padded=int(not long), cropped=int(long))
         yield to_int16(recording), done
 

@@ -18,8 +18,12 @@ from edgekws.model import catalogue, front_end
 def artifact(request, tmp_path, monkeypatch):
     monkeypatch.delenv("CC", raising=False)
     monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
-    content = synthetic_tflite.build(catalogue.find("nano").architecture, 3)
-    return Artifact.of(content, "test", ("a", "b", "c"), "mu_law", level_control=request.param)
+    return made(level_control=request.param)
+
+
+def made(name="nano", window=16_000, level_control=False):
+    content = synthetic_tflite.build(catalogue.architecture(name, window), 3)
+    return Artifact.of(content, "test", ("a", "b", "c"), "mu_law", level_control=level_control)
 
 
 def stream(samples=40_000):
@@ -42,6 +46,21 @@ def test_the_engine_gives_the_scores_of_every_window(artifact):
     assert len(pushed(scorer, sound, 977)) == len(golden)
     scorer.reset()
     assert np.array_equal(pushed(scorer, sound, 977), golden)
+
+
+@pytest.mark.parametrize("window", [24_000, 32_000])
+@pytest.mark.parametrize("name", ["nano", "small", "custom-32/8"])
+def test_a_longer_window_gives_as_many_results_a_second(name, window, tmp_path, monkeypatch):
+    monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path))
+    artifact, sound = made(name, window, True), stream(48_000)
+    scorer = host_library.scorer(artifact)
+    assert (scorer.window, scorer.hop) == (window, host_library.hop(made(name)))
+    codes = front_end.codes(sound, artifact)
+    starts = range(0, len(sound) - window + 1, scorer.hop)
+    golden = [tflm_reference.run(artifact.graph, codes[i : i + window])[-1][0] for i in (0, starts[-1])]
+    found = pushed(scorer, sound, 977)
+    assert len(found) == len(starts)
+    assert np.array_equal(found[[0, -1]], golden)
 
 
 def test_it_is_compiled_once(artifact, monkeypatch):

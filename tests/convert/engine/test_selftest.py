@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -38,8 +39,9 @@ SMALL = Architecture(
 
 
 @cache
-def artifact(coding="mu_law", name="small", level_control=False):
+def artifact(coding="mu_law", name="small", level_control=False, window=16_000):
     architecture = SMALL if name == "small" else catalogue.find(name).architecture
+    architecture = replace(architecture, window=window)
     return Artifact.of(synthetic_tflite.build(architecture, 4), "test", ("a", "b", "c", "d"), coding, level_control)
 
 
@@ -111,6 +113,13 @@ def test_it_passes(kernels, mode, coding, tmp_path):
         "kernel dense 1",
     } <= set(passed)
     assert sum(line.startswith("scores") for line in passed) == selftest.CLIPS
+
+
+@pytest.mark.parametrize("mode", ["window", "sliding"])
+def test_it_passes_for_a_window_of_one_and_a_half_seconds(mode, tmp_path):
+    failed, passed = run(generate(tmp_path, "portable", mode, artifact(name="nano", level_control=True, window=24_000)))
+    assert failed == []
+    assert "front end" in passed
 
 
 def test_the_clips_are_of_all_levels():

@@ -25,7 +25,7 @@ HOP = 2000
 class Tones:
     """The word whose tone is loudest in the middle of a window; nothing where it is quiet, or under -45 dBFS."""
 
-    hop, words = HOP, "a stand-in"
+    hop, window, words = HOP, 16_000, "a stand-in"
 
     def __init__(self, *_):
         self.reset()
@@ -167,7 +167,7 @@ def test_transcripts_take_words_that_are_said_out_of_the_count(place, tmp_path, 
     assert figures(place)["negatives"][0]["hours"] == pytest.approx((18 - 0.5 - 6) / 3600)
     texts.write_text("file,transcript\nm0_nohash_0.wav,\n" + "".join(f"t{i}_nohash_0.wav,low\n" for i in range(3)))
     assert call(place, "--transcripts", str(texts), "--said", "cut") == 2
-    assert "talk holds less than a second of sound once the words are cut out" in capsys.readouterr().err
+    assert "talk holds less than 1 s of sound once the words are cut out" in capsys.readouterr().err
 
 
 def test_sound_that_the_run_learned_from_is_refused_left_out_or_told(place, capsys):

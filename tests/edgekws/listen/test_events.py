@@ -149,7 +149,7 @@ def test_the_word_that_came_nearest_is_told_where_none_was_heard(folder, tmp_pat
     soundfile.write(tmp_path / "a.wav", np.zeros(70_000, np.int16), 16_000)
     made = shutil.copytree(folder, tmp_path / "hears half")
     (made / "labels.txt").write_text("yes\nno\n_unknown_\n")
-    stand_in = SimpleNamespace(words="a stand-in", hop=HOP, push=Spotter(1, 4, 5).push, reset=list)
+    stand_in = SimpleNamespace(words="a stand-in", hop=HOP, window=16_000, push=Spotter(1, 4, 5).push, reset=list)
     monkeypatch.setattr(host_library, "scorer", lambda model: stand_in)
     assert cli.main(["listen", str(tmp_path / "a.wav"), "--model", str(made)]) == 0
     out, err = capsys.readouterr()

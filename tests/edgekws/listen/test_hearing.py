@@ -17,7 +17,7 @@ SETTINGS = detector.with_threshold(detector.default(LABELS, HOP), 0.5)
 class Loud:
     """A stand-in for the engine: the first word in every window whose middle is loud."""
 
-    hop = HOP
+    hop, window = HOP, 16_000
     words = "a stand-in"
 
     def __init__(self):
