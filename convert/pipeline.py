@@ -15,7 +15,7 @@ from edgekws import workspace
 from edgekws.corpus import heard, sources
 from edgekws.corpus.clips import SILENCE, Corpus
 from edgekws.errors import UserError
-from edgekws.files import atomic_write, check_writable, sha256
+from edgekws.files import atomic_write, check_writable, only_one, sha256
 from edgekws.guard import untrusted
 from edgekws.listen import detector
 from edgekws.listen.hearing import Texts
@@ -42,6 +42,14 @@ def load_corpus(run: Run) -> Corpus:
     if later:
         print(f"note: {later} recordings that came since this run began are left out", file=sys.stderr)
     return loaded
+
+
+def complete(run: Run, clips: Corpus) -> parity.Ladder:
+    """All steps, those that are done left out; raises as ``check`` does. No other process may work on this run."""
+    with only_one(run.state("lock"), str(run.folder)):
+        for step in (train, quantize, convert):
+            step(run, clips)
+        return check(run, clips)
 
 
 def train(run: Run, clips: Corpus) -> None:

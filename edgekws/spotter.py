@@ -70,19 +70,25 @@ class Spotter:
         An event has ``time`` (seconds from the start to the middle of the word), ``word`` and ``score`` (0 to 1).
         Raises UserError for what is no recording, another type, or a rate out of range.
         """
-        from edgekws.listen.events import Event, within_quiet
+        from edgekws.listen.events import Event
 
-        whole = isinstance(source, str | Path)
-        sound = blocks(source, Faults()) if isinstance(source, str | Path) else _as_int16(source, rate)
-        heard = self.hear(within_quiet(sound, self.settings), self.settings.delay) if whole else self.hear(sound)
+        if isinstance(source, str | Path):
+            heard = self.hear(blocks(source, Faults()), ends=True)
+        else:
+            heard = self.hear(_as_int16(source, rate))
         return (item for item in heard if isinstance(item, Event))
 
-    def hear(self, sound: Iterable[np.ndarray], lead: int = 0) -> Iterator[Event | Progress]:
-        """Events, and after each block how far it is, of int16 blocks (n,) at 16 kHz; time counts from ``lead``."""
-        from edgekws.listen.events import listen
+    def hear(self, sound: Iterable[np.ndarray], *, ends: bool = False) -> Iterator[Event | Progress]:
+        """Events, and after each block how far it is, of int16 blocks (n,) at 16 kHz.
+
+        ends: the sound is a whole recording, whose first and last words are heard as if it lay between quiet.
+        """
+        from edgekws.listen.events import listen, within_quiet
 
         self._scorer.reset()
-        return listen(sound, self._scorer.push, self.settings, self.labels, lead)
+        lead = self.settings.delay if ends else 0
+        within = within_quiet(sound, self.settings) if ends else sound
+        return listen(within, self._scorer.push, self.settings, self.labels, lead)
 
 
 def load(model: str | Path, *, false_accepts_per_hour: float | None = None, threshold: float | None = None) -> Spotter:
@@ -95,7 +101,7 @@ def load(model: str | Path, *, false_accepts_per_hour: float | None = None, thre
     from convert.tflite import artifact
     from edgekws.listen import detector
 
-    found = artifact.load(Path(model)).at(false_accepts_per_hour)
+    found = artifact.load(model).at(false_accepts_per_hour)
     if false_accepts_per_hour is not None:
         detector.check_hop(found.detector, host_library.hop(found), found.name)
     return Spotter(found, threshold)
@@ -116,18 +122,13 @@ def run(recipe: str | Path | None = None, *, folder: str | Path | None = None, *
     The proof is in the ``report.json`` of the run's folder: ``run(...).read_report()["parity"]``.
     """
     from convert import pipeline
-    from edgekws import recipe as recipes
-    from edgekws import workspace
-    from edgekws.files import only_one
+    from edgekws.train import opening
 
-    chosen = recipes.load(recipes.find(Path(recipe))) if recipe else recipes.Recipe()
-    chosen = recipes.replace(chosen, {key.replace("__", "."): value for key, value in changes.items()}, "edgekws.run")
-    made = workspace.open_run(Path(folder) if folder else Path("runs") / chosen.name, chosen)
-    clips = pipeline.load_corpus(made)
-    with only_one(made.state("lock"), str(made.folder)):
-        for step in (pipeline.train, pipeline.quantize, pipeline.convert):
-            step(made, clips)
-        pipeline.check(made, clips)
+    keys = {key.replace("__", "."): value for key, value in changes.items()}
+    made = opening.opened(
+        Path(recipe) if recipe else None, keys, folder=Path(folder) if folder else None, origin="edgekws.run"
+    )
+    pipeline.complete(made, pipeline.load_corpus(made))
     return made
 
 
@@ -141,9 +142,8 @@ def bundle(model: str | Path, target: str, folder: str | Path, *, false_accepts_
     from convert.targets import bundle as bundles
     from convert.tflite import artifact
 
-    found, chosen = artifact.load(Path(model)).at(false_accepts_per_hour), targets.find(target)
-    mode = "sliding" if chosen.engine and found.detector else "window"
-    return bundles.make(targets.Request(found, None, mode), target, Path(folder))
+    found = artifact.load(model).at(false_accepts_per_hour)
+    return bundles.make(targets.request(found, targets.find(target)), target, Path(folder))
 
 
 def _as_int16(source: Iterable[Samples], rate: int) -> Iterator[np.ndarray]:

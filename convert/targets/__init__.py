@@ -55,6 +55,12 @@ class Target:
     kernels: tuple[str, ...] = ()
 
 
+def request(artifact: Artifact, target: Target, kernels: str | None = None, mode: str | None = None) -> Request:
+    """What to make for this target; without ``mode``, a result every hop for a tuned model, else one a second."""
+    tuned = target.engine and artifact.detector
+    return Request(artifact, kernels, mode or ("sliding" if tuned else "window"))
+
+
 @cache
 def targets() -> dict[str, Target]:
     """Every target by name."""

@@ -90,8 +90,7 @@ def _bundle(args: argparse.Namespace) -> int:
     own = run.is_dir() and (args.run.exists() or run not in zoo.folders().values())  # not where edgekws is installed
     failed = 0
     for name, target in zip(names, chosen, strict=True):
-        tuned = target.engine and model.detector
-        request = targets.Request(model, args.kernels, args.mode or ("sliding" if tuned else "window"))
+        request = targets.request(model, target, args.kernels, args.mode)
         beside = run / "bundles" / name if own else Path(f"{run.stem}-{name}")
         place = (args.out / name if len(names) > 1 else args.out) if args.out else beside
         try:

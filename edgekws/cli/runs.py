@@ -12,7 +12,7 @@ from edgekws.errors import UserError, plain
 from edgekws.files import only_one
 
 if TYPE_CHECKING:
-    from edgekws.recipe import Recipe
+    from convert.prove.parity import Ladder
     from edgekws.workspace import Run
 
 STEPS = ("train", "quantize", "convert")
@@ -75,31 +75,14 @@ def _set_argument(parser: argparse.ArgumentParser) -> None:
 
 
 def _open(args: argparse.Namespace) -> Run:
-    from edgekws import workspace, zoo
-    from edgekws.corpus import sources
+    from edgekws.train import opening
 
     changes = _changes(args.changes)
     if args.data:
         changes["data.source"] = args.data
     if args.name:
         changes["name"] = args.name
-    if args.recipe and not args.recipe.is_file() and args.recipe.suffix != ".toml":
-        folder = zoo.place(args.recipe, runs=args.runs)
-        return workspace.open_run(folder, sources.anchored(_chosen(folder / "recipe.toml", changes), Path()))
-    beside = args.recipe.parent if args.recipe else Path()
-    chosen = sources.anchored(_chosen(args.recipe, changes), beside)
-    return workspace.open_run(args.runs / chosen.name, chosen)
-
-
-def _chosen(path: Path | None, changes: dict[str, Any]) -> Recipe:
-    """The recipe of a file, or the embedded default, with these changes; what an earlier run dictates is filled in."""
-    from edgekws import recipe
-    from edgekws.train import earlier
-
-    tables = recipe.read_tables(recipe.find(path)) if path else {}
-    origin = str(path) if path and not changes else "command line"
-    tables = recipe.with_changes(tables, changes, origin)
-    return recipe.from_tables(earlier.completed(tables, path.parent if path else Path()), origin)
+    return opening.opened(args.recipe, changes, runs=args.runs)
 
 
 def _changes(assignments: Sequence[str]) -> dict[str, Any]:
@@ -122,10 +105,7 @@ def _run(args: argparse.Namespace) -> int:
     clips = pipeline.load_corpus(run)
     told = f"{run.folder}: {len(clips.clips)} clips of {len(clips.words)} words from {clips.source}"
     print("\n".join([told, *summary.prepared(vars(clips.preparation))]), flush=True)
-    with only_one(run.state("lock"), str(run.folder)):
-        for step in STEPS:
-            getattr(pipeline, step)(run, clips)
-        status = _proved(run, clips)
+    status = _proved(run, lambda: pipeline.complete(run, clips))
     next_step.tell(args, next_step.after_proof(run.folder, holds=not status, tuned=run.detector.exists()))
     return status
 
@@ -156,7 +136,8 @@ def _check(args: argparse.Namespace) -> int:
         status = _check_shipped(run, damaged, args.robustness)
     else:
         clips = pipeline.load_corpus(run)
-        status = _proved(run, clips, keep=bool(damaged))
+        keep = bool(damaged)  # the folder as it is
+        status = _proved(run, lambda: pipeline.check(run, clips, write=not keep), keep=keep)
         if args.robustness and not damaged and run.report.exists():
             found = pipeline.measure_robustness(run, clips)
             print("\n".join(robustness.lines(found)))
@@ -186,14 +167,13 @@ def _check_shipped(run: Run, damaged: list[str], robustness_too: bool) -> int:
     return 0
 
 
-def _proved(run: Run, clips: Any, *, keep: bool = False) -> int:
-    """Climb the ladder, print it, and write the report, unless ``keep`` says to leave the folder as it is."""
-    from convert import pipeline
+def _proved(run: Run, prove: Callable[[], Ladder], *, keep: bool = False) -> int:
+    """Prove the run and print the ladder and, unless the folder is left as it is (``keep``), what its report says."""
     from convert.prove import parity
     from edgekws.report import summary
 
     try:
-        ladder = pipeline.check(run, clips, write=not keep)
+        ladder = prove()
     except parity.BrokenRungError as error:
         print(error)
         return 1
@@ -207,11 +187,12 @@ def _proved(run: Run, clips: Any, *, keep: bool = False) -> int:
 def _new(args: argparse.Namespace) -> int:
     from edgekws import recipe
     from edgekws.files import atomic_write
+    from edgekws.train import opening
 
     if args.file.exists():
         raise UserError(f"{args.file} exists already; choose another name or remove it")
     changes = {"name": args.file.stem} | _changes(args.changes)
-    atomic_write(args.file, recipe.to_toml(_chosen(None, changes), comments=True))
+    atomic_write(args.file, recipe.to_toml(opening.chosen(None, changes), comments=True))
     print(f"{args.file} written")
     next_step.tell(args, f"change what you like in it, then: {next_step.call('run', args.file)}")
     return 0

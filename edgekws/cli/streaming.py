@@ -6,7 +6,7 @@ import argparse
 import dataclasses
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,9 @@ from edgekws.cli import measuring, moved, next_step
 from edgekws.errors import UserError
 
 if TYPE_CHECKING:
-    from convert.engine.host_library import Scorer
     from edgekws.audio import Faults
-    from edgekws.listen.detector import Settings
     from edgekws.listen.events import Event, Progress
+    from edgekws.spotter import Spotter
 
 _FAULTS_SECONDS = 1.0  # between lines about what is wrong with the sound
 _ALONE_SECONDS = 2.0  # a recording shorter than this is of one word; one that is not heard is told what hears it
@@ -83,14 +82,10 @@ def _tune(args: argparse.Namespace) -> int:
 
 
 def _listen(args: argparse.Namespace) -> int:
-    from convert.engine import host_library
-    from convert.tflite import artifact
-    from edgekws import audio, zoo
+    from edgekws import audio, spotter, zoo
     from edgekws.audio import microphone
     from edgekws.audio.source import STANDARD_INPUT
     from edgekws.corpus.clips import rejects
-    from edgekws.listen import detector
-    from edgekws.listen.events import listen, within_quiet
 
     if bool(args.files) == args.microphone:
         raise UserError("give recordings to listen to, or --microphone (and not both)")
@@ -99,24 +94,16 @@ def _listen(args: argparse.Namespace) -> int:
     if args.picture and {str(args.picture), str(args.files[0])} & {*STANDARD_INPUT}:
         raise UserError("--picture hears a recording twice and writes a file: expected two file names, not -")
     folder = Path(args.model) if args.model else zoo.default(zoo.LISTENING)
-    model = artifact.load(folder).at(args.per_hour)
-    scorer = host_library.scorer(model)
-    print(f"{model.name} by {scorer.words}", file=sys.stderr)
-    settings = detector.fitting(model.detector, model.labels, scorer.hop, scorer.window)
-    if args.per_hour is not None:
-        detector.check_hop(model.detector, scorer.hop, model.name)
-    if args.threshold is not None:
-        settings = detector.with_threshold(settings, args.threshold)
+    model = spotter.load(folder, false_accepts_per_hour=args.per_hour, threshold=args.threshold)
+    print(f"{model.name} by {model.engine}", file=sys.stderr)
     failed, events = 0, 0
     nearest: Event | None = None
     for path in args.files or [None]:
-        scorer.reset()
         faults = audio.Faults()
-        lead = 0 if path is None else settings.delay
-        blocks = microphone.blocks(faults) if path is None else within_quiet(audio.blocks(path, faults), settings)
+        blocks = microphone.blocks(faults) if path is None else audio.blocks(path, faults)
         name, heard = "" if path is None else str(path), _Heard()
         try:
-            _hear(listen(blocks, scorer.push, settings, model.labels, lead), faults, name, args.json, heard)
+            _hear(model.hear(blocks, ends=path is not None), faults, name, args.json, heard)
         except KeyboardInterrupt:
             if path is not None:
                 raise  # it is the normal end of listening to a microphone
@@ -129,16 +116,16 @@ def _listen(args: argparse.Namespace) -> int:
         events += heard.events
         nearest = heard.nearest or nearest
         if not heard.events:
-            print(_nothing(name, heard.nearest, settings, model.labels), file=sys.stderr)
-            seconds = heard.seconds - settings.delay / audio.SAMPLE_RATE  # without the quiet after it
+            print(_nothing(name, heard.nearest, model), file=sys.stderr)
+            seconds = heard.seconds - model.settings.delay / audio.SAMPLE_RATE  # without the quiet after it
             if path is not None and seconds < _ALONE_SECONDS:
                 print(f"{path} lasts {seconds:.1f} s; 'edgekws classify' is for a word alone", file=sys.stderr)
     if args.picture and not failed:
-        _draw(args.picture, args.files[0], model.name, scorer, settings, model.labels)
+        _draw(args.picture, args.files[0], model)
     after = next_step.after_listening(
         args.model or folder.name,
         heard=events > 0,
-        tuned=model.detector is not None and model.detector.settings.hop == scorer.hop,
+        tuned=model.tuned is not None and model.tuned.settings.hop == model.hop,
         near=nearest.score if nearest else 0.0,
         words=[label for label in model.labels if not rejects(label)],
     )
@@ -146,25 +133,25 @@ def _listen(args: argparse.Namespace) -> int:
     return failed
 
 
-def _draw(picture: Path, path: Path, name: str, scorer: Scorer, settings: Settings, labels: tuple[str, ...]) -> None:
+def _draw(picture: Path, path: Path, model: Spotter) -> None:
     """The recording heard again, a result at a time, as a picture."""
     from edgekws import audio
     from edgekws.corpus.clips import rejects
     from edgekws.files import atomic_write
-    from edgekws.listen.events import Event, listen, within_quiet
+    from edgekws.listen.events import Event
     from edgekws.report import timeline
 
     samples, _ = audio.read(path)
-    scorer.reset()
-    pieces = (samples[at : at + settings.hop] for at in range(0, len(samples), settings.hop))
+    hop, delay = model.settings.hop, model.settings.delay
+    pieces = (samples[at : at + hop] for at in range(0, len(samples), hop))
     scores, events = [], []
-    for item in listen(within_quiet(pieces, settings), scorer.push, settings, labels, settings.delay):
+    for item in model.hear(pieces, ends=True):
         if isinstance(item, Event):
             events.append((item.time, item.word))
         else:
-            middle = max(item.seconds - settings.delay / audio.SAMPLE_RATE, 0.0)
+            middle = max(item.seconds - delay / audio.SAMPLE_RATE, 0.0)
             scores.append((middle, 0.0 if rejects(item.word) else item.score))
-    drawn = timeline.svg(f"{path.name}, heard by {name}", samples, scores, events)
+    drawn = timeline.svg(f"{path.name}, heard by {model.name}", samples, scores, events)
     atomic_write(picture, drawn.encode(), shared=True)
     print(f"picture: {picture}", file=sys.stderr)
 
@@ -178,12 +165,12 @@ class _Heard:
     nearest: Event | None = None
 
 
-def _nothing(name: str, nearest: Event | None, settings: Settings, labels: Sequence[str]) -> str:
+def _nothing(name: str, nearest: Event | None, model: Spotter) -> str:
     """That no word was heard, and what came nearest to one."""
     text = f"{name}: no word was heard" if name else "no word was heard"
     if nearest is None:
         return text
-    threshold = settings.thresholds[labels.index(nearest.word)] / 256
+    threshold = model.settings.thresholds[model.labels.index(nearest.word)] / 256
     return f"{text}; nearest was {nearest.word} at {nearest.time:.2f} s: {nearest.score:.2f} of {threshold:.2f} needed"
 
 

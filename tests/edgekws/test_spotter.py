@@ -122,3 +122,14 @@ def test_mistakes_are_user_errors(call, match):
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'lode'"):
         edgekws.lode  # noqa: B018
+
+
+def test_a_run_takes_from_an_earlier_model_what_it_dictates_as_the_command_does(tmp_path, monkeypatch):
+    """nano codes its samples by mu-law, so that a run which starts from it does too."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("convert.pipeline.load_corpus", lambda run: None)
+    monkeypatch.setattr("convert.pipeline.complete", lambda run, clips: None)
+    run = edgekws.run(name="more", training__start_from="nano", training__epochs=3)
+    assert run.folder.parts == ("runs", "more")
+    assert (run.recipe.model.coding, run.recipe.training.epochs) == ("mu_law", 3)
+    assert edgekws.run(folder=tmp_path / "there").folder == tmp_path / "there"

@@ -38,7 +38,7 @@ def stage(tmp_path, monkeypatch):
     for step in ("train", "quantize", "convert"):
         monkeypatch.setattr(pipeline, step, lambda run, clips: None)
     monkeypatch.setattr(pipeline, "load_corpus", lambda run: clips)
-    monkeypatch.setattr(pipeline, "check", lambda run, clips, write: finished_run.ladder(run))
+    monkeypatch.setattr(pipeline, "check", lambda run, clips, write=True: finished_run.ladder(run))
     monkeypatch.setattr(pipeline, "tune", lambda *_: {"reached": True})
     monkeypatch.setattr(listening_lines, "lines", lambda found: [])
     monkeypatch.setattr(measure, "measure", lambda *_: {"worst": {"speech": None}})

@@ -1,0 +1,45 @@
+"""The run that a recipe describes, with changes to it: what ``edgekws run`` and ``edgekws.run`` begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from edgekws import recipe as recipes
+from edgekws import workspace, zoo
+from edgekws.corpus import sources
+from edgekws.recipe import Recipe
+from edgekws.train import earlier
+from edgekws.workspace import Run
+
+
+def chosen(path: Path | None, changes: Mapping[str, Any], origin: str = "command line") -> Recipe:
+    """The recipe in a TOML file, or without one the embedded default, with these changes ({"training.epochs": 3}).
+
+    Keys that an earlier run dictates are filled in from it. ``origin`` names the source of the changes in messages.
+    """
+    tables = recipes.read_tables(recipes.find(path)) if path else {}
+    origin = str(path) if path and not changes else origin
+    tables = recipes.with_changes(tables, changes, origin)
+    return recipes.from_tables(earlier.completed(tables, path.parent if path else Path()), origin)
+
+
+def opened(
+    path: Path | None,
+    changes: Mapping[str, Any],
+    *,
+    runs: Path = zoo.RUNS,
+    folder: Path | None = None,
+    origin: str = "command line",
+) -> Run:
+    """The run of a recipe file, of a run's folder, or without ``path`` of the embedded default.
+
+    It stands in ``folder``, or else in ``runs`` under the recipe's name. The folders that the recipe names become
+    absolute. Raises UserError for a mistake in the recipe, and where the folder belongs to another recipe.
+    """
+    if path and not path.is_file() and path.suffix != ".toml":
+        there = zoo.place(path, runs=runs)
+        return workspace.open_run(there, sources.anchored(chosen(there / "recipe.toml", changes, origin), Path()))
+    recipe = sources.anchored(chosen(path, changes, origin), path.parent if path else Path())
+    return workspace.open_run(folder or runs / recipe.name, recipe)
