@@ -1,4 +1,4 @@
-"""Commands about finished models: classify recordings, publish a run as a model that ships."""
+"""Commands about finished models: classify recordings, publish a run, collect the recordings behind what ships."""
 
 from __future__ import annotations
 
@@ -45,6 +45,34 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     publish.add_argument("run", type=Path, metavar="RUN", help="a run folder whose check passed")
     publish.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to write or replace")
     publish.add_argument("--source", required=True, help="what the recordings were, in one line")
+    collect = command(
+        "collect", _collect, "collect the recordings behind a model that ships, as its list names them, to train it again",
+        "edgekws collect firmware_assets/pretrained/small-listen-recordings.csv --from librispeech=LibriSpeech "
+        "--from cmusphinx/an4=an4 --out behind",
+    )  # fmt: skip
+    collect.add_argument("list", type=Path, metavar="LIST", help="the CSV table beside the model's card")
+    collect.add_argument("--from", action="append", required=True, metavar="NAME=FOLDER", dest="sources", help="where "
+                         "a corpus, or a clone of a repository, of this name in the list is (repeatable)")  # fmt: skip
+    collect.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
+
+
+def _collect(args: argparse.Namespace) -> int:
+    from edgekws.corpus import collection
+
+    places = {}
+    for source in args.sources:
+        name, equals, folder = source.partition("=")
+        if not (name and equals and folder):
+            raise UserError(f"--from takes NAME=FOLDER, such as librispeech=LibriSpeech, got {source!r}")
+        places[name] = Path(folder).expanduser()
+    if args.out.exists():
+        raise UserError(f"--out: {args.out} is there already; name a folder that is not")
+    done = collection.collect(collection.read(args.list), places, args.out)
+    print(f"{args.out}: {done.files} recordings cut from {done.found}")
+    for name, count in sorted(done.missing.items()):
+        print(f"not found: {count} recordings of {name}; give its folder by --from")
+    next_step.tell(args, "name the folders in it as data.unknown_from of the recipe that the model ships with")
+    return 1 if done.missing else 0
 
 
 def _classify(args: argparse.Namespace) -> int:
