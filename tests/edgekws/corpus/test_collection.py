@@ -14,7 +14,17 @@ from edgekws.errors import UserError
 
 PRETRAINED = Path(__file__).resolve().parents[3] / "firmware_assets" / "pretrained"
 ROWS = [
-    ("books", "someone/books", "1a", "a/84-1-0000.flac", "CC BY 4.0", "84", "training", "speech", "0.50-2.00 3.00-4.00"),
+    (
+        "books",
+        "someone/books",
+        "1a",
+        "a/84-1-0000.flac",
+        "CC BY 4.0",
+        "84",
+        "training",
+        "speech",
+        "0.50-2.00 3.00-4.00",
+    ),
     ("books", "someone/books", "1a", "a/85-1-0000.flac", "CC BY 4.0", "85", "validation", "speech", "0.00-4.00"),
     ("books", "someone/books", "1a", "a/86-1-0000.flac", "CC BY 4.0", "86", "testing", "speech", "0.00-1.00"),
     ("orders", "other/orders", "2b", "x.wav", "MIT", "", "training", "mined", "1.00-2.00"),
