@@ -46,7 +46,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     publish.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to write or replace")
     publish.add_argument("--source", required=True, help="what the recordings were, in one line")
     collect = command(
-        "collect", _collect, "collect the recordings behind a model that ships, as its list names them, to train it again",
+        "collect", _collect, "collect the recordings behind a model that ships, to train it again",
         "edgekws collect firmware_assets/pretrained/small-listen-recordings.csv --from librispeech=LibriSpeech "
         "--from cmusphinx/an4=an4 --out behind",
     )  # fmt: skip

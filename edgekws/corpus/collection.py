@@ -1,4 +1,4 @@
-"""The recordings behind a model that ships, collected again: a list says where each lies and which of its seconds served.
+"""The recordings behind a model that ships, collected again: a list says where each lies, and what of it served.
 
 A list is a CSV table, a recording a row: corpus, repository, commit and path it is from, licence, speaker, split,
 folder it goes to, and seconds as ``0.00-3.60 5.20-9.00``.
