@@ -68,9 +68,8 @@ def read(path: Path) -> list[Listed]:
         times = tuple((float(one[1]), float(one[2])) for one in spans if one)
         if any(start >= end for start, end in times):
             raise UserError(f"{where}: seconds are {cells['seconds']!r}; expected each to start before it ends")
-        rows.append(
-            Listed(*(cells[key] for key in ("corpus", "repository", "path", "speaker", "split", "folder")), times)
-        )
+        corpus, repository, _, place, _, speaker, split, folder, _ = cells.values()
+        rows.append(Listed(corpus, repository, place, speaker, split, folder, times))
     return rows
 
 
