@@ -1,7 +1,8 @@
-"""The command line: `edgekws COMMAND`. The only package of edgekws that imports convert, each inside its command.
+"""The command line, ``edgekws COMMAND``.
 
-Every module here is a family of commands: `add` describes them, and a function each does them; `moved` is arguments
-that several share.
+Each module here holds a family of commands: ``add`` describes them, and one function does each. ``moved`` describes
+arguments that several commands share, and ``next_step`` the line that every command ends with. Heavy imports stand
+inside the functions, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
@@ -10,20 +11,28 @@ import argparse
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from inspect import cleandoc
+from textwrap import indent
 from typing import Any
 
 from edgekws import __version__
 from edgekws.cli import devices, interrupt, measuring, mine, models, quiet, runs, streaming, sweeps
 from edgekws.errors import UserError, plain
 
-EXAMPLES = """examples:
-  edgekws run                                   the whole pipeline on spoken-by-eSpeak words, no recordings needed
-  edgekws run --data speech_commands            the same words from a Speech Commands folder
-  edgekws new my.toml && edgekws run my.toml    a recipe of your own
-  edgekws check runs/espeak-nano                prove the int8 model again; exit status 1 if a bound is broken
-  edgekws classify recording.wav                the word in a recording, with a model that ships
-  edgekws models custom-32/8                    one architecture, layer by layer
+ABOUT = """
+Keyword spotters for microcontrollers and phones: train, quantize, convert, prove, deploy.
+
+RUN, in every command, is a run's folder or its name under runs/, the name of a model that ships, or a .tflite file.
+Exit status: 0 done, 1 a check failed, 2 a mistake in the call, the recipe or the data.
+"""
+EXAMPLES = """
+edgekws listen --microphone                   hear sixteen words with a model that ships
+edgekws classify recording.wav                name the word in a recording
+edgekws run                                   train and prove a model on words that eSpeak NG speaks
+edgekws run --data recordings --name mine     the same with a folder of your own recordings
+edgekws bundle small-listen --target arduino  write a library that a board builds
+edgekws COMMAND --help                        say more about a command
 """
 
 
@@ -64,23 +73,25 @@ def _stopped(args: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="edgekws",
-        description="Keyword spotters for microcontrollers and phones: train, quantize, convert, prove, deploy.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = _described(argparse.ArgumentParser, ABOUT, EXAMPLES, prog="edgekws")
     parser.add_argument("--version", action="version", version=f"edgekws {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    def command(name: str, function: Any, help: str, example: str) -> argparse.ArgumentParser:
-        sub = commands.add_parser(
-            name, help=help, description=help[0].upper() + help[1:] + ".", epilog=f"example:\n  {example}",
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
+    def command(name: str, function: Any, help: str, examples: str, about: str = "") -> argparse.ArgumentParser:
+        sentence = f"{help[0].upper()}{help[1:]}.\n\n"
+        sub = _described(commands.add_parser, sentence + cleandoc(about), examples, name=name, help=help)
         sub.set_defaults(command=function)
         return sub
 
     for family in (runs, sweeps, devices, models, streaming, measuring, mine):
         family.add(command)
     return parser
+
+
+def _described(
+    make: Callable[..., argparse.ArgumentParser], about: str, examples: str, **options: Any
+) -> argparse.ArgumentParser:
+    """A parser whose help begins with ``about`` and ends with ``examples``, line for line as they are written."""
+    epilog = "examples:\n" + indent(cleandoc(examples), "  ")
+    kept = argparse.RawDescriptionHelpFormatter
+    return make(description=about.strip(), epilog=epilog, formatter_class=kept, **options)

@@ -13,60 +13,88 @@ from edgekws.errors import UserError, plain
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
+    """Describe the commands of this module; ``command(name, function, help, examples, about)`` makes a parser."""
     bundle = command(
-        "bundle", _bundle, "write what a board or phone builds from", "edgekws bundle runs/NAME --target arduino"
+        "bundle",
+        _bundle,
+        "write the folder that a board or a phone builds from",
+        """
+        edgekws bundle --list
+        edgekws bundle small-listen --target arduino --out listen-arduino
+        edgekws bundle runs/mine --target c99 --target esp-idf
+        """,
+        """
+        A bundle holds the model, its code, a README, a self-test and a manifest by which 'edgekws verify' checks it.
+        --list names the targets.
+        """,
     )
     artifact_arguments(bundle, nargs="?")
-    bundle.add_argument(
-        "--target", action="append", default=[], metavar="T", help="what it is for (repeatable; all: every one; c99)"
-    )
-    bundle.add_argument("--list", action="store_true", help="list the targets, what each runs on, and what checked it")
-    bundle.add_argument("--kernels", help="the engine's kernel set: portable, dsp, dsp_fast, mve, avx2 (the target's)")
-    bundle.add_argument(
-        "--false-accepts-per-hour", type=float, metavar="N", dest="per_hour",
-        help="the Listen example with the thresholds that the model was tuned to for this many at most (the model's)",
-    )  # fmt: skip
-    bundle.add_argument(
-        "--mode", help="window: a result a second; sliding: one every hop, as thresholds are tuned for (sliding for a "
-        "tuned model, else window)",
-    )  # fmt: skip
-    bundle.add_argument(
-        "--out", type=Path, metavar="DIR", help="the folder (RUN/bundles/TARGET; for a .tflite file NAME-TARGET); "
-        "with several targets, the folder of their folders",
-    )  # fmt: skip
-    bundle.add_argument(
-        "--force", action="store_true", help="where a bundle stands that was changed: set it aside, beside the new one"
-    )
+    bundle.add_argument("--target", action="append", default=[], metavar="T", help="a target (may be repeated; "
+                        "default: c99; all: every one)")  # fmt: skip
+    bundle.add_argument("--list", action="store_true", help="list the targets")
+    bundle.add_argument("--kernels", metavar="SET", help="the functions that compute convolutions: portable, dsp, "
+                        "dsp_fast, mve, avx2 (default: the target's)")  # fmt: skip
+    bundle.add_argument("--false-accepts-per-hour", type=float, metavar="N", dest="per_hour", help="give the example "
+                        "that listens the thresholds for at most N false accepts an hour, as the model was tuned "
+                        "(default: the model's own)")  # fmt: skip
+    bundle.add_argument("--mode", metavar="MODE", help="window: a result for each window; sliding: a result every hop, "
+                        "a fraction of a second (default: sliding for a tuned model, else window)")  # fmt: skip
+    bundle.add_argument("--out", type=Path, metavar="DIR", help="the folder to write; with several targets, the folder "
+                        "of their folders (default: RUN/bundles/TARGET, or NAME-TARGET for a model that is not a "
+                        "run)")  # fmt: skip
+    bundle.add_argument("--force", action="store_true", help="where a bundle stands that you changed, rename it and "
+                        "write the new one in its place")  # fmt: skip
     verify = command(
-        "verify", _verify, "compare a bundle with its manifest and its model", "edgekws verify runs/NAME/bundles/c99"
+        "verify",
+        _verify,
+        "compare a bundle with its manifest and its model",
+        """
+        edgekws verify listen-arduino
+        edgekws verify runs/mine/bundles/c99
+        """,
+        "Exit status 1: a file is missing, was changed, or is not what edgekws makes from the model.",
     )
     verify.add_argument("bundle", type=Path, metavar="BUNDLE", help="a bundle's folder or zip file")
     flash = command(
-        "flash", _flash, "program a connected board with a bundle's image", "edgekws flash runs/NAME/bundles/microbit"
+        "flash",
+        _flash,
+        "program a connected board with the image in a bundle",
+        """
+        edgekws flash runs/mine/bundles/microbit --dry-run
+        edgekws flash runs/mine/bundles/microbit
+        """,
+        "It runs pyOCD, or esptool for an ESP32, which must be installed.",
     )
-    flash.add_argument("bundle", type=Path, metavar="BUNDLE", help="a folder of a board's target")
-    flash.add_argument("--board", metavar="CHIP", help="the programmer's name of the chip (esp…: esptool)")
-    flash.add_argument("--image", type=Path, metavar="FILE", help="another image, such as a framework built")
-    flash.add_argument("--dry-run", action="store_true", help="show the command, run nothing")
+    flash.add_argument("bundle", type=Path, metavar="BUNDLE", help="the bundle's folder")
+    flash.add_argument("--board", metavar="CHIP", help="the programmer's name of the chip; with a name that begins "
+                       "with esp, esptool is used (default: the target's)")  # fmt: skip
+    flash.add_argument("--image", type=Path, metavar="FILE", help="another image, such as one that a framework built")
+    flash.add_argument("--dry-run", action="store_true", help="print the command and do not run it")
     profile = command(
         "profile",
         _profile,
-        "count instructions, state, stack and flash of every build of the engine",
-        "edgekws profile runs/NAME --target cortex-m4",
+        "count the instructions, RAM, stack and flash that a model needs on microcontrollers",
+        """
+        edgekws profile small
+        edgekws profile runs/mine --target cortex-m4
+        """,
+        """
+        It builds the C engine for each core and runs it in QEMU, which counts instructions exactly. They are no
+        times: a processor needs one or more cycles for an instruction. It needs arm-none-eabi-gcc and qemu-system-arm.
+        """,
     )
     artifact_arguments(profile)
-    profile.add_argument("--target", action="append", default=[], help="only this one, e.g. cortex-m4 (repeatable)")
-    profile.add_argument("--json", action="store_true", help="machine-readable")
+    profile.add_argument("--target", action="append", default=[], metavar="CORE", help="only this core, such as "
+                         "cortex-m4 (may be repeated)")  # fmt: skip
+    profile.add_argument("--json", action="store_true", help="print JSON")
 
 
 def artifact_arguments(parser: argparse.ArgumentParser, **options: Any) -> None:
-    """The model that a command works on."""
+    """Describe the model that a command works on."""
     parser.add_argument("run", type=Path, metavar="RUN", **options, help=moved.RUN)
-    parser.add_argument("--coding", help="of the int8 input, for a bare .tflite file: linear (default) or mu_law")
-    parser.add_argument(
-        "--level-control", action="store_true", default=None, help="for a bare .tflite file trained with it"
-    )
+    parser.add_argument("--coding", help=moved.CODING)
+    parser.add_argument("--level-control", action="store_true", default=None, help="for a .tflite file without its "
+                        "run: the model was trained with level control")  # fmt: skip
 
 
 def _bundle(args: argparse.Namespace) -> int:

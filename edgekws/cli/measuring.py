@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekws.cli import next_step
+from edgekws.cli import moved, next_step
 from edgekws.cli.devices import artifact_arguments
 from edgekws.errors import UserError
 
@@ -18,57 +18,59 @@ if TYPE_CHECKING:
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
+    """Describe the commands of this module; ``command(name, function, help, examples, about)`` makes a parser."""
     measure = command(
         "measure",
         _measure,
-        "count misses and false accepts an hour on your own sound, of any length and format",
-        "edgekws measure small-listen --negatives talk music --keywords recordings --noise rooms",
+        "count missed words and false accepts an hour on your own sound",
+        """
+        edgekws measure small-listen --negatives talk music
+        edgekws measure runs/mine --negatives talk --keywords recordings --at-most 5
+        edgekws measure runs/mine --negatives talk --save-accepts heard
+        """,
+        """
+        A miss is a word that was said and not detected; a false accept is a detection where no word was said. Each
+        folder of --negatives is a kind of sound and is counted by itself. The words of --keywords are mixed with noise
+        at several ratios and played at several levels. Recordings may have any length, rate and format. Figures come
+        with 95 % intervals: little sound gives wide ones.
+        """,
     )
     artifact_arguments(measure)
-    measure.add_argument(
-        "--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of sound without the words; "
-        "each is a kind by its name: noise and music by such a word in it, else speech",
-    )  # fmt: skip
-    measure.add_argument(
-        "--keywords", type=Path, metavar="FOLDER", help="WORD/*.wav of the model's words; of a folder with lists, the "
-        "testing list",
-    )  # fmt: skip
-    measure.add_argument("--noise", type=Path, metavar="FOLDER", help="what keywords are mixed with (their folder's "
-                         "_background_noise_; else noise by arithmetic)")  # fmt: skip
-    measure.add_argument("--snr", type=_numbers, metavar="DB,…", help="ratios of word to noise (20,10,5,0)")
-    measure.add_argument("--level", type=_numbers, metavar="DBFS,…", help="levels at which the words come at 10 dB "
-                         "(-50,-40,-30,-20,-15)")  # fmt: skip
-    measure.add_argument("--clips", type=int, default=30, metavar="N", help="recordings of each word (30; 0: all)")
+    measure.add_argument("--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of sound "
+                         "without the words; a folder counts as noise or music where its name has that word, else as "
+                         "speech")  # fmt: skip
+    measure.add_argument("--keywords", type=Path, metavar="FOLDER", help="recordings of the words, as WORD/*.wav; "
+                         "where the folder has lists of splits, those of the testing list")  # fmt: skip
+    measure.add_argument("--noise", type=Path, metavar="FOLDER", help="the noise that words are mixed with (default: "
+                         "_background_noise_ in the folder of --keywords, or else computed noise)")  # fmt: skip
+    measure.add_argument("--snr", type=_numbers, metavar="DB,…", help="ratios of word to noise in dB (default: "
+                         "20,10,5,0)")  # fmt: skip
+    measure.add_argument("--level", type=_numbers, metavar="DBFS,…", help="levels of the words in dB of full scale, "
+                         "each 10 dB over noise (default: -50,-40,-30,-20,-15)")  # fmt: skip
+    measure.add_argument("--clips", type=int, default=30, metavar="N", help="recordings of each word; 0 takes all "
+                         "(default: 30)")  # fmt: skip
     transcript_arguments(measure)
-    measure.add_argument(
-        "--shared", default="refuse", choices=("refuse", "leave-out", "allow"), help="what to do with recordings and "
-        "speakers that the run learned from (refuse)",
-    )  # fmt: skip
-    accepts = measure.add_mutually_exclusive_group()
-    accepts.add_argument("--threshold", type=float, metavar="P", help="of every word, 0 to 1, in place of the model's")
-    accepts.add_argument("--false-accepts-per-hour", type=float, metavar="N", dest="per_hour", help="the thresholds "
-                         "that the model was tuned to for this many at most")  # fmt: skip
-    measure.add_argument("--at-most", type=float, metavar="N", help="exit with 1 where the worst kind of speech has "
-                         "more false accepts an hour")  # fmt: skip
-    measure.add_argument("--save-accepts", type=Path, metavar="DIR", help="write every false accept as a WAV, and "
-                         "accepts.csv with file, time, word and score")  # fmt: skip
-    measure.add_argument("--out", type=Path, metavar="DIR", help="where measured.json and measured.html go (a run's "
-                         "folder)")  # fmt: skip
+    measure.add_argument("--shared", default="refuse", choices=("refuse", "leave-out", "allow"), help="what to do with "
+                         "recordings and speakers that the model learned from (default: refuse)")  # fmt: skip
+    moved.add_thresholds(measure)
+    measure.add_argument("--at-most", type=float, metavar="N", help="exit with status 1 where the worst kind of speech "
+                         "has more than N false accepts an hour")  # fmt: skip
+    measure.add_argument("--save-accepts", type=Path, metavar="DIR", help="write each false accept to DIR as a WAV "
+                         "file, and a table of them, accepts.csv")  # fmt: skip
+    measure.add_argument("--out", type=Path, metavar="DIR", help="the folder for measured.json and measured.html "
+                         "(default: the run's folder)")  # fmt: skip
     measure.add_argument("--json", action="store_true", help="print the figures as JSON")
 
 
 def transcript_arguments(parser: argparse.ArgumentParser) -> None:
     """Describe ``--transcripts`` and ``--said``."""
-    parser.add_argument(
-        "--transcripts", type=Path, metavar="CSV", help="what is said in the folders: columns file, transcript and, "
-        'where known, words ("yes:0.41-0.80 please:0.85-1.20"); beside FOLDER.csv and FOLDER/transcripts.csv',
-    )  # fmt: skip
-    parser.add_argument(
-        "--said", default="times", choices=("times", "text", "cut"), help="where the transcripts have a word or a "
-        "sound-alike: hearing it at that time is right (times); anywhere in the recording (text); the stretch is cut "
-        "out (cut)",
-    )  # fmt: skip
+    parser.add_argument("--transcripts", type=Path, metavar="CSV", help="a table of what is said, with the columns "
+                        'file, transcript and, where times are known, words ("yes:0.41-0.80 please:0.85-1.20"); '
+                        "FOLDER.csv and FOLDER/transcripts.csv are read without being named")  # fmt: skip
+    parser.add_argument("--said", default="times", choices=("times", "text", "cut"), help="what counts where a "
+                        "transcript has one of the words, or one that sounds like it: hearing it is right at that time "
+                        "(times), or anywhere in that recording (text), or that part is cut out (cut) (default: "
+                        "times)")  # fmt: skip
 
 
 def texts_of(args: argparse.Namespace, folders: Sequence[Path], labels: Sequence[str]) -> Texts:

@@ -11,29 +11,38 @@ from edgekws.errors import UserError
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Describe the command; ``command(name, function, help, example)`` makes a parser."""
+    """Describe the command; ``command(name, function, help, examples, about)`` makes a parser."""
     mine = command(
         "mine",
         _mine,
-        "train a run on what sets it off in recordings of no word, round by round, while validation gains",
-        "edgekws mine runs/NAME --from talk radio --rounds 3",
+        "train a run on the sounds that set it off by mistake",
+        """
+        edgekws mine runs/mine --from talk radio
+        edgekws mine small-listen --from talk --data speech_commands --rounds 2
+        """,
+        """
+        A round searches recordings without the words for the windows in which the model is nearest to hearing one,
+        and trains the model on them as no word. Rounds go on while fewer words are missed, at the same number of false
+        accepts an hour, on the validation speakers. Recordings of testing speakers are not used. Each round is a run
+        of its own; the first run stays as it is.
+        """,
     )
-    mine.add_argument("run", type=Path, metavar="RUN", help="a run's folder or its name under runs/, or the name of "
-                      "a model that ships (then with --data)")  # fmt: skip
-    mine.add_argument(
-        "--from", nargs="+", type=Path, required=True, metavar="FOLDER", dest="folders", help="recordings of any "
-        "length without the words: training speakers are mined, validation's judge, testing's are not used",
-    )  # fmt: skip
-    mine.add_argument("--rounds", type=int, default=3, metavar="N", help="at most (3)")
-    mine.add_argument("--epochs", type=int, default=5, metavar="N", help="of training in a round (5)")
-    mine.add_argument("--learning-rate", type=float, default=0.0005, metavar="R", help="its peak (0.0005)")
-    mine.add_argument("--above", type=float, default=0.2, metavar="P", help="take windows in which a word scores this "
-                      "much, 0 to 1 (0.2)")  # fmt: skip
-    mine.add_argument("--most", type=int, default=4000, metavar="N", help="windows a round, the highest first (4000)")
-    mine.add_argument("--false-accepts-per-hour", type=float, default=5.0, metavar="N", dest="per_hour", help="at "
-                      "which rounds are compared on validation (5)")  # fmt: skip
+    mine.add_argument("run", type=Path, metavar="RUN", help="a run's folder or its name under runs/, or the name of a "
+                      "model that ships (which also needs --data)")  # fmt: skip
+    mine.add_argument("--from", nargs="+", type=Path, required=True, metavar="FOLDER", dest="folders", help="folders "
+                      "of recordings without the words, of any length")  # fmt: skip
+    mine.add_argument("--rounds", type=int, default=3, metavar="N", help="the most rounds (default: 3)")
+    mine.add_argument("--epochs", type=int, default=5, metavar="N", help="training epochs in a round (default: 5)")
+    mine.add_argument("--learning-rate", type=float, default=0.0005, metavar="R", help="the highest learning rate in a "
+                      "round (default: 0.0005)")  # fmt: skip
+    mine.add_argument("--above", type=float, default=0.2, metavar="P", help="take the windows in which a word's score "
+                      "is above P, from 0 to 1 (default: 0.2)")  # fmt: skip
+    mine.add_argument("--most", type=int, default=4000, metavar="N", help="the most windows of a round, those with the "
+                      "highest scores first (default: 4000)")  # fmt: skip
+    mine.add_argument("--false-accepts-per-hour", type=float, default=5.0, metavar="N", dest="per_hour", help="the "
+                      "number of false accepts an hour at which rounds are compared (default: 5)")  # fmt: skip
     measuring.transcript_arguments(mine)
-    mine.add_argument("--out", type=Path, metavar="DIR", help="where the rounds' runs go (RUN-mined)")
+    mine.add_argument("--out", type=Path, metavar="DIR", help="the folder for the rounds' runs (default: RUN-mined)")
     moved.add(mine)
 
 

@@ -24,36 +24,64 @@ NOTES = {
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
+    """Describe the commands of this module; ``command(name, function, help, examples, about)`` makes a parser."""
     classify = command(
-        "classify", _classify, "say which word is in a recording, with a model that ships", "edgekws classify hello.wav"
+        "classify",
+        _classify,
+        "name the word in a recording",
+        """
+        edgekws classify hello.wav
+        edgekws classify recordings/*.flac --model runs/mine --top 1 --reject 0.8
+        """,
+        """
+        It prints the words with the highest probabilities for each second of a recording; windows of longer recordings
+        overlap by half. It is for single words: use 'edgekws listen' for sound that goes on.
+        """,
     )
-    classify.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recordings: WAV, FLAC, Ogg, MP3, "
-                          "AIFF and others; - reads standard input")  # fmt: skip
-    classify.add_argument("--model", metavar="RUN", help=f"{moved.RUN} (small)")
-    classify.add_argument("--coding", help="of the int8 input, for a bare .tflite file: linear (default) or mu_law")
-    classify.add_argument("--top", type=int, default=3, metavar="N", help="how many words to show (3)")
-    classify.add_argument(
-        "--reject", type=float, default=0.0, metavar="P", help="say _unknown_ where the best score is under P, 0 to 1; "
-        "the report of a run whose classes are words alone says what this costs",
-    )  # fmt: skip
-    classify.add_argument("--json", action="store_true", help="one line of JSON a window")
+    classify.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a recording (WAV, FLAC, Ogg, MP3, AIFF "
+                          "and others), or - for standard input")  # fmt: skip
+    classify.add_argument("--model", metavar="RUN", help=f"the model: {moved.RUN} (default: small)")
+    classify.add_argument("--coding", help=moved.CODING)
+    classify.add_argument("--top", type=int, default=3, metavar="N", help="how many words to print (default: 3)")
+    classify.add_argument("--reject", type=float, default=0.0, metavar="P", help="print _unknown_ where the highest "
+                          "probability is under P, from 0 to 1; the run report of a model without a class _unknown_ "
+                          "says how many words this costs")  # fmt: skip
+    classify.add_argument("--json", action="store_true", help="print one line of JSON for each window")
     publish = command(
-        "publish", _publish, "copy a finished run to a folder that ships: no path of this machine stays in it",
-        'edgekws publish runs/NAME firmware_assets/pretrained/NAME --source "Speech Commands v0.01, official split"',
-    )  # fmt: skip
-    publish.add_argument("run", type=Path, metavar="RUN", help="a run folder whose check passed")
-    publish.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to write or replace")
-    publish.add_argument("--source", required=True, help="what the recordings were, in one line")
+        "publish",
+        _publish,
+        "copy a finished run to a folder that may be given away",
+        """
+        edgekws publish runs/mine firmware_assets/pretrained/mine --source "Speech Commands v0.01, official split"
+        """,
+        """
+        The folder gets the model, its labels, recipe, report, card and manifest. Paths of this machine are left out.
+        """,
+    )
+    publish.add_argument("run", type=Path, metavar="RUN", help="the folder of a run whose check passed")
+    publish.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to write or to replace")
+    publish.add_argument("--source", required=True, metavar="TEXT", help="one line that says what the recordings were")
     collect = command(
-        "collect", _collect, "collect the recordings behind a model that ships, to train it again",
-        "edgekws collect firmware_assets/pretrained/small-listen-recordings.csv --from librispeech=LibriSpeech "
-        "--from cmusphinx/an4=an4 --out behind",
-    )  # fmt: skip
+        "collect",
+        _collect,
+        "collect the recordings that a model which ships was trained on",
+        """
+        edgekws collect firmware_assets/pretrained/small-listen-recordings.csv --out behind \\
+          --from librispeech=LibriSpeech
+        """,
+        """
+        The list beside a model's card names each recording and where it comes from. Give a folder for each source that
+        the list names; the recordings are cut from there. Then the model's recipe can be run again. Exit status 1: some
+        recordings were not found.
+        """,
+    )
     collect.add_argument("list", type=Path, metavar="LIST", help="the CSV table beside the model's card")
-    collect.add_argument("--from", action="append", required=True, metavar="NAME=FOLDER", dest="sources", help="where "
-                         "a corpus, or a clone of a repository, of this name in the list is (repeatable)")  # fmt: skip
-    collect.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to make")
+    collect.add_argument("--from", action="append", required=True, metavar="NAME=FOLDER", dest="sources", help="the "
+                         "folder of a corpus, or of a clone of a repository, that the list calls NAME (may be "
+                         "repeated)")  # fmt: skip
+    collect.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the folder to write; it must not exist"
+    )
 
 
 def _collect(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""Arguments of commands that take a run as it is: where its recordings are now."""
+"""Arguments that several commands share: what RUN may be, where recordings are now, thresholds."""
 
 from __future__ import annotations
 
@@ -14,13 +14,25 @@ if TYPE_CHECKING:
 
 
 RUN = "a run's folder or its name under runs/, the name of a model that ships, or a .tflite file"
+CODING = "for a .tflite file without its run: how samples become its int8 input, linear (default) or mu_law"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Describe ``--data`` and ``--unknown-from``."""
-    parser.add_argument("--data", metavar="DIR", help="where the recordings are now, if they have moved")
-    parser.add_argument("--unknown-from", action="append", default=[], metavar="DIR", help="where a folder of "
-                        "data.unknown_from is now, if it has moved: one of the same name (repeatable)")  # fmt: skip
+    parser.add_argument("--data", metavar="DIR", help="where the recordings of the words are now, if they have moved")
+    parser.add_argument("--unknown-from", action="append", default=[], metavar="DIR", help="where a folder of the "
+                        "recipe's data.unknown_from is now, if it has moved: a folder of the same name (may be "
+                        "repeated)")  # fmt: skip
+
+
+def add_thresholds(parser: argparse.ArgumentParser) -> None:
+    """Describe ``--threshold`` and ``--false-accepts-per-hour``, of which one may be given."""
+    either = parser.add_mutually_exclusive_group()
+    either.add_argument("--threshold", type=float, metavar="P", help="one threshold for every word, from 0 to 1, in "
+                        "place of the model's own")  # fmt: skip
+    either.add_argument("--false-accepts-per-hour", type=float, metavar="N", dest="per_hour", help="the thresholds for "
+                        "at most N false accepts an hour, as the model was tuned (default: the model's "
+                        "own)")  # fmt: skip
 
 
 def found(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:

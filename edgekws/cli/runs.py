@@ -20,58 +20,101 @@ _AFTER = dict(zip(STEPS, (*STEPS[1:], "check"), strict=True))
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
-    run = command("run", _run, "train, quantize, convert, check and report", "edgekws run my.toml --data recordings")
+    """Describe the commands of this module; ``command(name, function, help, examples, about)`` makes a parser."""
+    run = command(
+        "run",
+        _run,
+        "train a model, quantize it to 8 bits, convert it to .tflite, and prove it",
+        """
+        edgekws run
+        edgekws run --data recordings --set data.words=on,off,stop --name mine
+        edgekws run my.toml --set training.epochs=40
+        edgekws run runs/mine
+        """,
+        """
+        Without a recipe it trains on words that eSpeak NG speaks, which needs no recordings. It ends with a table in
+        which each form of the model stands beside the form before it (float, fake quantization, int8 .tflite, XNNPACK),
+        and with the run report, report.html in the run's folder. A run that was stopped goes on from its last finished
+        epoch when the command is repeated.
+        """,
+    )
     _recipe_arguments(run)
-    for name, help, example in (
-        ("train", "train the float model", "edgekws train my.toml"),
-        ("quantize", "calibrate and train with fake quantization", "edgekws quantize my.toml"),
+    for name, help, about in (
+        ("train", "train the float model", "The first step of 'edgekws run' alone."),
+        (
+            "quantize",
+            "choose the ranges of all values, and go on training with rounding to 8 bits",
+            "The second step of 'edgekws run' alone. It makes two sets of weights: with ranges alone, and trained on.",
+        ),
         (
             "convert",
-            "make the int8 .tflite, the better of post-training and quantization-aware",
-            "edgekws convert my.toml",
+            "make the int8 .tflite file",
+            "The third step of 'edgekws run' alone. It converts both sets of weights of 'quantize', and keeps the file "
+            "that\nis right more often on the validation split.",
         ),
     ):
-        sub = command(name, _step, help, example)
+        sub = command(name, _step, help, f"edgekws {name} my.toml\nedgekws {name} runs/mine", about)
         sub.set_defaults(step=name)
         _recipe_arguments(sub)
     check = command(
-        "check", _check, "prove a run's int8 model: files, parity ladder, report", "edgekws check runs/NAME"
+        "check",
+        _check,
+        "prove again that a run's int8 model does what the float model does",
+        """
+        edgekws check runs/mine
+        edgekws check small --robustness --data speech_commands
+        """,
+        """
+        It compares the SHA-256 of every file, scores the testing split with each form of the model, and compares each
+        form with the one before. Exit status 1: a file was changed, or a bound of the recipe is broken. Of a model that
+        ships, it compares the files.
+        """,
     )
-    check.add_argument("run", type=Path, metavar="RUN", help="a run's folder or its name under runs/, or the name "
-                       "of a model that ships")  # fmt: skip
+    check.add_argument("run", type=Path, metavar="RUN", help="a run's folder or its name under runs/, or the name of a "
+                       "model that ships")  # fmt: skip
     moved.add(check)
-    check.add_argument(
-        "--robustness",
-        action="store_true",
-        help="also at other levels, in noise kept from training, shifted, and the worst speakers; into the report too",
+    check.add_argument("--robustness", action="store_true", help="also test other levels, noise that training never "
+                       "heard, shifts in time, and each speaker; the figures go into the run report")  # fmt: skip
+    new = command(
+        "new",
+        _new,
+        "write a recipe in which a comment explains every key",
+        """
+        edgekws new my.toml
+        edgekws new my.toml --set model.architecture=custom-32/8
+        """,
     )
-    new = command("new", _new, "write a commented recipe", "edgekws new my.toml --set model.architecture=custom-32/8")
-    new.add_argument("file", type=Path, help="the recipe file to write; it must not exist")
+    new.add_argument("file", type=Path, metavar="FILE", help="the file to write (.toml); it must not exist")
     _set_argument(new)
     models = command(
         "models",
         _models,
-        "list the models that ship and the architectures, or show one layer by layer",
-        "edgekws models vgg-64/8",
+        "list the models that ship and the networks that can be trained",
+        """
+        edgekws models
+        edgekws models small
+        edgekws models vgg-64/8 --json
+        """,
+        "With a name, show that network layer by layer, with its parameters and multiply-accumulates.",
     )
-    models.add_argument("name", nargs="?", help="show this architecture, or that of a model that ships, layer by layer")
-    models.add_argument("--json", action="store_true", help="machine-readable")
+    models.add_argument("name", nargs="?", metavar="NAME", help="a network, or a model that ships")
+    models.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("recipe", nargs="?", type=Path, metavar="RECIPE", help="a recipe file (.toml) or a run folder; "
-                        "without it the embedded default")  # fmt: skip
-    parser.add_argument("--data", metavar="SOURCE", help="in place of data.source: a folder of WORD/*.wav, espeak, "
-                        "speech_commands_v0.01 or _v0.02")  # fmt: skip
-    parser.add_argument("--name", help="in place of the recipe's name: the run's folder is runs/NAME")
-    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="where run folders are (runs)")
+    parser.add_argument("recipe", nargs="?", type=Path, metavar="RECIPE", help="a recipe file (.toml), or the folder "
+                        "of a run (default: the recipe inside edgekws)")  # fmt: skip
+    parser.add_argument("--data", metavar="SOURCE", help="the recordings, in place of data.source: a folder of "
+                        "WORD/*.wav, or espeak, speech_commands_v0.01 or speech_commands_v0.02")  # fmt: skip
+    parser.add_argument("--name", help="the run's name, in place of the recipe's; its folder is runs/NAME")
+    parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of the runs' "
+                        "folders (default: runs)")  # fmt: skip
     _set_argument(parser)
 
 
 def _set_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
-                        help="change one recipe key, e.g. training.epochs=5 (repeatable)")  # fmt: skip
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change one "
+                        "key of the recipe, such as training.epochs=5 (may be repeated)")  # fmt: skip
 
 
 def _open(args: argparse.Namespace) -> Run:

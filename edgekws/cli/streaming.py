@@ -23,40 +23,53 @@ _ALONE_SECONDS = 2.0  # a recording shorter than this is of one word; one that i
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
+    """Describe the commands of this module; ``command(name, function, help, examples, about)`` makes a parser."""
     listen = command(
-        "listen", _listen, "print words as they are detected in recordings of any length, or from a microphone",
-        "edgekws listen meeting.flac    or    edgekws listen --microphone",
-    )  # fmt: skip
-    listen.add_argument(
-        "files", nargs="*", type=Path, metavar="FILE", help="recordings of any rate and length; - reads standard "
-        "input; edgekws classify is for a word alone",
-    )  # fmt: skip
+        "listen",
+        _listen,
+        "print each word as it is heard, in recordings of any length or from a microphone",
+        """
+        edgekws listen --microphone
+        edgekws listen meeting.flac --false-accepts-per-hour 5
+        edgekws listen meeting.flac --model runs/mine --json
+        arecord -f S16_LE -r 16000 -t wav | edgekws listen -
+        """,
+        """
+        A line has the time of the word's middle, the word, and its score from 0 to 1. A word is detected when its
+        score reaches a threshold. A false accept is a detection where no word was said: a lower threshold makes more
+        of them, a higher one misses more words. 'edgekws tune' chooses thresholds for a run.
+        """,
+    )
+    listen.add_argument("files", nargs="*", type=Path, metavar="FILE", help="a recording in any common format, or - "
+                        "for standard input")  # fmt: skip
     listen.add_argument("--microphone", action="store_true", help="listen to the default microphone until Ctrl-C")
-    listen.add_argument("--model", metavar="RUN", help=f"{moved.RUN} (small-listen)")
-    accepts = listen.add_mutually_exclusive_group()
-    accepts.add_argument("--threshold", type=float, metavar="P", help="of every word, 0 to 1, in place of the model's")
-    accepts.add_argument(
-        "--false-accepts-per-hour", type=float, metavar="N", dest="per_hour",
-        help="the thresholds that the model was tuned to for this many at most: more miss fewer words",
-    )  # fmt: skip
-    listen.add_argument("--json", action="store_true", help="one line of JSON an event")
-    listen.add_argument("--picture", type=Path, metavar="FILE.svg", help="also draw what was heard in the recording")
+    listen.add_argument("--model", metavar="RUN", help=f"the model: {moved.RUN} (default: small-listen)")
+    moved.add_thresholds(listen)
+    listen.add_argument("--json", action="store_true", help="print one line of JSON for each word")
+    listen.add_argument("--picture", type=Path, metavar="FILE.svg", help="also draw what was heard in one recording")
     tune = command(
-        "tune", _tune, "choose a run's detection thresholds, and measure misses and false accepts on long streams",
-        "edgekws tune runs/NAME --false-accepts-per-hour 0.5",
-    )  # fmt: skip
-    tune.add_argument("run", type=Path, metavar="RUN", help="a run folder that was checked")
-    tune.add_argument(
-        "--false-accepts-per-hour", type=float, default=0.5, metavar="N", dest="per_hour", help="at most (0.5)"
+        "tune",
+        _tune,
+        "choose the thresholds of a run for listening, and measure misses and false accepts",
+        """
+        edgekws tune runs/mine
+        edgekws tune runs/mine --false-accepts-per-hour 1 --negatives talk music
+        """,
+        """
+        It makes long streams in which it is known what is said and when. It chooses the thresholds that miss the
+        fewest words within the allowed false accepts an hour, on one half of the speakers, and measures both on the
+        other half. Give your own sound with --negatives: without it, only synthetic voices and noise are used. The
+        thresholds become part of the run; 'listen' and 'bundle' use them. Exit status 1: the goal was not reached.
+        """,
     )
-    tune.add_argument(
-        "--hours", type=float, default=10.0, help="of sound without keywords, for tuning and again for testing (10)"
-    )
-    tune.add_argument(
-        "--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of your own sound without the "
-        "words, each a kind by its name; half of the speakers choose, half test, and a goal is kept in the worst kind",
-    )  # fmt: skip
+    tune.add_argument("run", type=Path, metavar="RUN", help="the folder of a run that 'edgekws run' or 'check' proved")
+    tune.add_argument("--false-accepts-per-hour", type=float, default=0.5, metavar="N", dest="per_hour",
+                      help="the most false accepts an hour that you allow (default: 0.5)")  # fmt: skip
+    tune.add_argument("--hours", type=float, default=10.0, metavar="N", help="hours of sound without the words, for "
+                      "choosing and again for testing (default: 10)")  # fmt: skip
+    tune.add_argument("--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of your own "
+                      "sound without the words, one for each kind; the goal must be kept in the "
+                      "worst kind")  # fmt: skip
     measuring.transcript_arguments(tune)
     moved.add(tune)
 

@@ -17,46 +17,41 @@ if TYPE_CHECKING:
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
-    """Describe the commands of this module; ``command(name, function, help, example)`` makes a parser."""
+    """Describe the commands of this module; ``command(name, function, help, examples, about)`` makes a parser."""
     sweep = command(
         "sweep",
         _sweep,
-        "train a list or a grid of recipes; what is done already is not done again",
-        "edgekws sweep tables.toml --data speech_commands_v0.01 --jobs 2",
+        "train many recipes, several at once",
+        """
+        edgekws sweep tables.toml --data speech_commands --jobs 2
+        edgekws sweep edgekws/recipes/sweeps/report.toml --runs /data/runs
+        """,
+        """
+        A sweep file lists recipes or spans a grid of values. Runs that are finished are not repeated, so that the same
+        command goes on after a stop. Exit status 1: a run failed; the others are done.
+        """,
     )
     sweep.add_argument("sweep", type=Path, metavar="SWEEP", help="a sweep file (.toml)")
-    sweep.add_argument("--data", metavar="SOURCE", help="in place of data.source in every recipe")
-    sweep.add_argument(
-        "--runs", type=Path, default=Path("runs"), metavar="DIR", help="run folders are DIR/SWEEP/RUN (runs)"
-    )
-    sweep.add_argument(
-        "--jobs",
-        type=_positive,
-        metavar="N",
-        help="runs at once; they share the cores (one run a core: on a CPU that trains most)",
-    )
-    sweep.add_argument(
-        "--ray",
-        nargs="?",
-        const="auto",
-        metavar="ADDRESS",
-        help="on a Ray cluster (auto: the one this machine belongs to); --jobs is then the cores of one run (1)",
-    )
+    sweep.add_argument("--data", metavar="SOURCE", help="the recordings, in place of data.source in every recipe")
+    sweep.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder in which run folders "
+                       "are made, as DIR/SWEEP/RUN (default: runs)")  # fmt: skip
+    sweep.add_argument("--jobs", type=_positive, metavar="N", help="how many runs at once; they share the cores "
+                       "(default: one for each core)")  # fmt: skip
+    sweep.add_argument("--ray", nargs="?", const="auto", metavar="ADDRESS", help="use a Ray cluster (default address: "
+                       "the cluster of this machine); --jobs is then the number of cores for each run "
+                       "(default: 1)")  # fmt: skip
     tables = command(
         "tables",
         _tables,
-        "write the table and charts of published results anew (a maintainer's step)",
-        "edgekws tables firmware_assets/pretrained --add runs/NAME",
+        "write the table and the charts of published results again",
+        """
+        edgekws tables firmware_assets/pretrained --add runs/mine
+        """,
+        "For maintainers: 'publish' puts a model into the folder, and this command puts it into the folder's README.",
     )
     tables.add_argument("folder", type=Path, metavar="FOLDER", help="the folder with results.csv and README.md")
-    tables.add_argument(
-        "--add",
-        type=Path,
-        nargs="+",
-        default=[],
-        metavar="RUN",
-        help="finished runs, published models or results.csv files of sweeps to take in first",
-    )
+    tables.add_argument("--add", type=Path, nargs="+", default=[], metavar="RUN", help="folders of finished runs, "
+                        "published models, or results.csv files of sweeps to add first")  # fmt: skip
 
 
 def _sweep(args: argparse.Namespace) -> int:

@@ -1,6 +1,8 @@
 """The command line: quick answers, one clear line for a mistake, exit statuses."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 import time
@@ -32,14 +34,36 @@ def test_help_does_not_load_a_framework():
         assert f"'{heavy}'" not in out
 
 
-@pytest.mark.parametrize(
-    "command", ["run", "train", "quantize", "convert", "check", "new", "models", "sweep", "tables"]
-)
-def test_every_command_explains_itself_with_an_example(command, capsys):
+COMMANDS = sorted(next(action.choices for action in cli._parser()._actions if action.choices))
+
+
+def help_of(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
     assert stop.value.code == 0
-    assert f"edgekws {command}" in capsys.readouterr().out.partition("example:")[2]
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_examples_that_it_takes(command, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    about, _, examples = help_of(command, capsys).partition("examples:")
+    calls = [part.strip() for line in examples.replace("\\\n", " ").splitlines() for part in re.split(r"&&|\|", line)]
+    calls = [shlex.split(call)[1:] for call in calls if call.startswith("edgekws ")]
+    assert command in [call[0] for call in calls]
+    for call in calls:
+        assert callable(cli._parser().parse_args(call).command)
+    assert max(map(len, about.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_every_argument_is_and_what_is_taken_without_it(command):
+    parser = next(action.choices for action in cli._parser()._actions if action.choices)[command]
+    for action in parser._actions:
+        assert action.help, action.dest
+        taken = "".join(f"{part:g}" if isinstance(part, float) else str(part) for part in [action.default])
+        if action.default not in (None, False, [], "==SUPPRESS==", 0.0):
+            assert f"default: {taken}" in " ".join(action.help.split()), action.dest
 
 
 def test_models_as_json(capsys):
