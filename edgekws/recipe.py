@@ -68,6 +68,13 @@ class Data:
         "are cut out by a table of what is said, FOLDER.csv or FOLDER/transcripts.csv",
     )
     silence: int = _key(0, "training clips of the class _silence_, noise at all levels; 0: no such class", low=0)
+    reject_percent: float = _key(
+        0.0,
+        "by Speech Commands' own rules, in percent of the words' clips in each split: so many clips of data.unknown, "
+        "drawn, and as many of _silence_, background noise at any volume; 0: all of data.unknown",
+        low=0,
+        high=100,
+    )
     cuts: int = _key(
         0,
         "for folders: more training clips of each recording, its whole word at a place drawn in the window, as "
@@ -81,7 +88,7 @@ class Data:
     @property
     def rejects(self) -> bool:
         """Whether there is a class of what is no word: beside it one word is enough."""
-        made = (self.unknown_made, self.unknown_spoken, self.silence, self.parts)
+        made = (self.unknown_made, self.unknown_spoken, self.silence, self.parts, self.reject_percent)
         return any(made) or bool(self.unknown or self.unknown_from)
 
 
@@ -152,9 +159,9 @@ class Training:
         low=0,
     )
     mixed_precision: str = _key(
-        "none",
-        "compute type; bfloat16 is faster on GPUs, and on CPUs with AMX",
-        choices=("none", "float16", "bfloat16"),
+        "auto",
+        "compute type; auto: bfloat16 where the GPU or the CPU computes it fast, else none, which is float32",
+        choices=("auto", "none", "float16", "bfloat16"),
     )
 
 

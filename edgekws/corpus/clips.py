@@ -60,6 +60,8 @@ class Selection:
     length: int = CLIP_SAMPLES  # of a clip
     cuts: int = 0  # more training clips of a recording, its word at a place drawn
     parts: int = 0  # clips of _unknown_ of a recording, with half of its word at most
+    drawn_words: tuple[str, ...] = ()  # of which each split has so many percent of the other words' clips, not all
+    drawn_percent: float = 0
 
     def __post_init__(self) -> None:
         if self.clips_per_word < 0:
@@ -83,13 +85,14 @@ class Rejection:
     held_out_noise: tuple[str, ...] = ()  # of which no silence for training is made
     unknown_from: tuple[str, ...] = ()  # folders of recordings of any length in which no word is said
     parts: bool = False  # whether parts of words are among them, which the source makes
+    percent: float = 0  # by Speech Commands' own rules, of the words' clips in each split; 0: by what stands above
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The classes there are, which follow the words in label order."""
         made = self.unknown or self.unknown_made or self.unknown_spoken or self.unknown_from or self.parts
         unknown = (UNKNOWN,) if made else ()
-        return (*unknown, *((SILENCE,) if self.silence else ()))
+        return (*unknown, *((SILENCE,) if self.silence or self.percent else ()))
 
 
 @dataclass(frozen=True, eq=False)

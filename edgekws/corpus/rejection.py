@@ -1,5 +1,6 @@
 """What is no word of the set, as classes of its own: `_unknown_` (other words, made ones too) and `_silence_`."""
 
+import math
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +13,7 @@ from edgekws.corpus import acoustics, other_sound
 from edgekws.corpus.clips import SILENCE, SPLITS, UNKNOWN, Clip, Noise, Rejection, Selection
 from edgekws.corpus.spoken import espeak, phrases
 from edgekws.corpus.store import Plan
+from edgekws.errors import UserError
 
 _LEVELS_DB = (-66.0, -10.0)  # RMS of full scale: from the last bit to a loud room
 _NOISES = ("hum", "clicks", "noise", "calls", "calls")  # each as likely; calls are the most various
@@ -31,6 +33,10 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
     share = {name: len(clips) / max(len(split["training"]), 1) for name, clips in split.items()}
     drawn = {name: _draw(split[name], round(settings.unknown_made * share[name]), f"{seed} {name}") for name in SPLITS}
     silent = {name: round(settings.silence * share[name]) for name in SPLITS}
+    if settings.percent:
+        said = {name: sum(clip.word != UNKNOWN for clip in clips) for name, clips in split.items()}
+        silent = {name: math.ceil(said[name] * settings.percent / 100) for name in SPLITS}
+    quiet = volume if settings.percent else silence
     voices = espeak.split_voices(selection) if settings.unknown_spoken else {}
     spoken = {
         name: _utterances(words, name, round(settings.unknown_spoken * share[name]), voices, seed) for name in SPLITS
@@ -48,7 +54,7 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
         clips += split[name] + made + noise
 
     def recordings() -> Iterator[tuple[np.ndarray, Preparation]]:
-        source, noises = iter(plan.recordings()), tuple(plan.noise()) if settings.silence else ()
+        source, noises = iter(plan.recordings()), tuple(plan.noise()) if any(silent.values()) else ()
         for number, name in enumerate(SPLITS):
             needed = {index for pair in drawn[name] for index in pair}
             kept = {}
@@ -66,7 +72,7 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
                 yield from other_sound.seconds(file)
             for _ in range(silent[name]):
                 noise = noise_of(name, noises, settings.held_out_noise)
-                yield silence(rng, noise, selection.length), Preparation(clips=1)
+                yield quiet(rng, noise, selection.length), Preparation(clips=1)
         yield from source  # nothing, but it tells here of recordings that could not be read
 
     return replace(
@@ -77,7 +83,10 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
         source=other_sound.source(plan.source, settings.unknown_from),
         licence=other_sound.licence(plan.licence, settings.unknown_from),
         # of unknown_from the files, not where they lie: its folders may move
-        settings=[plan.settings, astuple(settings)[:-2], seed, _FORMAT, *(file.identity for file in files)],
+        settings=[
+            *(plan.settings, astuple(settings)[:-3], seed, _FORMAT, *(file.identity for file in files)),
+            *filter(None, [settings.percent]),
+        ],
     )
 
 
@@ -131,6 +140,16 @@ def silence(rng: np.random.Generator, noises: Sequence[np.ndarray], length: int 
     sound /= max(float(np.sqrt(np.mean(sound**2))), 1e-6)
     level = 32_768 * 10 ** (rng.uniform(*_LEVELS_DB) / 20)
     return to_int16(sound, level)
+
+
+def volume(rng: np.random.Generator, noises: Sequence[np.ndarray], length: int = CLIP_SAMPLES) -> np.ndarray:
+    """Recorded noise at any volume, int16 (length,), as Speech Commands' own rules make silence."""
+    whole = [noise for noise in noises if len(noise) >= length]
+    if not whole:
+        raise UserError("_silence_ is made of background noise, and there is none long enough in _background_noise_")
+    noise = whole[rng.integers(len(whole))]
+    start = rng.integers(len(noise) - length + 1)
+    return np.rint(rng.random() * noise[start : start + length]).astype(np.int16)
 
 
 def heard(rng: np.random.Generator, sound: np.ndarray, length: int = CLIP_SAMPLES) -> np.ndarray:

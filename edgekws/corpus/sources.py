@@ -64,6 +64,8 @@ def load(
     if len(words := (*words, *sorted(wanted.unknown))) > len(asked):
         check_all(words, "words and unknown")
     check_folders(words)
+    if wanted.percent:
+        _check_own_rules(source, wanted)
     selection = Selection(
         seed,
         clips_per_word,
@@ -75,6 +77,8 @@ def load(
         length,
         cuts,
         parts,
+        drawn_words=tuple(sorted(wanted.unknown)) if wanted.percent else (),
+        drawn_percent=wanted.percent,
     )
     cache = cache or cache_folder()
     place, described = _place(source, cache, progress)
@@ -90,6 +94,19 @@ def load(
         return _copies_together(planned, cache, progress)
     except PermissionError as error:
         raise UserError(f"no permission to read {error.filename}") from None
+
+
+def _check_own_rules(source: str, wanted: Rejection) -> None:
+    """A UserError where Speech Commands' own rules for what is no word cannot be kept."""
+    if source in MADE:
+        raise UserError(f"data.reject_percent is for recordings, and {source} has none; give a folder by --data FOLDER")
+    if not wanted.unknown:
+        raise UserError("data.reject_percent draws _unknown_ from data.unknown, which is empty; name other words there")
+    if any((wanted.unknown_made, wanted.unknown_spoken, wanted.unknown_from, wanted.silence, wanted.parts)):
+        raise UserError(
+            "data.reject_percent says all of what is no word; leave out unknown_made, unknown_spoken, unknown_from, "
+            "parts and silence"
+        )
 
 
 def _place(source: str, cache: Path, progress: bool = True) -> tuple[Path | None, dict[str, str]]:
@@ -220,9 +237,16 @@ def rejection_of(recipe: Recipe) -> Rejection:
     """What a recipe's classes _unknown_ and _silence_ hold."""
     data = recipe.data
     # what noise is held out changes the clips of silence alone
-    held_out = data.held_out_noise if data.silence else ()
+    held_out = data.held_out_noise if data.silence or data.reject_percent else ()
     return Rejection(
-        data.unknown, data.unknown_made, data.unknown_spoken, data.silence, held_out, data.unknown_from, data.parts > 0
+        unknown=data.unknown,
+        unknown_made=data.unknown_made,
+        unknown_spoken=data.unknown_spoken,
+        silence=data.silence,
+        held_out_noise=held_out,
+        unknown_from=data.unknown_from,
+        parts=data.parts > 0,
+        percent=data.reject_percent,
     )
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,18 +17,10 @@ from edgekws.files import atomic_write, sha256
 from edgekws.guard import untrusted
 from edgekws.model import catalogue, network
 from edgekws.recipe import Recipe
+from edgekws.train import device as devices
 from edgekws.train import earlier, fused_norm, keras_file, loop
+from edgekws.train.device import Device
 from edgekws.workspace import Run
-
-
-@dataclass(frozen=True)
-class Device:
-    """What training runs on: in words, the scope that spreads it over several, and whether XLA compiles the step."""
-
-    words: str
-    scope: AbstractContextManager[Any]
-    count: int = 1
-    jit_compile: bool | str = "auto"
 
 
 def train(run: Run, clips: Corpus) -> None:
@@ -40,7 +29,7 @@ def train(run: Run, clips: Corpus) -> None:
     import keras
 
     recipe = run.recipe
-    device = find_device()
+    device = devices.find()
     origin, teacher = earlier.find(recipe, "start_from"), earlier.find(recipe, "teacher")
     others = {
         name: {"run": other.recipe.name, "float_model_sha256": sha256(other.float_model)}
@@ -52,12 +41,17 @@ def train(run: Run, clips: Corpus) -> None:
         raise UserError(
             f"training.batch_size must be a multiple of the {device.count} devices, got {recipe.training.batch_size}"
         )
-    print(f"training {recipe.model.architecture} on {device.words}, {keras.backend.backend()} backend", flush=True)
-    if recipe.training.mixed_precision != "none":
-        keras.mixed_precision.set_global_policy(f"mixed_{recipe.training.mixed_precision}")
+    precision = device.precision(recipe.training.mixed_precision)
+    print(
+        f"training {recipe.model.architecture} on {device.words}, {keras.backend.backend()} backend, "
+        f"{_told(precision, recipe.training.mixed_precision)}",
+        flush=True,
+    )
+    if precision != "none":
+        keras.mixed_precision.set_global_policy(f"mixed_{precision}")
     try:
         with device.scope:
-            core, model = _compiled(keras, recipe, clips, device, teacher)
+            core, model = compiled(keras, recipe, clips, device, teacher)
             if origin:
                 _start_from(core, origin, clips.words)
             outcome = _fit(keras, run, clips, model, device.count, identity)
@@ -70,6 +64,7 @@ def train(run: Run, clips: Corpus) -> None:
     facts = {
         "device": device.words,
         "backend": keras.backend.backend(),
+        "mixed_precision": precision,
         "clips_per_second": round(outcome.clips_per_second, 1),
         "epochs": len(outcome.history),
         "best_epoch": outcome.best_epoch,
@@ -79,6 +74,14 @@ def train(run: Run, clips: Corpus) -> None:
     run.state("float.npz").unlink(missing_ok=True)
     print(f"float model: validation accuracy {accuracy:.4f} in epoch {outcome.best_epoch} of {len(outcome.history)}, "
           f"{outcome.clips_per_second:.0f} clips/s", flush=True)  # fmt: skip
+
+
+def _told(precision: str, asked: str) -> str:
+    """The precision in words; where the recipe left it to the machine, how to choose the other."""
+    words = {"none": "float32"}.get(precision, f"{precision} (weights in float32)")
+    if asked != "auto" or precision == "none":
+        return words
+    return f"{words}, which is fast here; training.mixed_precision=none trains in float32"
 
 
 def _plain(core: Any, recipe: Recipe, classes: int) -> Any:
@@ -101,27 +104,6 @@ def load(path: Path) -> Any:
     keras_file.check(path)
     with untrusted.reading(path, "Keras model", keras_file.REMEDY):
         return keras.saving.load_model(path, compile=False)
-
-
-def find_device() -> Device:
-    """Every GPU of the machine, through Keras's own distribution; else the CPU."""
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        found = tf.config.list_physical_devices("GPU")
-        if len(found) > 1:
-            return Device(f"{len(found)} GPUs (data parallel)", tf.distribute.MirroredStrategy().scope(), len(found))
-        if found:
-            return Device(tf.config.experimental.get_device_details(found[0]).get("device_name", "GPU"), nullcontext())
-        # XLA on a CPU takes longer to compile this step than it saves
-        return Device(f"CPU ({os.cpu_count()} cores)", nullcontext(), jit_compile=False)
-    devices = keras.distribution.list_devices()
-    if len(devices) > 1:
-        keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
-        return Device(f"{len(devices)} devices (data parallel)", nullcontext(), len(devices))
-    return Device(devices[0] if devices else "CPU", nullcontext())
 
 
 def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
@@ -188,7 +170,7 @@ def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: 
     )
 
 
-def _compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher: Run | None = None) -> tuple[Any, Any]:
+def compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher: Run | None = None) -> tuple[Any, Any]:
     """The network alone, and the model that is trained: int16 clips → front end → network."""
     from edgekws.train import distillation
     from edgekws.train.augment import Front

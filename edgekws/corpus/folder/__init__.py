@@ -5,6 +5,7 @@ where they go.
 """
 
 import functools
+import math
 import os
 import random
 import re
@@ -209,7 +210,18 @@ def _keep(clips: Sequence[Clip], words: Sequence[str], selection: Selection) -> 
                 drawn = set(random.Random(f"{selection.seed} {word}").sample(range(len(group)), most))
                 group = [clip for index, clip in enumerate(group) if index in drawn]
             kept += group
-    return tuple(kept)
+    return _thinned(kept, selection) if selection.drawn_words else tuple(kept)
+
+
+def _thinned(clips: Sequence[Clip], selection: Selection) -> tuple[Clip, ...]:
+    """All clips but of ``selection.drawn_words``: of these each split has a draw, by percent of its other clips."""
+    left_out: set[str] = set()
+    for split in SPLITS:
+        names = [clip.name for clip in clips if clip.split == split and clip.word in selection.drawn_words]
+        others = sum(clip.split == split for clip in clips) - len(names)
+        wanted = min(math.ceil(others * selection.drawn_percent / 100), len(names))
+        left_out |= set(random.Random(f"{selection.seed} {split} drawn").sample(names, len(names) - wanted))
+    return tuple(clip for clip in clips if clip.name not in left_out)
 
 
 def _read_all(files: Sequence[tuple[Path, Take]], selection: Selection) -> Iterator[tuple[np.ndarray, Preparation]]:

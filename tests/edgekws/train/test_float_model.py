@@ -12,7 +12,7 @@ from edgekws.corpus.sources import load
 from edgekws.errors import UserError
 from edgekws.files import sha256
 from edgekws.model import catalogue, network
-from edgekws.train import float_model, loop
+from edgekws.train import device, float_model, loop
 
 
 @pytest.fixture(scope="module")
@@ -171,6 +171,6 @@ def test_a_teacher_that_does_not_know_a_word_is_told(clips, tmp_path):
 def test_label_smoothing_against_the_formula(clips):
     keras = pytest.importorskip("keras")
     made = recipe.replace(recipe.Recipe(), {"training.label_smoothing": 0.3})
-    _, model = float_model._compiled(keras, made, clips, float_model.find_device())
+    _, model = float_model.compiled(keras, made, clips, device.find())
     loss = model.loss(np.eye(3, dtype=np.float32)[:1], np.array([[0.7, 0.2, 0.1]], np.float32))
     np.testing.assert_allclose(loss, -(0.8 * np.log(0.7) + 0.1 * np.log(0.2) + 0.1 * np.log(0.1)), rtol=1e-5)
