@@ -33,5 +33,5 @@ class UserError(Exception):
 
 def nearest(name: str, known: Iterable[str], otherwise: str, *, most: int = 1, shown: str = "{}") -> str:
     """ "did you mean ...?" with the known names most like ``name``, each as ``shown``; ``otherwise`` where none is."""
-    near = difflib.get_close_matches(name, list(known), most, 0.4)
+    near = difflib.get_close_matches(name, list(known), most)
     return f"did you mean {', '.join(map(shown.format, near))}?" if near else otherwise

@@ -158,6 +158,8 @@ def open_run(folder: Path, recipe: Recipe) -> Run:
 
 def load_run(folder: Path) -> Run:
     """The run that stands in ``folder``, with the recipe it was made by."""
+    if folder.is_file():
+        raise UserError(f"{folder} is a file; expected the folder of a run, which holds recipe.toml and float.keras")
     if not folder.is_dir():
         raise UserError(f"{folder}: no such run folder ('edgekws run' makes one under runs/)")
     if not (folder / "recipe.toml").exists():

@@ -20,10 +20,15 @@ from edgekws.listen import detector
 from edgekws.model.coding import CODINGS
 
 _ANEW = "verify it with that version, or make the bundle again"
+_OTHER_TOOLS = "the tools on this machine are not those that made it"
+
+
+class NotCompared(str):
+    """A line about what could not be compared on this machine: nothing is known to be wrong with it."""
 
 
 def problems(bundle: Path) -> list[str]:
-    """What is wrong with a bundle, or was not compared, a line each; empty: every file is what its model gives.
+    """What is wrong with a bundle, a line each, or was ``NotCompared``; empty: every file is what its model gives.
 
     Every file is compared with the manifest; then files and manifest with what this version of edgekws makes of the
     bundle's own model. Raises UserError where ``bundle`` is no bundle.
@@ -65,7 +70,7 @@ def _compared(folder: Path, manifest: dict[str, Any]) -> list[str]:
         try:
             fill(request, target, again)
         except UserError as error:
-            return [f"the files were not compared with what the model gives: {error}"]
+            return [NotCompared(f"the files were not compared with what the model gives: {error}")]
         made = manifest_of(again, again)
         tools = {key for key in target.of_tools if made.get(key) != manifest.get(key)}
         names = sorted({*paths(again), *paths(folder)})
@@ -73,12 +78,12 @@ def _compared(folder: Path, manifest: dict[str, Any]) -> list[str]:
     keys = sorted(key for key in made.keys() | manifest.keys() if made.get(key) != manifest.get(key))
     skipped = [path for path in files if tools and path in target.of_tools]
     lines = [f"{path} is not what the model gives" for path in files if path not in skipped]
-    lines += [f"{path} was not compared: tools that are not here made it, or the other way round" for path in skipped]
+    lines += [NotCompared(f"{path} was not compared: {_OTHER_TOOLS}") for path in skipped]
     for key in keys:
         if key == "versions":
             lines.append(f"{MANIFEST} says it is of edgekws {manifest[key]['edgekws']}, this is {__version__}; {_ANEW}")
         elif key in tools:
-            lines.append(f"{MANIFEST}: {key} was not compared: it depends on the tools that are here")
+            lines.append(NotCompared(f"{MANIFEST}: {key} was not compared: {_OTHER_TOOLS}"))
         elif key != "sha256":
             lines.append(f"{MANIFEST} was changed ({key} is not what the model gives)")
     return lines

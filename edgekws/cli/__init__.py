@@ -37,7 +37,8 @@ edgekws COMMAND --help                        say more about a command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; exit status 0: done, 1: a check failed, 2: a mistake in the call, the recipe or the data."""
+    """Run one command; exit status 0: done, 1: a check failed, 2: a mistake in the call, the recipe or the data,
+    3: all that could be compared on this machine is right, and something could not be (``verify``)."""
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     args = _parser().parse_args(argv)
     pressed = interrupt.Pressed()

@@ -134,8 +134,9 @@ def _bundle(args: argparse.Namespace) -> int:
             failed = 2
             print(f"edgekws: error: {name}: {error}", file=sys.stderr)
             continue
-        check = next_step.call("verify", place)
-        next_step.tell(args, f"{place / 'README.md'} says how to build it; '{check}' checks it")
+        check = next_step.call("verify", made)
+        readme = f"the README.md in {made}" if target.archive else made / "README.md"
+        next_step.tell(args, f"{readme} says how to build it; '{check}' checks it")
     return failed
 
 
@@ -146,9 +147,14 @@ def _verify(args: argparse.Namespace) -> int:
     print("\n".join(map(plain, problems)) or f"{args.bundle}: every file is as it was made")
     if not problems and (kernels := verify.kernels(args.bundle)):
         print(f"kernels: {kernels}")
-    made_again = "keep the files that you changed yourself, and have 'edgekws bundle' make the others again"
-    next_step.tell(args, made_again if problems else "build it as its README.md says")
-    return 1 if problems else 0
+    if any(not isinstance(line, verify.NotCompared) for line in problems):
+        next_step.tell(args, "keep what you changed yourself, and have 'edgekws bundle' make the others again")
+        return 1
+    if problems:
+        next_step.tell(args, "all else is as it was made; verify it where the tools are that made it, or build it")
+        return 3
+    next_step.tell(args, "build it as its README.md says")
+    return 0
 
 
 def _flash(args: argparse.Namespace) -> int:

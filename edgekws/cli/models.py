@@ -113,7 +113,7 @@ def _classify(args: argparse.Namespace) -> int:
         raise UserError(f"--reject takes a probability from 0 to 1, got {args.reject:g}")
     model = artifact.load(args.model or zoo.default(), args.coding)
     print(f"{model.name} by LiteRT", file=sys.stderr)
-    classifier = Classifier(model.content, model.labels, model)
+    classifier = Classifier(model.content, model.labels, model, str(args.model or model.name))
     failed = 0
     for path in args.files:
         try:

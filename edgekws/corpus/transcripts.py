@@ -7,6 +7,7 @@ A table has the columns file, transcript and, where they are known, words with t
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from edgekws.corpus.spoken import espeak
 from edgekws.errors import UserError
+from edgekws.guard import untrusted
 
 MARGIN = 0.05  # seconds that are cut away on either side of a word
 _ESTIMATED_MARGIN = 1.0  # the same where the time of the word is estimated
@@ -80,13 +82,9 @@ def of_folder(folder: Path) -> dict[str, Transcript]:
 
 def read(path: Path) -> dict[str, Transcript]:
     """The transcripts of a table by the name of the file; a UserError says what is wrong with the table."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.reader(file))
-    except OSError as error:
-        raise UserError(f"{path}: cannot read the transcripts ({error.strerror})") from None
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is not a CSV table in UTF-8: {error}") from None
+    text = untrusted.read_text(path, untrusted.MODEL_BYTES)
+    with untrusted.reading(path, "table of transcripts", "save it as CSV in UTF-8"):
+        rows = list(csv.reader(io.StringIO(text, newline="")))
     heading = [title.strip().partition(" ")[0].lower() for title in rows[0]] if rows else []
     if not {"file", "transcript"} <= set(heading):
         raise UserError(f"{path} needs the columns file and transcript (and words, with times); got {heading}")

@@ -25,11 +25,11 @@ class Result:
 
 
 class Classifier:
-    """The bytes of an int8 model with its labels, and how it hears samples."""
+    """The bytes of an int8 model with its labels, and how it hears samples; ``name`` is what errors call it."""
 
-    def __init__(self, content: bytes, labels: Sequence[str], hears: front_end.Input) -> None:
+    def __init__(self, content: bytes, labels: Sequence[str], hears: front_end.Input, name: str = "the model") -> None:
         self.labels, self.hears = tuple(labels), hears
-        self._runner = litert.Runner(content)
+        self._runner = litert.Runner(content, name=name)
         self.window = self._runner.samples
 
     def scores(self, window: np.ndarray) -> np.ndarray:

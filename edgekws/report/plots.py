@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import csv
+import io
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import numpy as np
 
 from edgekws.audio import to_wav
 from edgekws.corpus.clips import Split
+from edgekws.guard import untrusted
 from edgekws.report.metrics import Proportion, poisson_interval
 
 
@@ -89,11 +91,16 @@ def _round_step(rough: float) -> float:
 
 def learning_curves(history: Path, best_epoch: int) -> tuple[Panel, ...]:
     """Accuracy and loss of a history file (columns epoch, loss, accuracy, val_loss, val_accuracy)."""
-    with history.open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    remedy = "put back the file that training wrote, or run the recipe under another name"
+    text, names = untrusted.read_text(history), ("accuracy", "val_accuracy", "loss", "val_loss")
+    with untrusted.reading(history, "history of a training", remedy):
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+        values = {name: [float(row[name]) for row in rows] for name in names}
+        if not rows:
+            raise ValueError("no epochs")
     panels = []
     for key in ("accuracy", "loss"):
-        learned, validated = ([float(row[name]) for row in rows] for name in (key, f"val_{key}"))
+        learned, validated = values[key], values[f"val_{key}"]
         y = axis(learned + validated, within=(0, 1) if key == "accuracy" else (0, math.inf), parts=4)
         curves = (_curve("training", learned, y), _curve("validation", validated, y))
         panels.append(Panel(key, y, len(rows), _across(best_epoch - 1, len(rows)), curves))

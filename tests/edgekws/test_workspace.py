@@ -74,6 +74,8 @@ def test_a_strange_folder_is_left_alone(tmp_path):
         workspace.load_run(tmp_path)
     with pytest.raises(UserError, match="no such run folder"):
         workspace.load_run(tmp_path / "none")
+    with pytest.raises(UserError, match="notes.txt is a file; expected the folder of a run"):
+        workspace.load_run(tmp_path / "notes.txt")
     assert [p.name for p in tmp_path.iterdir()] == ["notes.txt"]
 
 

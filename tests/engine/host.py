@@ -23,6 +23,7 @@ from convert.engine.plan import Plan
 from convert.tflite.graph import Graph
 
 ENGINE = Path(str(files("firmware_assets") / "engine"))
+FAST = ("-O3", "-march=native")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic")
 DRIVER = r"""
 #include "edgekws_kernels.h"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import synthetic_tflite
 from engine import host
-from engine.test_engine import FAST, SHAPES, synthetic
+from engine.test_engine import SHAPES, synthetic
 from synthetic_tflite import Options
 
 from convert.tflite import reader
@@ -99,7 +99,7 @@ def test_any_hop(hop, folders):
 @pytest.mark.parametrize("name", NOISY)
 def test_catalogue(name, folders):
     read = reader.read(synthetic(name))
-    assert_equal_to_windows(read, folders, hops=6, flags=FAST, chunk=5000)
+    assert_equal_to_windows(read, folders, hops=6, flags=host.FAST, chunk=5000)
 
 
 @pytest.mark.parametrize("largest", [1, 2, 7, 160, 5000])
@@ -112,7 +112,7 @@ def test_any_chunks(largest, folders):
 @pytest.mark.parametrize("shape", ["six blocks", "two convolutions, deep", "ceil pools, deep", "strides all the way"])
 def test_avx2(shape, folders):
     read = reader.read(synthetic_tflite.build(DEEPER[shape], 5))
-    assert_equal_to_windows(read, folders, hop=shortest_hop(DEEPER[shape]), flags=FAST, kernels="avx2")
+    assert_equal_to_windows(read, folders, hop=shortest_hop(DEEPER[shape]), flags=host.FAST, kernels="avx2")
 
 
 def test_the_shortest_hop_shares_all(folders):

@@ -14,7 +14,7 @@ import synthetic_tflite
 
 from convert import targets
 from convert.engine import emulation, profile
-from convert.targets import Request, Target, bundle, verify
+from convert.targets import Request, Target, bundle, engine_sources, verify
 from convert.tflite import artifact
 from edgekws import cli, files, recipe
 from edgekws.errors import UserError
@@ -137,6 +137,8 @@ def test_a_strange_folder_is_left_alone(pretrained, tmp_path, capsys):
     assert "not a bundle" in capsys.readouterr().err
     assert cli.main(["bundle", str(pretrained), "--target", "c98"]) == 2
     assert "did you mean c99" in capsys.readouterr().err
+    assert cli.main(["bundle", str(pretrained), "--target", "atari"]) == 2
+    assert "choose one of c99, arduino, platformio," in capsys.readouterr().err
     assert cli.main(["bundle"]) == 2
     assert "which run?" in capsys.readouterr().err
     assert cli.main(["bundle", str(pretrained), "--kernels", "none"]) == 2
@@ -270,6 +272,33 @@ def test_no_manifest_talks_verify_out_of_comparing(quick, pretrained, capsys, ex
     assert cli.main(["verify", str(folder)]) == 1
     told = capsys.readouterr().out
     assert "main.c" in told or "not compared" in told
+
+
+def test_where_the_emulator_is_missing_verify_says_what_it_did_not_compare(pretrained, monkeypatch, capsys):
+    """Exit status 3 tells it from a bundle that is whole, 0, and from one that was changed, 1."""
+    measured = {"stack_bytes": 1, "flash_bytes": 2, "largest_push_instructions": 3, "memory_measured": "elsewhere"}
+    with monkeypatch.context() as patch:
+        patch.setattr(engine_sources, "_memory", lambda *_: measured)
+        engine_sources._generated.cache_clear()
+        folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    engine_sources._generated.cache_clear()
+    assert cli.main(["verify", str(folder)]) == 3
+    told = capsys.readouterr()
+    assert [line.split(" was not compared")[0] for line in told.out.splitlines()] == [
+        "README.md",
+        "manifest.json: measured",
+    ]
+    assert told.err.splitlines()[-1].startswith("next: all else is as it was made")
+    (folder / "main.c").write_text("changed")
+    assert cli.main(["verify", str(folder)]) == 1
+
+
+def test_the_next_step_of_an_archive_names_files_that_are_there(pretrained, tmp_path, capsys):
+    assert cli.main(["bundle", str(pretrained), "--target", "arduino", "--out", str(tmp_path / "here")]) == 0
+    archive = tmp_path / "here.zip"
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        f"next: the README.md in {archive} says how to build it; 'edgekws verify {archive}' checks it"
+    )
 
 
 @pytest.mark.parametrize(

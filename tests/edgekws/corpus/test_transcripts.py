@@ -1,5 +1,7 @@
 """Tables of what is said: read, held against words, and used to cut the words out of running speech."""
 
+import os
+
 import numpy as np
 import pytest
 import soundfile
@@ -34,6 +36,25 @@ def test_table_is_read_with_times(tmp_path):
 def test_damaged_table_is_one_line(tmp_path, rows, heading, match):
     with pytest.raises(UserError, match=match):
         transcripts.read(table(tmp_path / "t.csv", *rows, heading=heading))
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        ("file,transcript\na.wav,na\xefve\n".encode("latin-1"), "not UTF-8"),
+        (b"file,transcript\na.wav,\0" + 200_000 * b"x", "damaged table of transcripts"),
+    ],
+)
+def test_table_of_other_bytes_is_one_line(tmp_path, content, match):
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(UserError, match=match):
+        transcripts.read(tmp_path / "t.csv")
+
+
+def test_table_that_is_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "t.csv")
+    with pytest.raises(UserError, match="it is a pipe"):
+        transcripts.read(tmp_path / "t.csv")
 
 
 def test_spans_leave_the_words_out():

@@ -11,6 +11,7 @@ from page_reader import page, words_of
 
 from convert.prove import figures
 from edgekws import zoo
+from edgekws.errors import UserError
 from edgekws.report import metrics, plots, run_report
 
 WORDS = ("yes", "no", "up")
@@ -221,6 +222,15 @@ def test_curves_pass_over_losses_that_are_not_numbers(tmp_path):
     assert re.fullmatch(r"M0\.00 [\d.]+L50\.00 [\d.]+L100\.00 [\d.]+", loss.curves[0].path)
     assert loss.curves[1].path.startswith("M100.00 ")
     assert "nan" not in loss.curves[1].path
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\0", b"epoch,loss\n1,2\n", b"epoch,loss,accuracy,val_loss,val_accuracy\n1,x"]
+)
+def test_a_damaged_history_is_one_line(tmp_path, content):
+    (tmp_path / "history.csv").write_bytes(content)
+    with pytest.raises(UserError, match="history.csv"):
+        plots.learning_curves(tmp_path / "history.csv", 1)
 
 
 def test_one_epoch_is_a_point(tmp_path):
