@@ -44,7 +44,7 @@ def blocks(faults: Faults, sounddevice: Any = None) -> Iterator[np.ndarray]:
                 raise UserError(
                     f"the microphone gave no sound for {_SILENT_SECONDS:g} s; is it still plugged in?"
                     if isinstance(error, queue.Empty)
-                    else f"the microphone cannot be used: {error}"
+                    else f"no microphone can be used ({error}); plug one in and make it the default input"
                 ) from None
         faults.unplugged += not lost
         lost, now = True, time.monotonic()

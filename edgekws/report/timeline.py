@@ -10,10 +10,10 @@ import numpy as np
 from edgekws.audio import SAMPLE_RATE
 from edgekws.report import plots
 
-WIDTH, HEIGHT, LEFT, RIGHT = 860, 300, 46, 14
-_SOUND, _SCORE = (34, 120), (150, 100)  # top and height of both panels
+WIDTH, HEIGHT, LEFT, RIGHT = 720, 304, 50, 22
+_SOUND, _SCORE = (58, 110), (182, 90)  # top and height of both panels
 _STYLE = (
-    "text{font:12px system-ui,sans-serif;fill:#1f2933}.wave{fill:#9aa5b1}.score{fill:none;stroke:#2563c9;"
+    "text{font:14px system-ui,sans-serif;fill:#1f2933}.wave{fill:#9aa5b1}.score{fill:none;stroke:#2563c9;"
     "stroke-width:1.5}.event{stroke:#d2400f;stroke-width:1.5}.word{fill:#d2400f;font-weight:600}.axis{stroke:#cbd2d9}"
 )
 
@@ -31,7 +31,7 @@ def svg(
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img">',
         f"<title>{escape(title)}</title><style>{_STYLE}</style>",
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/><text x="{LEFT}" y="20">{escape(title)}</text>',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#ffffff"/><text x="{LEFT}" y="22">{escape(title)}</text>',
         f'<text x="4" y="{_SOUND[0] + _SOUND[1] / 2}">sound</text>',
         f'<text x="4" y="{_SCORE[0] + 12}">1.0</text><text x="4" y="{_SCORE[0] + _SCORE[1]}">0.0</text>',
         _panel(_SOUND, "wave", plots.waveform(sound, min(WIDTH, len(sound)))),
@@ -47,7 +47,7 @@ def svg(
     for time, word in events:
         x = _x(time, seconds)
         parts.append(f'<path class="event" d="M{x} {_SOUND[0]}V{bottom}"/>')
-        parts.append(f'<text class="word" x="{x}" y="{_SOUND[0] - 2}" text-anchor="middle">{escape(word)}</text>')
+        parts.append(f'<text class="word" x="{x}" y="{_SOUND[0] - 5}" text-anchor="middle">{escape(word)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
