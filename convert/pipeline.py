@@ -111,7 +111,7 @@ def _choose_int8(run: Run, clips: Corpus) -> None:
 
 
 def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
-    """Score the testing split on every rung; with ``write`` also predictions.npz, the report and the manifest.
+    """Score the testing split on every rung; with ``write`` also predictions.npz, the run report and the manifest.
 
     ``predictions.npz`` keeps labels (n,) and every rung's probabilities float32 (n, classes).
     Raises parity.BrokenRungError where the int8 file is not one that the ladder can stand on.
@@ -196,7 +196,7 @@ def measure_robustness(run: Run, clips: Corpus) -> dict[str, Any]:
 
 
 def add_robustness(run: Run, clips: Corpus, found: dict[str, Any]) -> None:
-    """Put these figures into a checked run: robustness.json, the report, the model card and the manifest."""
+    """Put these figures into a checked run: robustness.json, the run report, the model card and the manifest."""
     workspace.write_json(run.robustness, {"model": sha256(run.int8_model), "found": found})
     _write_report(run, clips, run.read_report() | {"robustness": found})
 
@@ -204,7 +204,7 @@ def add_robustness(run: Run, clips: Corpus, found: dict[str, Any]) -> None:
 def tune(
     run: Run, clips: Corpus, per_hour: float, hours: float, given: Sequence[Kind] = (), texts: Texts | None = None
 ) -> dict[str, Any]:
-    """Tune the detector of a checked run: detector.json, listening.json, the report and the manifest.
+    """Tune the detector of a checked run: detector.json, listening.json, the run report and the manifest.
 
     ``given``: kinds of sound without keywords beside the run's own, with what is said in them by ``texts``.
     """
@@ -239,7 +239,7 @@ def _scored(rung: str, scorer: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def add_profile(run: Run, clips: Corpus, profile: dict[str, Any]) -> None:
-    """Put what the engine costs into a finished run: profile.json, the report, the model card and the manifest."""
+    """Put what the engine costs into a finished run: profile.json, the run report, the model card and the manifest."""
     workspace.write_json(run.profile, profile)
     _write_report(run, clips, run.read_report() | {"engine": profile})
 

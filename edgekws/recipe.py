@@ -48,7 +48,7 @@ class Data:
     )
     split_by: str = _key(
         "speaker",
-        "for folders without lists: a speaker is in one split, or take: perhaps in all, which the report says",
+        "for folders without lists: a speaker is in one split, or take: perhaps in all, which the run report says",
         choices=("speaker", "take"),
     )
     held_out_noise: tuple[str, ...] = _key((), "background noises never used in training")

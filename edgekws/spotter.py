@@ -1,6 +1,6 @@
-"""The front door for Python: a model that ships, a run, a bundle or a .tflite file as a ``Spotter``.
+"""The Python API: load a model as a ``Spotter``, train one with ``run``, write a ``bundle``.
 
-It is a door like the command line, so it too may import ``convert``. Nothing heavy is imported before it is needed.
+The command line uses the same functions. Heavy imports stand inside functions, so that ``import edgekws`` is quick.
 """
 
 from __future__ import annotations

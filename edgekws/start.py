@@ -1,4 +1,4 @@
-"""Where the shell's command begins: Ctrl-C ends it quietly, from the first import on."""
+"""The entry point of the shell command. Ctrl-C ends it quietly, even during imports."""
 
 from __future__ import annotations
 

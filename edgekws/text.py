@@ -1,4 +1,4 @@
-"""Text of others: files in whatever Unicode an editor saved, and names that may be written in several ways."""
+"""Text that others wrote: files in any Unicode encoding, and names that can be spelled in several ways."""
 
 from __future__ import annotations
 

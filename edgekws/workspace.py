@@ -1,4 +1,4 @@
-"""A run's folder: where each file lies, whose recipe it is, and which steps are done."""
+"""A run's folder: the place of each file, the recipe, and which steps are done."""
 
 from __future__ import annotations
 

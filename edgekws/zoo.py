@@ -1,4 +1,4 @@
-"""The models that ship in ``firmware_assets/pretrained``: which there are, and what a recipe may say of others."""
+"""The models that ship in ``firmware_assets/pretrained``, and what RUN stands for in every command."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def place(named: str | Path, *, runs: Path = RUNS) -> Path:
         if found.exists():
             raise UserError(f"{found} is not a run folder: it has no recipe.toml")
     there = (path.parent.name for path in runs.glob("*/recipe.toml"))
-    hint = nearest(str(named), [*known, *there], f"there ship: {', '.join(known) or 'none'}")
+    hint = nearest(str(named), [*known, *there], f"these ship: {', '.join(known) or 'none'}")
     raise UserError(
         f"{named}: no such run folder, .tflite file or shipped model; looked for {', '.join(map(str, places))} and "
         f"among the models that ship; {hint}"

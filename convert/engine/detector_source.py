@@ -1,4 +1,4 @@
-"""Headers that need no engine, the detector's with its settings."""
+"""The two C headers that work without an engine: the front end, and the detector with a model's settings."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Scores of a stream of samples here: the C engine in sliding mode, compiled once; LiteRT where there is no compiler.
+"""Scores of a stream of samples on this machine, from the C engine or from LiteRT.
 
-Samples go through the front end first, so that a result is known once the block of 10 ms in which its window ends is.
-Both give the scores of every window that ends a hop after the one before, however the samples are cut into blocks.
+The C engine runs in sliding mode and is compiled once. LiteRT takes its place where there is no C compiler. Both give
+one result for each window, a hop apart, however the samples are cut into blocks. Samples first go through the front
+end, which works in blocks of 10 ms: a result comes when the block in which its window ends is complete.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Several kernel sets of one model in one folder: the compiler's own macros choose among them.
 
-Every set is generated into a folder of its own. Files that are the same in all are taken as they are. Of the others,
-each set's file carries its name, and compiles to nothing where another set was chosen.
+Every set is generated into a folder of its own. A file that is the same in all of them is taken once. A file that
+differs is taken from each set under a name with the set's name in it, and compiles to nothing where the compiler chose
+another set.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""When which frames are where: the schedulers of edgekws_window.c and edgekws_sliding.c, run with counters alone.
+"""The schedulers of edgekws_window.c and edgekws_sliding.c, run with counters in place of values.
 
-From these come the sizes of every buffer, and in sliding mode the edges of a window in every map (a map is the input of
-a stage or, the last one, of the first dense layer).
+They give the size of every buffer and, in sliding mode, the edges of a window in every map. A map is the input of a
+stage; the last map is the input of the first dense layer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The scored streams of a split: what a detector is chosen and measured on, and what the report shows of them."""
+"""The scored streams of a split: what a detector is chosen and measured on, and what the run report shows of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What sets a model off in recordings of no word: found, cut out as clips to train on, and counted on validation."""
+"""Find what sets a model off in recordings without words, cut it out as training clips, and count it on validation."""
 
 from __future__ import annotations
 

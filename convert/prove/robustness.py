@@ -1,4 +1,6 @@
-"""How a model holds outside its testing split: levels, offsets, background noise, shifts, each word, worst speakers.
+"""How well a model works in conditions that its testing split does not have.
+
+The conditions are other levels, offsets, background noise, shifts in time, each word, and the worst speakers.
 
 Every condition changes the 16-bit samples of the whole testing split as a microphone would have, saturation included,
 and scores int8 (LiteRT with XNNPACK) and float on the same clips. The draws of noise have a seed of their own, so that

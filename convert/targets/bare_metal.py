@@ -1,4 +1,6 @@
-"""Targets that are boards: an image with startup, serial port and linker script of our own that runs the self-test."""
+"""Targets that are boards without an operating system: an image that runs the self-test.
+
+Startup code, serial port and linker script are the project's own."""
 
 from __future__ import annotations
 

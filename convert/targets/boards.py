@@ -1,4 +1,4 @@
-"""Targets with the engine's C: plain, or with what a framework's build asks for around it."""
+"""Targets that hold the engine as C, alone or with the files that a framework's build needs."""
 
 from __future__ import annotations
 

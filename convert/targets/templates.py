@@ -1,4 +1,4 @@
-"""Templates of ``firmware_assets/templates``: a folder a target, whose files become the bundle's."""
+"""Templates in ``firmware_assets/templates``: each target has a folder, whose files become the bundle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a bundle is what edgekws makes of its model: nothing in the bundle can say what is left out."""
+"""Check that a bundle is what edgekws makes of its model. Nothing in the bundle can leave a file out of the check."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A plain chain of layers: what every figure and every artifact is derived from. `convert.tflite.reader` makes it."""
+"""A model as a plain chain of layers, from which every figure and artifact comes. `convert.tflite.reader` makes it."""
 
 from __future__ import annotations
 

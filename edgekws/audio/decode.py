@@ -1,4 +1,4 @@
-"""Parts of a recording, decoded by libsndfile: it sees bytes that were made for it and never seeks in the sound."""
+"""Decode the parts of a recording by libsndfile, which gets headers made for it and never seeks in the sound."""
 
 from __future__ import annotations
 

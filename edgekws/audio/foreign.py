@@ -1,4 +1,4 @@
-"""What a file is that edgekws does not read, by its first bytes, and what to do about it."""
+"""Recognize by its first bytes a file that edgekws does not read, and say what to do about it."""
 
 from __future__ import annotations
 

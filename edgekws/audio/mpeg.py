@@ -1,4 +1,4 @@
-"""MP3 and its elders: frame by frame, as only counting them tells how long it is.
+"""MP3 and the older MPEG layers, read frame by frame: only counting the frames gives the length.
 
 Every part begins with a Xing header that gives the true number of frames, as libsndfile stops where it says, and
 guesses by the first frame's bit rate where there is none.

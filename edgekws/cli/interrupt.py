@@ -1,4 +1,4 @@
-"""Ctrl-C while libraries are imported: some turn it into errors of their own, so it is noted when it is pressed."""
+"""Note when Ctrl-C is pressed: some libraries turn it into errors of their own while they are imported."""
 
 from __future__ import annotations
 

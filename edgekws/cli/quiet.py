@@ -1,9 +1,9 @@
-"""Keeps the log lines of TensorFlow, absl and LiteRT away; ``EDGEKWS_LOGS=1`` in the environment shows them.
+"""Hide the log lines of TensorFlow, absl and LiteRT; ``EDGEKWS_LOGS=1`` in the environment shows them.
 
-The libraries write some lines while they load, before any setting of theirs is read, and straight to file descriptor 2.
-So what arrives there goes through a process that runs this file and drops the lines that ``is_log`` knows. Everything
-else passes: what Python writes does not go through it, and the last words of a crash come out, as the process outlives
-the command.
+These libraries write some lines to file descriptor 2 while they load, before they read any setting. What is written
+there therefore goes through a process that runs this file and drops the lines that ``is_log`` knows. Everything else
+passes. Python's own output does not go through the process, and the process outlives the command, so that the last
+lines of a crash come out too.
 """
 
 from __future__ import annotations

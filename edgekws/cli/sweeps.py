@@ -83,7 +83,7 @@ def _sweep(args: argparse.Namespace) -> int:
     print(f"{len(endings) - len(bad)} of {len(runs)} runs done; {folder / 'results.html'}")
     for ending in bad:
         print(f"{ending.name} is {ending.status}: {ending.reason or 'see its report'}", file=sys.stderr)
-    again = "mend what is told; the same command does only what is left"
+    again = "mend what the lines above name; the same command then does only what is left"
     next_step.tell(args, again if bad else f"compare the runs in {folder / 'results.html'}")
     return 1 if bad else 0
 

@@ -1,4 +1,4 @@
-"""What a corpus is made of: clips with word, speaker and split, noise, and what says which of them there are."""
+"""The parts of a corpus: clips with their word, speaker and split, noise, and the choice of clips."""
 
 import functools
 from collections import Counter, defaultdict

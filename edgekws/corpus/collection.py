@@ -126,7 +126,9 @@ def _cut(path: Path, spans: Sequence[tuple[float, float]]) -> Iterator[tuple[flo
     for start, end in spans:
         samples = sound[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
         if not len(samples):
-            raise UserError(f"{path} ends before {start:.2f} s, where the list says that it served; it is another one")
+            raise UserError(
+                f"{path} ends before {start:.2f} s, but the list uses sound after that; it is another recording"
+            )
         yield start, end, samples
 
 

@@ -1,7 +1,7 @@
-"""What a server sends, with patience that ends: it must answer, and keep up a least speed.
+"""Read from a server that must answer in time and keep a minimum speed.
 
-A hostile server can hold up any single call, a byte at a time, and each byte begins the socket's timeout anew. So a
-thread of its own reads, and who takes the chunks looks at the clock.
+A hostile server can delay any single call by sending one byte at a time, because each byte restarts the socket's
+timeout. So one thread reads, and the caller, who takes the chunks, watches the clock.
 """
 
 from __future__ import annotations

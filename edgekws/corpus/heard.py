@@ -1,7 +1,7 @@
 """Which speakers and recordings a run learned from, and whether sound that it is measured on is among them.
 
-A recording is known by a sum over its first second in which there is sound, as it was prepared: the same recording
-under another name is found, a cut or a copy at another level is not.
+A check sum over the first second with sound, as it was prepared, identifies a recording. It finds the same recording
+under another name, but not a cut of it or a copy at another level.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What is no word of the set, as classes of its own: `_unknown_` (other words, made ones too) and `_silence_`."""
+"""The classes of what is none of the words: `_unknown_` (other words and sounds) and `_silence_`."""
 
 import math
 import random

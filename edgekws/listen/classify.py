@@ -1,7 +1,7 @@
 """Words in recordings, by the int8 model in LiteRT; TensorFlow is not needed.
 
-A recording of up to a window (a second, where the model has no other) is one, in the middle of zeros; of a longer one,
-every window is classified, half of it after the one before, the last one ending where the recording ends.
+A recording that is no longer than a window (one second for most models) is one window, in the middle of zeros. In a
+longer recording windows overlap by half, and the last one ends where the recording ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Scores of folders of sound, each a stream, with where words of the set may be said in it by its transcripts."""
+"""Scores of folders of sound, each as one stream, and where its transcripts say that a word may be heard."""
 
 from __future__ import annotations
 

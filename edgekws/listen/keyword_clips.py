@@ -1,4 +1,4 @@
-"""Recordings of keywords to be found in a stream: of a folder of WORD/*.wav those that no one trains on."""
+"""Recordings of keywords to find in a stream: those of a folder of WORD/*.wav that training does not use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in recordings a word of the set, or one that sounds like it, may be heard: by their transcripts."""
+"""Where a transcript says that one of the words, or a word that sounds like it, may be heard in a recording."""
 
 from __future__ import annotations
 

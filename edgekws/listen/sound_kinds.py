@@ -1,4 +1,4 @@
-"""Folders of sound without keywords, each a kind of sound by its name, and where in a stream each recording lies."""
+"""Folders of sound without keywords: the kind of each, by its name, and the place of its recordings in a stream."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The detector on stored scores, for many thresholds at once: what they cost in misses and in false accepts.
+"""Misses and false accepts of the detector for many thresholds at once, from stored scores.
 
-Scores are computed once; a sweep then gives the very events that ``edgekws.listen.detector.Detector`` would.
+Scores are computed once. For each threshold the events are exactly those of ``edgekws.listen.detector.Detector``.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class Architecture:
     window: int = 16_000
 
     def layers(self, classes: int = 16) -> tuple[LayerCost, ...]:
-        """Every layer with its shapes and costs; a bias stands also where batch norm follows (as in the report)."""
+        """Every layer with its shapes and costs; as in the 2019 report, a bias also stands where batch norm follows."""
         return tuple(self._layers(classes))
 
     def _layers(self, classes: int) -> Iterator[LayerCost]:

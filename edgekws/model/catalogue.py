@@ -1,4 +1,4 @@
-"""Architectures by name: the report's 74 rows, and our own models of the same family."""
+"""Architectures by name: the 2019 report's 74 rows, and our own models of the same family."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHANNEL_64_NOTE = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A catalogue row: the architecture and what the report printed for it (None and {} where nothing was)."""
+    """A catalogue row: the architecture and what the 2019 report printed for it (None and {} where nothing was)."""
 
     name: str
     table: str
@@ -33,7 +33,7 @@ class Entry:
     note: str = ""
 
     def counted_parameters(self) -> int:
-        """Our count on the report's terms: with batch norm's gamma and beta where its count includes them."""
+        """Our count on the 2019 report's terms: with batch norm's gamma and beta where its count includes them."""
         arch = self.architecture
         return arch.parameters_with_batch_norm() if self.batch_norm_counted else arch.parameters()
 
@@ -87,7 +87,7 @@ _OWN = (
 
 @cache
 def entries() -> dict[str, Entry]:
-    """Every catalogue entry by name, the report's first, in its order."""
+    """Every catalogue entry by name, the 2019 report's first, in its order."""
     table = (files("edgekws.model") / "report_2019.csv").read_text(encoding="utf-8")
     listed = [_report_entry(row) for row in csv.DictReader(table.splitlines())]
     listed += [Entry(arch.name, "own", label, arch) for label, arch in _OWN]

@@ -52,9 +52,9 @@ def catalogue_json(entries: Sequence[Entry]) -> str:
 
 
 def catalogue_text(entries: Sequence[Entry]) -> str:
-    """One line an entry under its table's heading; the report's count beside ours on the same terms."""
+    """One line an entry under its table's heading; the 2019 report's count beside ours on the same terms."""
     head = (f"{'name':16}{'parameters':>12}{'with BN':>12}{'report':>12}  {'':8}{'M MAC':>9}{'activations':>13}"
-            "  the report's accuracy")  # fmt: skip
+            "  the 2019 report's accuracy")  # fmt: skip
     lines, table, notes = [], None, {}
     for entry in entries:
         facts = summary(entry)
@@ -110,9 +110,9 @@ def layers_text(entry: Entry) -> str:
     lines.append(f"{'in all':42}{architecture.parameters():>12,}{architecture.macs():>22,}")
     lines.append(f"with batch norm's gamma and beta: {architecture.parameters_with_batch_norm():,} parameters")
     if entry.reported_parameters:
-        lines.append(f"the report prints {entry.reported_parameters:,} {_terms(entry)}; {_verdict_words(entry)}")
+        lines.append(f"the 2019 report prints {entry.reported_parameters:,} {_terms(entry)}; {_verdict_words(entry)}")
     for variant, accuracy in entry.reported_accuracy.items():
-        lines.append(f"the report's accuracy, {VARIANTS[variant]}: {accuracy:.4f}")
+        lines.append(f"the 2019 report's accuracy, {VARIANTS[variant]}: {accuracy:.4f}")
     if entry.note:
         lines.append(entry.note)
     return "\n".join(lines)

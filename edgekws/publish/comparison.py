@@ -1,7 +1,7 @@
 """The table and the charts of a folder of published models, made from its results.csv alone.
 
-results.csv has the columns of a sweep's table. The README's part between two marks is written anew; what stands around
-it stays. The same rows give the same bytes.
+results.csv has the columns of a sweep's table. The part of the README between two marks is written again; the rest
+stays. The same rows give the same bytes.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ CHARTS = {"macs": "accuracy_macs.svg", "parameters": "accuracy_parameters.svg"}
 WHOLE = ("seed", "parameters", "macs", "testing_clips")
 FRACTIONS = ("float", "float_low", "float_high", "int8", "int8_low", "int8_high")
 KEY = ("architecture", "variant", "augmented", "coding", "seed")
-HEAD = "| model | variant | parameters | M MAC | the report | plain: float | plain: int8 | good: float | good: int8 |"
+HEAD = "| model | variant | parameters | M MAC | 2019 report | plain: float | plain: int8 | good: float | good: int8 |"
 INPUTS = {"raw": "raw waveform", "features": "spectral features"}
 OPENING = "# Models that ship\n\n"
 NOTES = """\
 Accuracy on the testing split ({clips} clips) with its 95 % Wilson interval: of several seeds the one in the middle by
 int8, and all of them after it. Parameters are those of the .tflite. The plain recipe changes no clip in training, as
-the report's; the good one shifts clips, changes their speed, level and colour, and adds noise.
-{run} of the report's {whole} accuracies were run; an empty field was not, nor was any architecture that only the table
-at the end lists. The report's split is not known, and may share speakers.
+the 2019 report's; the good one shifts clips, changes their speed, level and colour, and adds noise.
+{run} of the 2019 report's {whole} accuracies were run; an empty field was not, nor was any architecture that only
+the table at the end lists. The 2019 report's split is not known, and may share speakers.
 `results.csv` has every run with its counts, the paired difference of int8 and float, and the command that makes it
 again; FOLDER is Speech Commands v0.01. Runs that a command starts from or learns from come first, by the recipes
 of their names in `edgekws/recipes`. `edgekws sweep edgekws/recipes/sweeps/report.toml --data FOLDER` is the whole
@@ -48,7 +48,7 @@ report by the plain recipe.
 
 ![accuracy against parameters]({parameters})
 
-A point of the report is the best of its network's variants; ours are single runs, seed 1 where no other is named.
+A point of the 2019 report is the best of its network's variants; ours are single runs, seed 1 where no other is named.
 
 What others have published, on other words and splits, for orientation:
 """
@@ -99,13 +99,13 @@ def make(folder: Path, added: Sequence[Path] = ()) -> list[str]:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The table: the report's accuracy, then float and int8 of the plain and of the good recipe."""
+    """The table: the 2019 report's accuracy, then float and int8 of the plain and of the good recipe."""
     cells: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         cells[row["architecture"], row["variant"]][results.kind(row)].append(row)
     for name in {architecture for architecture, _ in cells}:
         for variant in catalogue.find(name).reported_accuracy:
-            cells[name, variant]  # a cell of the report that was not run: a line with nothing of ours
+            cells[name, variant]  # a cell of the 2019 report that was not run: a line with nothing of ours
     order, columns = list(catalogue.entries()), list(VARIANTS)
     listed = sorted(cells, key=lambda cell: (order.index(cell[0]), (*columns, cell[1]).index(cell[1]), cell[1]))
     lines = [HEAD, "|---|---|---:|---:|---:|---|---|---|---|"]
@@ -132,7 +132,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def chart_points(rows: Iterable[Row], cost: str) -> list[scatter.Point]:
-    """Every run's int8 accuracy, the report's best of each architecture, others' published; ``cost`` is a column."""
+    """Int8 accuracy of every run, the 2019 report's best of each architecture, and others'; ``cost`` is a column."""
     points = []
     for entry in catalogue.entries().values():
         if entry.reported_accuracy:
@@ -160,15 +160,15 @@ def median(rows: Sequence[Row]) -> Row:
 
 
 def _whole_report(ran: Collection[tuple[str, str]]) -> list[str]:
-    """Every accuracy that the report gives, in bold where it was run here, folded."""
-    lines = [f"| the report's | {' | '.join(VARIANTS.values())} |", f"|---|{'---|' * len(VARIANTS)}"]
+    """Every accuracy that the 2019 report gives, in bold where it was run here, folded."""
+    lines = [f"| the 2019 report's | {' | '.join(VARIANTS.values())} |", f"|---|{'---|' * len(VARIANTS)}"]
     for name, entry in catalogue.entries().items():
         if entry.reported_accuracy:
             given = {column: f"{value:.4f}" for column, value in entry.reported_accuracy.items()}
             given |= {column: f"**{given[column]}**" for column in given if (name, column) in ran}
             lines.append(f"| {name} | {' | '.join(given.get(column, '') for column in VARIANTS)} |")
-    return ["<details><summary>Every accuracy of the report; in bold those that were run here</summary>", "", *lines,
-            "", "</details>"]  # fmt: skip
+    head = "<details><summary>Every accuracy of the 2019 report; in bold those that were run here</summary>"
+    return [head, "", *lines, "", "</details>"]
 
 
 def _accuracies(rows: Sequence[Row]) -> list[str]:

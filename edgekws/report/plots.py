@@ -1,4 +1,4 @@
-"""The geometry of the report's pictures: axes, curves, waveforms, shades; the templates draw them. NumPy alone.
+"""The geometry of the pictures in reports: axes, curves, waveforms, shades; the templates draw them. NumPy alone.
 
 Positions are percentages of the drawing, so that a picture fits a phone and a printed page alike.
 """

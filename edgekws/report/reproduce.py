@@ -1,4 +1,4 @@
-"""How a run is made again: by the nearest recipe of edgekws and what to change in it, or by its own recipe.toml."""
+"""The command that makes a run again: the nearest recipe of edgekws with changes, or the run's own recipe.toml."""
 
 from __future__ import annotations
 

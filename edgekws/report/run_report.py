@@ -1,4 +1,4 @@
-"""The report of a run: report.json, report.html (one self-contained file) and model_card.md.
+"""The run report: report.json, report.html (one self-contained file) and model_card.md.
 
 Words, file names and paths come from others' data: HTML is escaped by Jinja, Markdown by ``render.markdown_text``.
 The same inputs give the same bytes; no file holds a date.

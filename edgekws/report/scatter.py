@@ -16,7 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 20, 18, 48
 
 # kind → (legend, colour, shape)
 KINDS = {
-    "report": ("the report, float, its own split", "#8a8f98", "diamond"),
+    "report": ("the 2019 report, float, its own split", "#8a8f98", "diamond"),
     "plain": ("ours, plain recipe, int8", "#d2691e", "square"),
     "good": ("ours, good recipe, int8", "#2563c9", "circle"),
     "raw": ("published by others, raw waveform, other words or split", "#177a45", "triangle"),

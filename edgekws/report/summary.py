@@ -1,4 +1,4 @@
-"""What a user is told first: the words' own accuracy, what the data do not show, and whether a goal was reached."""
+"""The lines a run ends with: the accuracy of the words, what the data cannot show, and whether a goal was reached."""
 
 from __future__ import annotations
 

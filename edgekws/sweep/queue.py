@@ -1,4 +1,4 @@
-"""A sweep on this machine: so many runs at once, each a process of its own, until all have ended."""
+"""A sweep on this machine: a number of runs at once, each in its own process, until all have ended."""
 
 from __future__ import annotations
 

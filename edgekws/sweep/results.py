@@ -1,4 +1,4 @@
-"""What a sweep found: one row a run in results.csv, and results.html with the report's numbers beside ours."""
+"""What a sweep found: one row a run in results.csv, and results.html with the 2019 report's numbers beside ours."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ COLUMNS = (
     *("int8_minus_float", "int8_minus_float_low", "int8_minus_float_high", "report", "command"),
 )
 
-REPORT_CLASSES = 16  # with fewer words or more, the report's accuracy says nothing
+REPORT_CLASSES = 16  # with fewer words or more, the 2019 report's accuracy says nothing
 
 Row = dict[str, str]
 
 
 def variant(recipe: Recipe) -> str:
-    """The report's column this recipe belongs to, e.g. none, do50, do50_bn; another dropout gives do30 or the like."""
+    """The column of the 2019 report that a recipe belongs to: none, do50, do50_bn; do30 for another dropout."""
     dropout = f"do{100 * recipe.model.dropout:g}" if recipe.model.dropout else ""
     return "_".join(filter(None, [dropout, "bn" if recipe.model.batch_norm else ""])) or "none"
 
 
 def augmented(recipe: Recipe) -> bool:
-    """Whether training changed the clips at all; the report's did not."""
+    """Whether training changed the clips at all; the 2019 report's did not."""
     changes = dataclasses.asdict(recipe.augment)
     return any(size for name, size in changes.items() if not name.startswith("snr_db"))
 
@@ -108,7 +108,7 @@ def html(name: str, rows: Sequence[Row], endings: Mapping[str, Ending]) -> str:
 
 
 def chart_points(rows: Sequence[Row]) -> list[scatter.Point]:
-    """Of every measured row the int8 accuracy over multiply-accumulates, and the report's, once a cell."""
+    """Of every measured row the int8 accuracy over multiply-accumulates, and the 2019 report's, once a cell."""
     points = {}
     for found in rows:
         macs = int(found["macs"])
@@ -122,7 +122,7 @@ def chart_points(rows: Sequence[Row]) -> list[scatter.Point]:
 
 
 def kind(found: Row) -> str:
-    """The recipe's kind: plain, which changes no clip in training, as the report's, or good."""
+    """The recipe's kind: plain, which changes no clip in training, as the 2019 report's, or good."""
     return "good" if found["augmented"] == "yes" else "plain"
 
 

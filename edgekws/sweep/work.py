@@ -1,4 +1,4 @@
-"""One run of a sweep as a process of its own: what it executes, in which surroundings, and how far it is."""
+"""One run of a sweep in its own process: its command, its environment and its progress."""
 
 from __future__ import annotations
 

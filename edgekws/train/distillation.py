@@ -1,4 +1,4 @@
-"""Distillation: a small network learns, besides the labels, what a larger one hears in the same sound."""
+"""Distillation: a small network learns the scores of a larger one, the teacher, beside the labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Earlier runs that a recipe names: what it takes from them where it says nothing itself, and whether they fit."""
+"""Earlier runs that a recipe names: whether they fit, and the keys that the recipe takes from them."""
 
 from __future__ import annotations
 

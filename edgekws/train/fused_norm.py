@@ -1,4 +1,4 @@
-"""Batch norm for float training in TensorFlow's one fused kernel; Keras's own is nine operations, each a pass."""
+"""Batch norm for float training by TensorFlow's fused kernel; Keras computes it in nine operations over the data."""
 
 from __future__ import annotations
 

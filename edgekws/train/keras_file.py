@@ -1,4 +1,4 @@
-"""What a .keras file must be before Keras is given it: a network of this project, of a sensible size, and no code."""
+"""Check a .keras file before Keras loads it: it must be a network of this project, of sensible size, without code."""
 
 from __future__ import annotations
 

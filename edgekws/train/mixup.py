@@ -1,4 +1,4 @@
-"""Mixup of recordings: each clip of a batch sounds together with another one, and its target says how much."""
+"""Mixup: each clip of a batch is mixed with another one, and its target has the share of both."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Toom-Cook F(4, 5) as kernels_avx2.c and kernels_dsp_fast.c use it: the filter's side, and the bound that proves it.
 
-Eight multiplications give four outputs of a filter of five taps. The idea stands in kernels_dsp_fast.c.
+Eight multiplications give four outputs of a filter of five taps. kernels_dsp_fast.c explains the idea.
 """
 
 from __future__ import annotations

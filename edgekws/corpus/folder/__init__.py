@@ -1,4 +1,4 @@
-"""A folder laid out as Speech Commands is: WORD/*.wav, perhaps lists of the splits, perhaps background noise.
+"""A folder with the layout of Speech Commands: WORD/*.wav, and where there are any, lists of splits and noise.
 
 WORD/SPEAKER/*.wav is understood as well. ``find`` looks for recordings, ``speakers`` says whose they are, ``splits``
 where they go.
@@ -181,7 +181,7 @@ def _check_speakers(clips: Iterable[Clip], selection: Selection) -> None:
             raise UserError(
                 f"speaker {clip.speaker} is in two splits: {other.name} in {other.split}, {clip.name} in {clip.split}; "
                 "put all clips of a speaker into one split, or the accuracy would be too good (or set data.split_by = "
-                '"take", and the report says so)'
+                '"take", and the run report says so)'
             )
 
 

@@ -1,4 +1,4 @@
-"""Which recordings a folder of words holds, and what else lies there."""
+"""Find the recordings in a folder of words, and say what else is there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who speaks in a recording, as far as its name or its folder says."""
+"""The speaker of a recording, as far as its name or its folder says."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def naming(pattern: str = "") -> Naming:
             raise UserError(f"data.speaker_pattern {pattern!r} is no regular expression: {error}") from None
         return lambda path: _speaker(found.search(path))
     if "{speaker}" not in pattern:
-        raise UserError(f"data.speaker_pattern {pattern!r} says not where the speaker is; {_EXPECTED}")
+        raise UserError(f"data.speaker_pattern {pattern!r} does not say where the speaker is; {_EXPECTED}")
     shape, parts = _template(pattern), pattern.count("/") + 1
     return lambda path: _speaker(shape.fullmatch("/".join(path.split("/")[-parts:])))
 

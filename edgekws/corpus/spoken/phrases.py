@@ -1,4 +1,4 @@
-"""Words and sentences that are not of a set, for eSpeak to say: those of training are never those that are measured."""
+"""Words and sentences that eSpeak says as no word. Training and measuring never use the same ones."""
 
 import random
 from collections.abc import Sequence

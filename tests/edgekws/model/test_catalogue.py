@@ -1,4 +1,4 @@
-"""The catalogue against the report's tables."""
+"""The catalogue against the 2019 report's tables."""
 
 import csv
 from importlib.resources import files
