@@ -19,7 +19,7 @@ from edgekws.errors import UserError, nearest
 from edgekws.guard import untrusted
 
 MEASURED = frozenset(("measured", "README.md"))
-MODULES = ("boards", "bare_metal", "tflm", "phones", "ethos_u")
+MODULES = ("boards", "bare_metal", "tflm", "phones", "ethos_u", "home.python_package", "home.esphome")
 
 
 @dataclass(frozen=True, eq=False)

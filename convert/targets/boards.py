@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from convert.targets import Request, Target, engine_sources
-from convert.targets.names import GENERIC_HEADER, generic_header, identifier, prefix
+from convert.targets.names import GENERIC_HEADER, generic_header, identifier, plain_ascii, prefix
 from convert.targets.templates import render
 from edgekws import __version__
 
 MICROCONTROLLERS = ("mve", "dsp_fast", "portable")
-EVERYWHERE = ("mve", "dsp_fast", "avx2", "portable")
+ON_A_PC = ("avx2", "portable")
+EVERYWHERE = ("mve", "dsp_fast", *ON_A_PC)
 HOST_FLAGS = {"avx2": ("-mavx2",)}
 
 
@@ -46,10 +47,10 @@ def _library(
                 folder,
                 prefix=named,
                 identifier=identifier(artifact.name),
-                ascii_name=_ascii(artifact.name),
+                ascii_name=plain_ascii(artifact.name),
                 version=__version__,
                 words=artifact.labels,
-                ascii_words=", ".join(map(_ascii, artifact.labels)),
+                ascii_words=", ".join(map(plain_ascii, artifact.labels)),
                 sources=sorted(path.name for path in source_folder.glob("*.c")),
                 flags=HOST_FLAGS.get(request.kernels or "", ()),
                 kernels=engine_sources.kernels_text(facts, named),
@@ -59,11 +60,6 @@ def _library(
         return facts
 
     return write
-
-
-def _ascii(text: str) -> str:
-    """A line that every tool's manifest takes: letters, digits, spaces and .-_ of ASCII."""
-    return "".join(c if c.isascii() and (c.isalnum() or c in " .-_") else "_" for c in text).strip()
 
 
 TARGETS = (

@@ -26,6 +26,7 @@ OWN_WORDS = frozenset(
         "selftest",
         "settings",
         "sliding",
+        "spotter",
         "window",
     ]
 )
@@ -41,6 +42,11 @@ def identifier(name: str) -> str:
     """A model's name as an identifier of C, of CMake and of every library manager: letters, digits and _."""
     plain = re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_") or "model"
     return plain if plain[0].isalpha() else f"m_{plain}"
+
+
+def plain_ascii(text: str) -> str:
+    """A line that every tool's manifest takes: letters, digits, spaces and .-_ of ASCII."""
+    return "".join(c if c.isascii() and (c.isalnum() or c in " .-_") else "_" for c in text).strip()
 
 
 def prefix(name: str) -> str:

@@ -30,8 +30,8 @@ def render(template: str, folder: Path, *, prefix: str = "edgekws", **values: An
     environment.filters["markdown"] = markdown
     with as_file(files("firmware_assets") / "templates" / template) as root:
         for source in sorted(path for path in root.rglob("*") if path.is_file()):
-            relative = environment.from_string(source.relative_to(root).as_posix()).render(values)
-            destination = folder / renamed(relative.removesuffix(".j2"), prefix)
+            name = renamed(source.relative_to(root).as_posix().removesuffix(".j2"), prefix)
+            destination = folder / environment.from_string(name).render(values, prefix=prefix)
             destination.parent.mkdir(parents=True, exist_ok=True)
             text = renamed(source.read_text(encoding="utf-8"), prefix)
             if source.suffix == ".j2":

@@ -17,7 +17,7 @@ from textwrap import indent
 from typing import Any
 
 from edgekws import __version__
-from edgekws.cli import devices, interrupt, measuring, mine, models, quiet, runs, streaming, sweeps
+from edgekws.cli import devices, interrupt, measuring, mine, models, quiet, runs, serving, streaming, sweeps
 from edgekws.errors import UserError, plain
 
 ABOUT = """
@@ -84,7 +84,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=function)
         return sub
 
-    for family in (runs, sweeps, devices, models, streaming, measuring, mine):
+    for family in (runs, sweeps, devices, models, streaming, serving, measuring, mine):
         family.add(command)
     return parser
 
