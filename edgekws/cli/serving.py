@@ -30,7 +30,8 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     serve.add_argument("run", type=Path, metavar="RUN", help=moved.RUN)
     serve.add_argument("--uri", default="tcp://127.0.0.1:10400", help="where to listen: tcp://ADDRESS:PORT or "
-                       "unix://PATH; tcp://0.0.0.0:10400 lets other machines in (default: tcp://127.0.0.1:10400)")  # fmt: skip
+                       "unix://PATH; tcp://0.0.0.0:10400 lets other machines in (default: "
+                       "tcp://127.0.0.1:10400)")  # fmt: skip
     moved.add_thresholds(serve)
     serve.add_argument("--no-zeroconf", action="store_true", help="do not announce it to Home Assistant")
     serve.add_argument("--debug", action="store_true", help="print what is detected")

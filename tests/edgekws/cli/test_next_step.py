@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from types import SimpleNamespace
 
 import finished_run
@@ -13,6 +14,7 @@ from convert import mining, pipeline
 from convert.engine import profile
 from convert.prove import measure
 from convert.targets import flash
+from convert.targets.home import python_package
 from edgekws import cli, recipe
 from edgekws.cli import next_step
 from edgekws.listen import sound_kinds
@@ -40,6 +42,8 @@ def stage(tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline, "load_corpus", lambda run: clips)
     monkeypatch.setattr(pipeline, "check", lambda run, clips, write=True: finished_run.ladder(run))
     monkeypatch.setattr(pipeline, "tune", lambda *_: {"reached": True})
+    monkeypatch.setattr(python_package, "importable", lambda *_: "served")
+    monkeypatch.setitem(sys.modules, "served.wyoming", SimpleNamespace(main=lambda _: 0))
     monkeypatch.setattr(listening_lines, "lines", lambda found: [])
     monkeypatch.setattr(measure, "measure", lambda *_: {"worst": {"speech": None}})
     monkeypatch.setattr(measured_page, "html", lambda found: "")
@@ -78,6 +82,7 @@ COMMANDS = {
     "classify yes.wav": ("edgekws listen FILE", "edgekws bundle small --target T"),
     "listen yes.wav --threshold 0.9": ("nothing came near a word of this model, which are zero, one",),
     "publish runs/made shipped/made --source x": ("edgekws tables shipped --add shipped/made",),
+    "serve runs/made": ("edgekws bundle runs/made --target python",),
     "tables runs": ("git diff runs",),
     "sweep grid.toml": ("results.html",),
 }
