@@ -21,12 +21,13 @@ from edgekws.files import atomic_write
 from edgekws.guard import untrusted
 from edgekws.model import catalogue
 from edgekws.model.tables import VARIANTS, variant_words
-from edgekws.report import scatter
+from edgekws.report import against, scatter
 from edgekws.sweep import results, work
 from edgekws.sweep.results import Row
 
 BEGIN, END = "<!-- results: made by 'edgekws tables' from results.csv -->", "<!-- results: end -->"
 CHARTS = {"macs": "accuracy_macs.svg", "parameters": "accuracy_parameters.svg"}
+AGAINST = "report_and_ours.svg"  # written where a cell of the report was run by the plain recipe
 WHOLE = ("seed", "parameters", "macs", "testing_clips")
 FRACTIONS = ("float", "float_low", "float_high", "int8", "int8_low", "int8_high")
 KEY = ("architecture", "variant", "augmented", "coding", "seed")
@@ -92,6 +93,8 @@ def make(folder: Path, added: Sequence[Path] = ()) -> list[str]:
     for cost, name in CHARTS.items():
         title = scatter.MACS_TITLE if cost == "macs" else scatter.PARAMETERS_TITLE
         made[name] = scatter.svg(chart_points(ordered, cost), title)
+    if cells := report_cells(ordered):
+        made[AGAINST] = against.svg(cells)
     made[readme.name] = f"{before}{BEGIN}\n\n{markdown(ordered)}\n{END}{after}"
     for name, content in made.items():
         atomic_write(folder / name, content)
@@ -151,6 +154,21 @@ def chart_points(rows: Iterable[Row], cost: str) -> list[scatter.Point]:
         if peer[cost]:
             points.append(scatter.Point(peer["name"], int(peer[cost]), float(peer["accuracy"]), peer["input"]))
     return points
+
+
+def report_cells(rows: Iterable[Row]) -> list[against.Cell]:
+    """Every cell of the report that the plain recipe was run on, of several seeds the one in the middle."""
+    found: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row["report"] and results.kind(row) == "plain":
+            found[row["architecture"], row["variant"]].append(row)
+    cells = []
+    for (name, variant), of_cell in found.items():
+        row, entry = median(of_cell), catalogue.find(name)
+        interval = (float(row["float_low"]), float(row["float_high"]))
+        reported, ours = float(row["report"]), float(row["float"])
+        cells.append(against.Cell(entry.table, name, variant, variant_words(variant), reported, ours, interval))
+    return cells
 
 
 def median(rows: Sequence[Row]) -> Row:

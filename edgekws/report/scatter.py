@@ -78,7 +78,7 @@ def svg(points: Sequence[Point], across: str, *, floor: float = 0.8) -> str:
         parts += _label(point, x(point.cost), y(point.accuracy), taken)
     for i, kind in enumerate(kinds):
         legend, colour, shape = KINDS[kind]
-        parts.append(_shape(shape, LEFT + 6, HEIGHT + 4 + 20 * i, colour))
+        parts.append(symbol(shape, LEFT + 6, HEIGHT + 4 + 20 * i, colour))
         parts.append(f'<text x="{LEFT + 20}" y="{HEIGHT + 8 + 20 * i}" fill="#16202c">{escape(legend)}</text>')
     return "\n".join([*parts, "</svg>\n"])
 
@@ -92,10 +92,10 @@ def _mark(point: Point, x: float, y: Callable[[float], float]) -> list[str]:
         marks.append(f'<path d="M{x} {y(low)}V{y(high)}" stroke="{colour}" stroke-width="1.5" opacity="0.55"/>')
         interval = f", 95 % interval {low:.4f} to {high:.4f}"
     told = f"{point.label}: {point.accuracy:.4f}{interval}; {point.cost:,.0f}"
-    return [*marks, f"<g>{_shape(shape, x, y(point.accuracy), colour)}<title>{escape(told)}</title></g>"]
+    return [*marks, f"<g>{symbol(shape, x, y(point.accuracy), colour)}<title>{escape(told)}</title></g>"]
 
 
-def _shape(shape: str, x: float, y: float, colour: str) -> str:
+def symbol(shape: str, x: float, y: float, colour: str) -> str:
     if shape == "circle":
         return f'<circle cx="{x}" cy="{y}" r="5" fill="{colour}"/>'
     corners = {

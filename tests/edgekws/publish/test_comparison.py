@@ -1,5 +1,6 @@
 """The table and charts of published results: medians, seeds, the 2019 report's cells, the same bytes each time."""
 
+import dataclasses
 import re
 import shutil
 import xml.etree.ElementTree as ElementTree
@@ -15,7 +16,7 @@ from edgekws.errors import UserError
 from edgekws.model import catalogue
 from edgekws.model.tables import variant_words
 from edgekws.publish import comparison
-from edgekws.report import run_report, scatter
+from edgekws.report import against, run_report, scatter
 from edgekws.sweep import results
 
 
@@ -44,6 +45,36 @@ def test_the_seed_in_the_middle_is_published_and_all_are_shown(tmp_path):
     assert "**0.9400** [0.9235, 0.9531] (seeds 1: 0.9400, 2: 0.9300, 3: 0.9550) |" in line
     assert "| custom-32/8 | BN | 94,768 | 132.7 | 0.9285 |  |  |  |  |" in text  # a cell that was not run
     assert "1 of the 2019 report's 236 accuracies" in text
+
+
+def test_cells_of_the_report_by_the_plain_recipe_stand_beside_ours(tmp_path):
+    cells = comparison.report_cells([row(right=900, augmented="no"), row(right=910, seed=2, augmented="no"), row()])
+    (cell,) = cells
+    assert (cell.family, cell.label, cell.words, cell.report, cell.ours) == (
+        *("custom-32", "custom-32/8", "DO .5", 0.9477, 0.905),
+    )
+    chart = against.svg([*cells, dataclasses.replace(cell, variant="bn", words="BN", report=0.97, ours=0.98)])
+    root = ElementTree.fromstring(chart)
+    titles = [element.text for element in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert "custom-32/8, DO .5: ours 0.9050, the report 0.9477" in titles
+    dashed = next(e for e in root.iter("{http://www.w3.org/2000/svg}path") if e.get("stroke-dasharray"))
+    x0, y0, x1, y1 = map(float, re.findall(r"[\d.]+", dashed.get("d")))
+    above, below = (marks(root, "triangle"), marks(root, "square"))  # better than the report, and worse
+    for (x, y), better in ((above, True), (below, False)):
+        assert (y < y0 + (y1 - y0) * (x - x0) / (x1 - x0)) is better
+    tables(tmp_path / "p", row(augmented="yes"))
+    assert not (tmp_path / "p" / comparison.AGAINST).exists()
+
+
+def marks(root, kind):
+    """Where the first mark of a kind stands: by how many corners its path has, and which way up."""
+    corners = {"triangle": 3, "square": 4}[kind]
+    for group in root.iter("{http://www.w3.org/2000/svg}g"):
+        path = group.find("{http://www.w3.org/2000/svg}path")
+        if path is not None and path.get("d").count("L") == corners - 1:
+            numbers = [float(n) for n in re.findall(r"[\d.]+", path.get("d"))]
+            return sum(numbers[::2]) / corners, sum(numbers[1::2]) / corners
+    raise AssertionError(kind)
 
 
 def test_two_seeds_give_the_lower_one():
@@ -208,7 +239,7 @@ def test_labels_do_not_cover_each_other():
 
 def test_the_table_that_ships_is_that_of_its_results(tmp_path):
     shipped = Path(str(files("firmware_assets") / "pretrained"))
-    names = ("results.csv", "README.md", *comparison.CHARTS.values())
+    names = ("results.csv", "README.md", comparison.AGAINST, *comparison.CHARTS.values())
     for name in names:
         shutil.copyfile(shipped / name, tmp_path / name)
     comparison.make(tmp_path)

@@ -175,7 +175,7 @@ def test_equalizer_leaves_a_click_where_it_is():
 
 
 def test_mask_silences_one_stretch_of_at_most_its_length():
-    x = np.full((256, 16_000), 8_000, np.int16)
+    x = np.full((1_024, 16_000), 8_000, np.int16)
     wave = augmented(Front(Augment(0.0, 0.0, 0.0, mask_ms=100.0), PLAIN, SILENCE, 1), x)
     assert set(np.unique(wave)) == {0, 8_000}
     silent = (wave == 0).sum(1)

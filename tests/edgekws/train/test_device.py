@@ -1,5 +1,8 @@
 """What training runs on, and whether "auto" takes bfloat16 there."""
 
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +10,8 @@ import pytest
 from edgekws import recipe
 from edgekws.train import device
 
+ROOT = Path(__file__).resolve().parents[3]
+OFFLINE = ("failed to fetch", "could not connect", "dns error", "network")
 AMX = "processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 amx_bf16 amx_tile amx_int8\n"
 ZEN4 = "processor\t: 0\nflags\t\t: fpu avx512f avx512_bf16 avx512_vnni\nbugs\t\t: amx_bf16\n"
 
@@ -56,3 +61,15 @@ def test_a_device_of_jax_has_its_name_and_bfloat16_from_ampere_on(monkeypatch, f
     jax = pytest.importorskip("jax", reason="jax is not installed: pip install jax")
     monkeypatch.setattr(jax, "devices", lambda: [SimpleNamespace(**first)])
     assert device._jax() == expected
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="CUDA for TensorFlow is for Linux")
+def test_the_gpu_extra_resolves():
+    """By metadata alone: pip's own dry run would download the wheels, which are gigabytes."""
+    uv = pytest.importorskip("uv", reason="uv is not installed: pip install uv").find_uv_bin()
+    command = [uv, "pip", "compile", "pyproject.toml", "--extra", "gpu", "--python-platform", "linux", "--quiet"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    if done.returncode and any(sign in done.stderr.lower() for sign in OFFLINE):
+        pytest.skip("no network")
+    assert done.returncode == 0, done.stderr
+    assert {"tensorflow", "nvidia-cudnn-cu12"} <= {line.split("==")[0] for line in done.stdout.splitlines()}
