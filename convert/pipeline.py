@@ -26,10 +26,16 @@ from edgekws.train import loop
 from edgekws.workspace import Run
 
 
-def load_corpus(run: Run) -> Corpus:
-    """The recordings of the run's recipe; a UserError where they are not those the run began with."""
+def load_corpus(run: Run, *, write: bool = True) -> Corpus:
+    """The recordings of the run's recipe; a UserError where they are not those the run began with.
+
+    With ``write`` also where the run's folder, or the one that it will be made in, cannot be written: before the
+    minutes that recordings take.
+    """
     from edgekws.train import earlier
 
+    if write:
+        check_writable(next(path for path in (run.folder, *run.folder.absolute().parents) if path.exists()))
     origins = []
     if not run.record("train").exists():  # refused before the folder is made
         origins = [earlier.find(run.recipe, key) for key in ("start_from", "teacher")]
@@ -212,7 +218,6 @@ def tune(
 
     for path, step in ((run.int8_model, "convert"), (run.report, "check"), (run.predictions, "check")):
         _needs(run, path, step)
-    check_writable(run.folder)  # before the minutes that it takes
     known = run.read_report()
     tuned, found = tuning.tune(run, clips, per_hour, hours, given, texts)
     workspace.write_json(run.detector, detector.tuned_to_json(tuned, clips.words))

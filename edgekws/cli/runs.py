@@ -178,8 +178,8 @@ def _check(args: argparse.Namespace) -> int:
     if run.manifest.exists() and not run.corpus_file.exists():
         status = _check_shipped(run, damaged, args.robustness)
     else:
-        clips = pipeline.load_corpus(run)
         keep = bool(damaged)  # the folder as it is
+        clips = pipeline.load_corpus(run, write=not keep)
         status = _proved(run, lambda: pipeline.check(run, clips, write=not keep), keep=keep)
         if args.robustness and not damaged and run.report.exists():
             found = pipeline.measure_robustness(run, clips)

@@ -7,9 +7,11 @@ import zipfile
 import numpy as np
 import pytest
 
+from convert import pipeline
 from convert.engine import codegen
 from convert.targets import engine_sources
 from edgekws import cli, errors, files, workspace
+from edgekws.corpus import sources
 from edgekws.errors import UserError
 from edgekws.guard import archives, untrusted
 from edgekws.recipe import Recipe
@@ -150,6 +152,14 @@ def test_a_pipe_in_place_of_a_model_or_a_recipe_is_never_waited_for(tmp_path, ca
 def test_a_folder_that_cannot_be_written_is_told_before_the_work():
     with pytest.raises(UserError, match="/proc/self"):
         files.check_writable(files.Path("/proc/self"))
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="nothing can be written into /proc")
+def test_no_recordings_are_read_for_a_run_whose_folder_cannot_be_written(monkeypatch):
+    made = workspace.Run(files.Path("/proc/self/runs/made"), Recipe())
+    monkeypatch.setattr(sources, "of_recipe", lambda *_, **__: pytest.fail("the recordings were read"))
+    with pytest.raises(UserError, match="/proc/self"):
+        pipeline.load_corpus(made)
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid"), reason="rights of POSIX")
