@@ -64,6 +64,21 @@ def test_the_sweep_that_ships_has_every_accuracy_of_the_report_once():
     assert not any(results.augmented(recipe) for recipe in recipes)
 
 
+def test_the_sweep_of_the_best_rows_has_the_reports_highest_accuracy_of_each_family():
+    path = Path(str(files("edgekws"))) / "recipes" / "sweeps" / "report-best.toml"
+    highest: dict[str, float] = {}
+    for entry in catalogue.entries().values():
+        for accuracy in entry.reported_accuracy.values():
+            highest[entry.table] = max(accuracy, highest.get(entry.table, 0.0))
+    found = {}
+    for made in grid.load(path, "recordings").recipes:
+        entry = catalogue.find(made.model.architecture)
+        found[entry.table] = entry.reported_accuracy[results.variant(made)]
+        assert not results.augmented(made)
+    assert {"base", "kernel-5", "channel-32", "channel-128", "custom-64", "custom-128", "vgg-64"} <= set(found)
+    assert found == {family: highest[family] for family in found}
+
+
 def test_lists_as_values_and_no_table_at_all(tmp_path):
     sweep = load(tmp_path, '[grid]\ndata.words = [["a", "b"], ["c", "d"]]\n')
     assert [recipe.data.words for recipe in sweep.recipes] == [("a", "b"), ("c", "d")]
