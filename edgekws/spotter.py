@@ -26,11 +26,15 @@ Samples = npt.NDArray[Any]  # int16, or floats from -1 to 1; (n,) or (n, channel
 
 
 class Spotter:
-    """A model that names the word in a recording and finds words in sound that goes on.
+    """A model that names the word in a recording, and finds words in sound that goes on.
 
-    name: of the model. labels: its classes in order; those that begin with _ are never detected. engine: what computes
-    the scores, for people. settings: thresholds and averaging of the detector. hop: samples at 16 kHz between scores.
-    window: samples that a score is of.
+    Attributes:
+        name: the model's name.
+        labels: the model's classes, in order. A class whose name begins with _ is never detected.
+        engine: what computes the scores, as text for people.
+        window: the number of samples, at 16 kHz, that the model hears at once.
+        hop: the number of samples, at 16 kHz, from one score to the next.
+        settings: the thresholds and the averaging of the detector.
     """
 
     def __init__(self, artifact: Artifact, threshold: float | None = None) -> None:
@@ -48,9 +52,10 @@ class Spotter:
     def classify(self, samples: Samples, rate: int = SAMPLE_RATE) -> dict[str, float]:
         """The probability of each class, best first, in the window where a word is surest.
 
-        samples: int16, or floats from -1 to 1, (n,) or (n, channels); shorter ones lie in the middle of silence.
-        rate: samples a second. A new stream begins: nothing is remembered of what was heard before.
-        Raises UserError for no samples, another type, or a rate out of range.
+        samples: int16, or floats from -1 to 1, of shape (n,) or (n, channels). Fewer samples than a window are put into
+        the middle of silence. rate: samples a second, 1,000 to 768,000; other rates than 16,000 are resampled.
+        Each call is independent of what was heard before. The probabilities are multiples of 1/256.
+        Raises UserError where there are no samples, for another type or shape, and for a rate out of range.
         """
         heard = np.concatenate([*_as_int16([samples], rate)])
         if not len(heard):
@@ -63,12 +68,12 @@ class Spotter:
         return {label: (score + 128) / 256 for label, score in ranked}
 
     def listen(self, source: str | Path | Iterable[Samples], rate: int = SAMPLE_RATE) -> Iterator[Event]:
-        """The words in a recording, or in blocks of samples as they come, each as soon as it is known.
+        """Yield an event for each word in a recording, or in blocks of samples, as soon as the word is known.
 
-        source: a path ("-" is standard input), or any iterable of blocks: int16, or floats from -1 to 1, (n,) or
-        (n, channels), of any length. rate: of the blocks, samples a second; a recording says its own.
+        source: a path ("-" is standard input), or any iterable of blocks. A block is int16, or floats from -1 to 1, of
+        shape (n,) or (n, channels) and of any length. rate: samples a second of the blocks; a recording has its own.
         An event has ``time`` (seconds from the start to the middle of the word), ``word`` and ``score`` (0 to 1).
-        Raises UserError for what is no recording, another type, or a rate out of range.
+        Raises UserError for a file that is no recording, a block of another type or shape, and a rate out of range.
         """
         from edgekws.listen.events import Event
 
@@ -79,9 +84,9 @@ class Spotter:
         return (item for item in heard if isinstance(item, Event))
 
     def hear(self, sound: Iterable[np.ndarray], *, ends: bool = False) -> Iterator[Event | Progress]:
-        """Events, and after each block how far it is, of int16 blocks (n,) at 16 kHz.
+        """Yield events and, after each block, a ``Progress``; sound is int16 blocks of shape (n,) at 16 kHz.
 
-        ends: the sound is a whole recording, whose first and last words are heard as if it lay between quiet.
+        ends: the sound is a whole recording; quiet is added at both ends, so that the first and last words are heard.
         """
         from edgekws.listen.events import listen, within_quiet
 
@@ -92,10 +97,11 @@ class Spotter:
 
 
 def load(model: str | Path, *, false_accepts_per_hour: float | None = None, threshold: float | None = None) -> Spotter:
-    """A model that ships by its name ("small"), a run folder, a bundle or a .tflite file.
+    """Load a model: a model that ships by its name ("small"), a run folder, a bundle or a .tflite file.
 
-    false_accepts_per_hour: the thresholds that the model was tuned to for at most this many. threshold: one for every
-    word, 0 to 1, in place of the model's own. Raises UserError for what is no model, and where it was not tuned.
+    false_accepts_per_hour: take the thresholds for at most this many false accepts an hour, as the model was tuned.
+    threshold: one threshold for every word, from 0 to 1, in place of the model's own.
+    Raises UserError where there is no such model, and for false_accepts_per_hour of a model that was not tuned.
     """
     from convert.engine import host_library
     from convert.tflite import artifact
@@ -108,7 +114,10 @@ def load(model: str | Path, *, false_accepts_per_hour: float | None = None, thre
 
 
 def microphone() -> Iterator[np.ndarray]:
-    """The default microphone as int16 blocks (n,) at 16 kHz, without end; a UserError where there is none."""
+    """Yield what the default microphone hears, without end: int16 blocks of shape (n,) at 16 kHz.
+
+    A microphone that is unplugged is waited for. Raises UserError where there is none.
+    """
     from edgekws.audio import microphone as device
 
     return device.blocks(Faults())
@@ -117,9 +126,10 @@ def microphone() -> Iterator[np.ndarray]:
 def run(recipe: str | Path | None = None, *, folder: str | Path | None = None, **changes: Any) -> Run:
     """Train, quantize, convert and prove, as ``edgekws run`` does; a run that was stopped goes on.
 
-    recipe: a TOML file; without one the embedded default. folder: of the run (runs/NAME). changes: recipe keys with
-    __ in place of the dot, such as ``training__epochs=3``. Raises UserError for a mistake in the recipe or the data.
-    The proof is in the ``report.json`` of the run's folder: ``run(...).read_report()["parity"]``.
+    recipe: a TOML file; without one, the recipe inside edgekws. folder: the run's folder (default: runs/NAME).
+    changes: keys of the recipe with __ in place of the dot, such as ``training__epochs=3``.
+    Returns the run. ``run(...).read_report()`` has every figure; its key "parity" has the proof.
+    Raises UserError for a mistake in the recipe or the data, and where another process works on the same run.
     """
     from convert import pipeline
     from edgekws.train import opening
@@ -133,10 +143,11 @@ def run(recipe: str | Path | None = None, *, folder: str | Path | None = None, *
 
 
 def bundle(model: str | Path, target: str, folder: str | Path, *, false_accepts_per_hour: float | None = None) -> Path:
-    """What a board or phone builds from, as ``edgekws bundle`` makes it; the folder.
+    """Write what a board or phone builds from, as ``edgekws bundle`` does, and return its folder or zip file.
 
-    model: as for ``load``. target: a name of ``edgekws bundle --list``. Raises UserError for what is no model, and an
-    unknown target.
+    model: as for ``load``. target: a name in ``edgekws bundle --list``. folder: where to write; an earlier bundle there
+    is replaced, unless it was changed. false_accepts_per_hour: as for ``load``.
+    Raises UserError where there is no such model or target, and where the folder holds something else.
     """
     from convert import targets
     from convert.targets import bundle as bundles
