@@ -67,6 +67,18 @@ class Data:
         "folders of recordings of any length: every second of them in which no word is said is in _unknown_; the words "
         "are cut out by a table of what is said, FOLDER.csv or FOLDER/transcripts.csv",
     )
+    neighbours: int = _key(
+        0,
+        "training clips of _unknown_ by eSpeak of what sounds nearly like a word: one or two sounds away, its parts, "
+        "its words alone; others get their share",
+        low=0,
+    )
+    sources: tuple[str, ...] = _key(
+        (),
+        "further sources of the words, mixed in, their voices split like its own: espeak, flite (where installed), "
+        "a folder of WORD/*.wav, a folder of Piper's voices (*.onnx)",
+    )
+    language: str = _key("en", "which eSpeak speaks: the code of any language that it has")
     silence: int = _key(0, "training clips of the class _silence_, noise at all levels; 0: no such class", low=0)
     reject_percent: float = _key(
         0.0,
@@ -88,7 +100,7 @@ class Data:
     @property
     def rejects(self) -> bool:
         """Whether there is a class of what is no word: beside it one word is enough."""
-        made = (self.unknown_made, self.unknown_spoken, self.silence, self.parts, self.reject_percent)
+        made = (self.unknown_made, self.unknown_spoken, self.silence, self.parts, self.neighbours, self.reject_percent)
         return any(made) or bool(self.unknown or self.unknown_from)
 
 

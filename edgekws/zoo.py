@@ -57,7 +57,8 @@ def public(private: Recipe) -> Recipe:
     others = {key: _public_name(getattr(private.training, key)) for key in ("start_from", "teacher")}
     changes = {f"training.{key}": name for key, name in others.items()}
     folders = [folder_name(folder) for folder in private.data.unknown_from]
-    named = {"data.source": folder_name(private.data.source), "data.unknown_from": folders}
+    further = [folder_name(source) for source in private.data.sources]
+    named = {"data.source": folder_name(private.data.source), "data.unknown_from": folders, "data.sources": further}
     return recipe.replace(private, named | changes)
 
 

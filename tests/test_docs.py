@@ -51,7 +51,7 @@ def test_every_command_is_one_that_edgekws_takes(page):
     for arguments in calls(page) + inline_calls(page):
         args = parsed(arguments)
         assert callable(args.command)
-        recipe.replace(recipe.Recipe(), runs._changes(getattr(args, "set", None) or []))
+        recipe.replace(recipe.Recipe(), runs.changes_of(getattr(args, "set", None) or []))
         for path in (part for part in arguments if part.startswith("edgekws/recipes/")):
             assert (ROOT / path).is_file()
 

@@ -18,7 +18,7 @@ FLOORS = (
     ("edgekws.recipe_text", "edgekws.streams", "edgekws.words"),
     ("edgekws.recipe",),
     ("edgekws.corpus", "edgekws.zoo"),
-    ("edgekws.listen",),
+    ("edgekws.listen", "edgekws.wake_phrase"),
     ("edgekws.workspace",),
     ("edgekws.report", "edgekws.train"),
     ("edgekws.sweep",),

@@ -17,7 +17,7 @@ from textwrap import indent
 from typing import Any
 
 from edgekws import __version__
-from edgekws.cli import devices, interrupt, measuring, mine, models, quiet, runs, serving, streaming, sweeps
+from edgekws.cli import devices, interrupt, measuring, models, quiet, runs, serving, streaming, sweeps, training
 from edgekws.errors import UserError, plain
 
 ABOUT = """
@@ -29,6 +29,7 @@ Exit status: 0 done, 1 a check failed, 2 a mistake in the call, the recipe or th
 EXAMPLES = """
 edgekws listen --microphone                   hear sixteen words with a model that ships
 edgekws classify recording.wav                name the word in a recording
+edgekws wake "hey edge"                       make a spotter of your own phrase, spoken here
 edgekws run                                   train and prove a model on words that eSpeak NG speaks
 edgekws run --data recordings --name mine     the same with a folder of your own recordings
 edgekws bundle small-listen --target arduino  write a library that a board builds
@@ -67,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _stopped(args: argparse.Namespace) -> int:
-    resumed = args.command.__module__ in (runs.__name__, sweeps.__name__, mine.__name__)
+    resumed = args.command.__module__ in (runs.__name__, training.__name__, sweeps.__name__)
     goes_on = "; the same command goes on from the last finished epoch" if resumed else ""
     print(f"edgekws: stopped{goes_on}", file=sys.stderr)
     return 130
@@ -84,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=function)
         return sub
 
-    for family in (runs, sweeps, devices, models, streaming, serving, measuring, mine):
+    for family in (runs, training, sweeps, devices, models, streaming, serving, measuring):
         family.add(command)
     return parser
 

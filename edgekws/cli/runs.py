@@ -75,17 +75,6 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     moved.add(check)
     check.add_argument("--robustness", action="store_true", help="also test other levels, noise that training never "
                        "heard, shifts in time, and each speaker; the figures go into the run report")  # fmt: skip
-    new = command(
-        "new",
-        _new,
-        "write a recipe in which a comment explains every key",
-        """
-        edgekws new my.toml
-        edgekws new my.toml --set model.architecture=custom-32/8
-        """,
-    )
-    new.add_argument("file", type=Path, metavar="FILE", help="the file to write (.toml); it must not exist")
-    _set_argument(new)
     models = command(
         "models",
         _models,
@@ -109,10 +98,11 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="the run's name, in place of the recipe's; its folder is runs/NAME")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of the runs' "
                         "folders (default: runs)")  # fmt: skip
-    _set_argument(parser)
+    changes_argument(parser)
 
 
-def _set_argument(parser: argparse.ArgumentParser) -> None:
+def changes_argument(parser: argparse.ArgumentParser) -> None:
+    """Describe ``--set``."""
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change one "
                         "key of the recipe, such as training.epochs=5 (may be repeated)")  # fmt: skip
 
@@ -120,7 +110,7 @@ def _set_argument(parser: argparse.ArgumentParser) -> None:
 def _open(args: argparse.Namespace) -> Run:
     from edgekws.train import opening
 
-    changes = _changes(args.changes)
+    changes = changes_of(args.changes)
     if args.data:
         changes["data.source"] = args.data
     if args.name:
@@ -128,7 +118,8 @@ def _open(args: argparse.Namespace) -> Run:
     return opening.opened(args.recipe, changes, runs=args.runs)
 
 
-def _changes(assignments: Sequence[str]) -> dict[str, Any]:
+def changes_of(assignments: Sequence[str]) -> dict[str, Any]:
+    """Recipe keys and their values as ``--set`` gives them."""
     from edgekws import recipe, recipe_text
 
     changes: dict[str, Any] = {}
@@ -148,7 +139,7 @@ def _run(args: argparse.Namespace) -> int:
     clips = pipeline.load_corpus(run)
     told = f"{run.folder}: {len(clips.clips)} clips of {len(clips.words)} words from {clips.source}"
     print("\n".join([told, *summary.prepared(vars(clips.preparation))]), flush=True)
-    status = _proved(run, lambda: pipeline.complete(run, clips))
+    status = proved(run, lambda: pipeline.complete(run, clips))
     next_step.tell(args, next_step.after_proof(run.folder, holds=not status, tuned=run.detector.exists()))
     return status
 
@@ -180,7 +171,7 @@ def _check(args: argparse.Namespace) -> int:
     else:
         keep = bool(damaged)  # the folder as it is
         clips = pipeline.load_corpus(run, write=not keep)
-        status = _proved(run, lambda: pipeline.check(run, clips, write=not keep), keep=keep)
+        status = proved(run, lambda: pipeline.check(run, clips, write=not keep), keep=keep)
         if args.robustness and not damaged and run.report.exists():
             found = pipeline.measure_robustness(run, clips)
             print("\n".join(robustness.lines(found)))
@@ -210,7 +201,7 @@ def _check_shipped(run: Run, damaged: list[str], robustness_too: bool) -> int:
     return 0
 
 
-def _proved(run: Run, prove: Callable[[], Ladder], *, keep: bool = False) -> int:
+def proved(run: Run, prove: Callable[[], Ladder], *, keep: bool = False) -> int:
     """Prove the run and print the ladder and, unless the folder is left as it is (``keep``), what its report says."""
     from convert.prove import parity
     from edgekws.report import summary
@@ -225,20 +216,6 @@ def _proved(run: Run, prove: Callable[[], Ladder], *, keep: bool = False) -> int
         print("\n".join(summary.lines(run.read_report())))
         print(f"report: {run.folder / 'report.html'}")
     return 0 if ladder.holds else 1
-
-
-def _new(args: argparse.Namespace) -> int:
-    from edgekws import recipe
-    from edgekws.files import atomic_write
-    from edgekws.train import opening
-
-    if args.file.exists():
-        raise UserError(f"{args.file} exists already; choose another name or remove it")
-    changes = {"name": args.file.stem} | _changes(args.changes)
-    atomic_write(args.file, recipe.to_toml(opening.chosen(None, changes), comments=True))
-    print(f"{args.file} written")
-    next_step.tell(args, f"change what you like in it, then: {next_step.call('run', args.file)}")
-    return 0
 
 
 def _models(args: argparse.Namespace) -> int:

@@ -62,6 +62,7 @@ class Selection:
     parts: int = 0  # clips of _unknown_ of a recording, with half of its word at most
     drawn_words: tuple[str, ...] = ()  # of which each split has so many percent of the other words' clips, not all
     drawn_percent: float = 0
+    language: str = "en"  # of eSpeak's voices
 
     def __post_init__(self) -> None:
         if self.clips_per_word < 0:
@@ -84,6 +85,7 @@ class Rejection:
     silence: int = 0  # training clips of noise at all levels
     held_out_noise: tuple[str, ...] = ()  # of which no silence for training is made
     unknown_from: tuple[str, ...] = ()  # folders of recordings of any length in which no word is said
+    neighbours: int = 0  # training clips by eSpeak of what sounds nearly like a word
     parts: bool = False  # whether parts of words are among them, which the source makes
     percent: float = 0  # by Speech Commands' own rules, of the words' clips in each split; 0: by what stands above
 
@@ -91,6 +93,7 @@ class Rejection:
     def labels(self) -> tuple[str, ...]:
         """The classes there are, which follow the words in label order."""
         made = self.unknown or self.unknown_made or self.unknown_spoken or self.unknown_from or self.parts
+        made = made or self.neighbours
         unknown = (UNKNOWN,) if made else ()
         return (*unknown, *((SILENCE,) if self.silence or self.percent else ()))
 

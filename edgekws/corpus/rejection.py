@@ -11,7 +11,7 @@ import numpy as np
 from edgekws.audio import CLIP_SAMPLES, Preparation, to_int16
 from edgekws.corpus import acoustics, other_sound
 from edgekws.corpus.clips import SILENCE, SPLITS, UNKNOWN, Clip, Noise, Rejection, Selection
-from edgekws.corpus.spoken import espeak, phrases
+from edgekws.corpus.spoken import espeak, neighbours, phrases
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError
 
@@ -39,8 +39,16 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
     quiet = volume if settings.percent else silence
     voices = espeak.split_voices(selection) if settings.unknown_spoken else {}
     spoken = {
-        name: _utterances(words, name, round(settings.unknown_spoken * share[name]), voices, seed) for name in SPLITS
+        name: _utterances(words, name, round(settings.unknown_spoken * share[name]), voices, selection)
+        for name in SPLITS
     }
+    if settings.neighbours:
+        voices = voices or espeak.split_voices(selection)
+        for name in SPLITS:
+            spoken[name] = [
+                *spoken[name],
+                *_near(words, name, round(settings.neighbours * share[name]), voices, selection),
+            ]
     known = {clip.speaker: clip.split for clip in recorded}
     files = other_sound.find(settings.unknown_from, selection, known, words)
     others = {name: [file for file in files if file.split == name] for name in SPLITS}
@@ -84,8 +92,9 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
         licence=other_sound.licence(plan.licence, settings.unknown_from),
         # of unknown_from the files, not where they lie: its folders may move
         settings=[
-            *(plan.settings, astuple(settings)[:-3], seed, _FORMAT, *(file.identity for file in files)),
-            *filter(None, [settings.percent]),
+            *(plan.settings, astuple(settings)[:5], seed, _FORMAT, *(file.identity for file in files)),
+            *filter(None, [settings.percent, settings.neighbours]),
+            *([selection.language] if selection.language != "en" else []),
         ],
     )
 
@@ -160,12 +169,30 @@ def heard(rng: np.random.Generator, sound: np.ndarray, length: int = CLIP_SAMPLE
 
 
 def _utterances(
-    words: Sequence[str], split: str, count: int, voices: Mapping[str, Sequence[str]], seed: int
+    words: Sequence[str], split: str, count: int, voices: Mapping[str, Sequence[str]], selection: Selection
 ) -> list[espeak.Utterance]:
-    """Words and sentences by turns."""
-    rng, training = random.Random(f"{seed} {split} spoken"), split == "training"
+    """Words and sentences by turns; of another language than English those that there are not, of its sounds."""
+    rng, training = random.Random(f"{selection.seed} {split} spoken"), split == "training"
+    if selection.language != "en" and count:
+        near = neighbours.phrases(words, selection.language)
+        chosen = [rng.choice(voices[split]) for _ in range(count)]
+        sounds = [near[voice.partition("+")[0]][0] for voice in chosen]
+        said = [neighbours.spelled([one.other(rng) for _ in range(1 + i % 2 * 6)]) for i, one in enumerate(sounds)]
+        return [espeak.draw(rng, text, voice) for text, voice in zip(said, chosen, strict=True)]
     texts = [(phrases.word, phrases.sentence)[i % 2](rng, words, training=training) for i in range(count)]
     return [espeak.draw(rng, text + ".", rng.choice(voices[split])) for text in texts]
+
+
+def _near(
+    words: Sequence[str], split: str, count: int, voices: Mapping[str, Sequence[str]], selection: Selection
+) -> list[espeak.Utterance]:
+    """What sounds nearly like one of the words, in the accent of the voice that says it."""
+    rng, found = random.Random(f"{selection.seed} {split} near"), list[espeak.Utterance]()
+    near = neighbours.phrases(words, selection.language)
+    for _ in range(count):
+        voice = rng.choice(voices[split])
+        found.append(espeak.draw(rng, rng.choice(near[voice.partition("+")[0]]).draw(rng), voice))
+    return found
 
 
 def _draw(clips: Sequence[Clip], count: int, seed: str) -> list[tuple[int, int]]:

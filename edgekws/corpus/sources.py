@@ -9,18 +9,19 @@ from pathlib import Path
 from edgekws import recipe as recipes
 from edgekws import text
 from edgekws.audio import CLIP_SAMPLES
-from edgekws.corpus import download, folder, store
+from edgekws.corpus import blend, download, folder, store
 from edgekws.corpus import rejection as rejections
 from edgekws.corpus.clips import Corpus, Rejection, Selection
 from edgekws.corpus.folder.find import words_in
-from edgekws.corpus.spoken import espeak
+from edgekws.corpus.spoken import engines, espeak
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError, nearest
-from edgekws.files import cache_folder
+from edgekws.files import cache_folder, folder_name
 from edgekws.recipe import Recipe
 from edgekws.words import check_all, check_folders
 
 MADE: dict[str, Callable[[Sequence[str], Selection], Plan]] = {"espeak": espeak.plan}  # sources that need no recordings
+FURTHER = {**MADE, engines.FLITE: engines.flite}  # such that may stand beside another
 NAMED = (*MADE, *download.ARCHIVES)  # any other is the path of a folder
 
 
@@ -39,6 +40,8 @@ def load(
     length: int = CLIP_SAMPLES,
     cuts: int = 0,
     parts: int = 0,
+    language: str = "en",
+    further: Sequence[str] = (),
     cache: Path | None = None,
     progress: bool = True,
 ) -> Corpus:
@@ -54,7 +57,8 @@ def load(
     split_by: "speaker", or "take", with which one speaker may be in several splits.
     listed: {name: split} of the clips and noises that an earlier call gave; what came to the folder since is left out.
     rejection: what goes into the classes _unknown_ and _silence_; None or nothing: there are no such classes.
-    length: samples of a clip. cuts, parts: as ``Selection`` has them.
+    length: samples of a clip. cuts, parts, language: as ``Selection`` has them. further: more sources of the words:
+    "espeak", "flite", folders of Piper's voices or of recordings.
     cache: where prepared clips are kept; None: `edgekws.files.cache_folder()`.
     Raises UserError for whatever is wrong with the source, the words or the recordings.
     """
@@ -79,6 +83,7 @@ def load(
         parts,
         drawn_words=tuple(sorted(wanted.unknown)) if wanted.percent else (),
         drawn_percent=wanted.percent,
+        language=language,
     )
     cache = cache or cache_folder()
     place, described = _place(source, cache, progress)
@@ -88,6 +93,9 @@ def load(
             plan = MADE[source](words, selection)
         else:
             plan = folder.plan(place, words, selection, copies=copies, **described)
+        if further:
+            plans = ((folder_name(one), _further(one, asked, selection, place is None)) for one in further)
+            plan = blend.blended(plan, list(plans))
         return rejections.extend(plan, asked, wanted, selection) if wanted.labels else plan
 
     try:
@@ -107,6 +115,15 @@ def _check_own_rules(source: str, wanted: Rejection) -> None:
             "data.reject_percent says all of what is no word; leave out unknown_made, unknown_spoken, unknown_from, "
             "parts and silence"
         )
+
+
+def _further(source: str, words: Sequence[str], selection: Selection, made: bool) -> Plan:
+    """A source beside another; beside recordings (not ``made``) synthetic voices only train, and people judge."""
+    selection = dataclasses.replace(selection, listed=None)
+    if source not in FURTHER and not engines.is_piper(place := _folder(source)):
+        return folder.plan(place, words, selection)
+    plan = FURTHER[source](words, selection) if source in FURTHER else engines.piper(place, words, selection)
+    return plan if made else blend.for_training(plan)
 
 
 def _place(source: str, cache: Path, progress: bool = True) -> tuple[Path | None, dict[str, str]]:
@@ -171,6 +188,8 @@ def of_recipe(recipe: Recipe, *, listed: Mapping[str, str] | None = None, progre
         length=recipe.model.window,
         cuts=data.cuts,
         parts=data.parts,
+        language=data.language,
+        further=data.sources,
         progress=progress,
     )
     known = {noise.name for noise in loaded.noise}
@@ -220,6 +239,7 @@ def anchored(recipe: Recipe, beside: Path) -> Recipe:
     data, training = recipe.data, recipe.training
     named = {"data.source": data.source} if data.source not in NAMED else {}
     changes: dict[str, str | list[str]] = {key: _anchored(path, beside, "") for key, path in named.items()}
+    changes["data.sources"] = [one if one in FURTHER else _anchored(one, beside, "") for one in data.sources]
     changes["data.unknown_from"] = [_anchored(path, beside, "") for path in data.unknown_from]
     for key in ("start_from", "teacher"):
         changes[f"training.{key}"] = _anchored(getattr(training, key), beside, "recipe.toml")
@@ -245,6 +265,7 @@ def rejection_of(recipe: Recipe) -> Rejection:
         silence=data.silence,
         held_out_noise=held_out,
         unknown_from=data.unknown_from,
+        neighbours=data.neighbours,
         parts=data.parts > 0,
         percent=data.reject_percent,
     )

@@ -10,7 +10,9 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import soxr
@@ -19,7 +21,7 @@ from edgekws.audio import SAMPLE_RATE, Preparation, to_int16
 from edgekws.corpus import acoustics
 from edgekws.corpus.clips import SPLITS, Clip, Noise, Selection
 from edgekws.corpus.store import Plan
-from edgekws.errors import UserError
+from edgekws.errors import UserError, nearest
 
 CLIPS_PER_WORD = 300
 _SHARE = {"training": 1, "validation": 40 / 300, "testing": 60 / 300}  # clips of a split for each training clip
@@ -169,9 +171,26 @@ def split_variants(selection: Selection) -> dict[str, list[str]]:
 def split_voices(selection: Selection) -> dict[str, list[str]]:
     """{split: voices}: every accent with every variant of the split."""
     return {
-        split: [f"{accent}+{variant}" for variant in variants for accent in _ACCENTS.split()]
+        split: [f"{accent}+{variant}" for variant in variants for accent in accents(selection.language)]
         for split, variants in split_variants(selection).items()
     }
+
+
+@cache
+def accents(language: str) -> tuple[str, ...]:
+    """eSpeak's voices of a language; of English those that are people's. A UserError where there is none."""
+    if language == "en":
+        return tuple(_ACCENTS.split())
+    known: list[tuple[str, str]] = _asked("languages", "", Utterance("", language, 0, 0, 0))
+    voices = {
+        voice for code, voice in known if code == language or code.startswith(f"{language}-") or voice == language
+    }
+    found = tuple(sorted(voice for voice in voices if voice.islower() or "-" in voice))
+    if not found:
+        codes = [code for code, _ in known if code and code != "variant"]
+        hint = nearest(language, codes, "such as en, de, fr, es, it, pt, pl, ru or cmn", most=3)
+        raise UserError(f"eSpeak NG does not speak the language {language!r}; {hint}")
+    return found
 
 
 def draw(rng: random.Random, text: str, voice: str) -> Utterance:
@@ -239,15 +258,27 @@ def speak(utterances: Iterable[Utterance]) -> Iterator[np.ndarray]:
 
 def sounds(texts: Sequence[str]) -> list[tuple[str, ...]]:
     """How each text is said in every accent: eSpeak's phonemes without stress."""
-    accents = _ACCENTS.split()
-    asked = [(text, accent) for text in texts for accent in accents]
-    done = subprocess.run(
-        [sys.executable, "-P", str(_WORKER), "phonemes"], input=json.dumps(asked), capture_output=True, text=True
+    all_ = _ACCENTS.split()
+    asked = [(text, accent) for text in texts for accent in all_]
+    found = _asked("phonemes", json.dumps(asked), Utterance(texts[0], all_[0], 0, 0, 0))
+    return [tuple(found[i : i + len(all_)]) for i in range(0, len(found), len(all_))]
+
+
+def mnemonics(asked: Sequence[tuple[str, str]]) -> list[tuple[tuple[str, ...], ...]]:
+    """Of each (text, accent) its words, each eSpeak's own names of its phonemes, stress before the vowel."""
+    found = _asked("mnemonics", json.dumps(asked), Utterance(asked[0][0], asked[0][1], 0, 0, 0))
+    words = (
+        [[s for s in word.split(".") if s.strip("_:|',%=") and "(" not in s] for word in said.split()] for said in found
     )
+    return [tuple(tuple(word) for word in one if word) for one in words]
+
+
+def _asked(what: str, request: str, example: Utterance) -> Any:
+    """What the worker answers, as JSON."""
+    done = subprocess.run([sys.executable, "-P", str(_WORKER), what], input=request, capture_output=True, text=True)
     if done.returncode:
-        raise UserError(_why_silent(Utterance(texts[0], accents[0], 0, 0, 0), done.returncode, done.stderr))
-    found = json.loads(done.stdout)
-    return [tuple(found[i : i + len(accents)]) for i in range(0, len(found), len(accents))]
+        raise UserError(_why_silent(example, done.returncode, done.stderr))
+    return json.loads(done.stdout)
 
 
 def _why_silent(utterance: Utterance, status: int, complaint: str) -> str:

@@ -14,7 +14,8 @@ import sys
 
 _SYNCHRONOUS, _DONT_EXIT, _UTF8 = 2, 0x8000, 1  # the constants of espeak-ng's speak_lib.h
 _RATE, _PITCH, _RANGE = 1, 3, 4
-_IPA = 2
+_IPA, _MNEMONICS = 2, ord(".") << 8  # the latter with a dot between them
+_PHONEMES = 0x100  # [[...]] are some
 _SAMPLE_RATE = 22_050
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
@@ -39,7 +40,14 @@ def main() -> None:
         return 0
 
     if sys.argv[1:] == ["phonemes"]:
-        json.dump([_phonemes(library, text, voice) for text, voice in json.load(sys.stdin)], sys.stdout)
+        said = (_phonemes(library, text, voice, _IPA) for text, voice in json.load(sys.stdin))
+        json.dump([one.translate(str.maketrans("", "", "ˈˌ ")) for one in said], sys.stdout)
+        return
+    if sys.argv[1:] == ["mnemonics"]:
+        json.dump([_phonemes(library, text, voice, _MNEMONICS) for text, voice in json.load(sys.stdin)], sys.stdout)
+        return
+    if sys.argv[1:] == ["languages"]:
+        json.dump(_languages(library), sys.stdout)
         return
     library.espeak_SetSynthCallback(collect)
     for text, voice, rate, pitch, pitch_range in json.load(sys.stdin):
@@ -48,7 +56,7 @@ def main() -> None:
             library.espeak_SetParameter(parameter, value, 0)
         encoded = text.encode() + b"\0"
         pieces.clear()
-        library.espeak_Synth(encoded, len(encoded), 0, 0, 0, _UTF8, None, None)
+        library.espeak_Synth(encoded, len(encoded), 0, 0, 0, _UTF8 | _PHONEMES, None, None)
         spoken = b"".join(pieces)
         if not any(spoken):
             _give_up(f"it says nothing for {text!r} in voice {voice!r}")
@@ -60,14 +68,28 @@ def _choose(library: ctypes.CDLL, voice: str) -> None:
         _give_up(f"it has no voice {voice!r}")
 
 
-def _phonemes(library: ctypes.CDLL, text: str, voice: str) -> str:
+class _Voice(ctypes.Structure):
+    _fields_ = tuple((name, ctypes.c_char_p) for name in ("name", "languages", "identifier"))  # and more
+
+
+def _languages(library: ctypes.CDLL) -> list[list[str]]:
+    """The code of every language there is a voice for, and the voice."""
+    library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
+    voices, found = library.espeak_ListVoices(None), list[list[str]]()
+    while voices[len(found)]:
+        one = voices[len(found)].contents
+        found.append([one.languages[1:].decode(), one.identifier.decode().rpartition("/")[2]])  # behind its priority
+    return found
+
+
+def _phonemes(library: ctypes.CDLL, text: str, voice: str, mode: int) -> str:
     _choose(library, voice)
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p
     left = ctypes.c_char_p(text.encode())  # set to what is still to be read, NULL at the end
     found = []
     while left.value is not None:
-        found.append(library.espeak_TextToPhonemes(ctypes.byref(left), _UTF8, _IPA).decode())
-    return "".join(found).translate(str.maketrans("", "", "ˈˌ "))
+        found.append(library.espeak_TextToPhonemes(ctypes.byref(left), _UTF8, mode).decode())
+    return ("" if mode == _IPA else " ").join(found)
 
 
 def _give_up(reason: str) -> None:

@@ -65,7 +65,7 @@ def test_splits_are_views_of_the_memory_map_with_labels(speech, tmp_path):
 
 def test_the_second_load_reads_no_recording(speech, tmp_path, monkeypatch):
     first = _load(speech, tmp_path / "cache")
-    monkeypatch.setattr(audio, "read_clip", lambda path: pytest.fail(f"{path} was read again"))
+    monkeypatch.setattr(audio, "read", lambda path, **_: pytest.fail(f"{path} was read again"))
     second = _load(speech, tmp_path / "cache")
     assert second.fingerprint == first.fingerprint
     assert second.clips == first.clips
@@ -127,8 +127,8 @@ def test_killed_while_preparing_the_next_call_starts_anew(speech, tmp_path):
         "import os, signal\n"
         "from edgekws import audio\n"
         "from edgekws.corpus import sources\n"
-        "read = audio.read_clip\n"
-        "audio.read_clip = lambda p: os.kill(os.getpid(), signal.SIGKILL) if 'speaker30' in str(p) else read(p)\n"
+        "read = audio.read\n"
+        "audio.read = lambda p, **k: os.kill(os.getpid(), signal.SIGKILL) if 'speaker30' in str(p) else read(p, **k)\n"
         f"sources.load({str(speech)!r}, {WORDS!r}, progress=False)"
     )
     environment = {**os.environ, "EDGEKWS_CACHE": str(cache)}

@@ -1,0 +1,186 @@
+"""Commands that make or better a spotter besides ``run``: a recipe, a phrase of one's own, what sets a model off."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgekws.cli import measuring, moved, next_step, runs
+from edgekws.errors import UserError
+
+if TYPE_CHECKING:
+    from edgekws.recipe import Recipe
+
+
+def add(command: Callable[..., argparse.ArgumentParser]) -> None:
+    """Describe the commands; ``command(name, function, help, examples, about)`` makes a parser."""
+    new = command(
+        "new",
+        _new,
+        "write a recipe in which a comment explains every key",
+        """
+        edgekws new my.toml
+        edgekws new my.toml --set model.architecture=custom-32/8
+        edgekws new hey.toml --wake "hey edge"
+        """,
+    )
+    new.add_argument("file", type=Path, metavar="FILE", help="the file to write (.toml); it must not exist")
+    new.add_argument("--wake", nargs="+", metavar="PHRASE", help="write the recipe that 'edgekws wake PHRASE' runs")
+    _sources(new)
+    runs.changes_argument(new)
+    wake = command(
+        "wake",
+        _wake,
+        "make a spotter of your own phrase, spoken here",
+        """
+        edgekws wake "hey edge"
+        edgekws wake "hey edge" --negatives talk radio --data takes
+        edgekws wake "guten morgen computer" --language de
+        """,
+        """
+        eSpeak NG speaks the phrase, and what sounds nearly like it, in every voice it has. A network that begins with
+        the weights of a model that ships is trained on that, quantized, proved and tuned. Stopped, the same command
+        goes on. People's voices help most: --negatives, then --data.
+        """,
+    )
+    wake.add_argument("phrases", nargs="+", metavar="PHRASE", help='the phrase, such as "hey edge"; one model hears '
+                      "several")  # fmt: skip
+    _sources(wake)
+    wake.add_argument("--name", default="", help="the run's name (default: the phrase); its folder is runs/NAME")
+    wake.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of the runs' folders "
+                      "(default: runs)")  # fmt: skip
+    wake.add_argument("--false-accepts-per-hour", type=float, default=0.5, metavar="N", dest="per_hour", help="the "
+                      "most false accepts an hour (default: 0.5)")  # fmt: skip
+    wake.add_argument("--hours", type=float, default=2.0, metavar="H", help="hours of sound without the phrase to tune "
+                      "on, and as many to test on (default: 2)")  # fmt: skip
+    runs.changes_argument(wake)
+    mine = command(
+        "mine",
+        _mine,
+        "train a run on the sounds that set it off by mistake",
+        """
+        edgekws mine runs/mine --from talk radio
+        edgekws mine small-listen --from talk --data speech_commands --rounds 2
+        """,
+        """
+        A round searches recordings without the words for the windows in which the model is nearest to hearing one,
+        and trains the model on them as no word. Rounds go on while fewer words are missed, at the same number of false
+        accepts an hour, on the validation speakers. Recordings of testing speakers are not used. Each round is a run
+        of its own; the first run stays as it is.
+        """,
+    )
+    mine.add_argument("run", type=Path, metavar="RUN", help="a run's folder or its name under runs/, or the name of a "
+                      "model that ships (which also needs --data)")  # fmt: skip
+    mine.add_argument("--from", nargs="+", type=Path, required=True, metavar="FOLDER", dest="folders", help="folders "
+                      "of recordings without the words, of any length")  # fmt: skip
+    mine.add_argument("--rounds", type=int, default=3, metavar="N", help="the most rounds (default: 3)")
+    mine.add_argument("--epochs", type=int, default=5, metavar="N", help="training epochs in a round (default: 5)")
+    mine.add_argument("--learning-rate", type=float, default=0.0005, metavar="R", help="the highest learning rate in a "
+                      "round (default: 0.0005)")  # fmt: skip
+    mine.add_argument("--above", type=float, default=0.2, metavar="P", help="take the windows in which a word's score "
+                      "is above P, from 0 to 1 (default: 0.2)")  # fmt: skip
+    mine.add_argument("--most", type=int, default=4000, metavar="N", help="the most windows of a round, those with the "
+                      "highest scores first (default: 4000)")  # fmt: skip
+    mine.add_argument("--false-accepts-per-hour", type=float, default=5.0, metavar="N", dest="per_hour", help="the "
+                      "number of false accepts an hour at which rounds are compared (default: 5)")  # fmt: skip
+    measuring.transcript_arguments(mine)
+    mine.add_argument("--out", type=Path, metavar="DIR", help="the folder for the rounds' runs (default: RUN-mined)")
+    moved.add(mine)
+
+
+def _mine(args: argparse.Namespace) -> int:
+    from convert import mining
+    from edgekws import workspace, zoo
+    from edgekws.listen import sound_kinds
+
+    if min(args.rounds, args.epochs, args.most) < 1 or not 0 < args.above < 1 or args.per_hour <= 0:
+        raise UserError("--rounds, --epochs and --most are 1 or more, --above is between 0 and 1, "
+                        "--false-accepts-per-hour above 0")  # fmt: skip
+    place = zoo.place(args.run)
+    run = moved.found(workspace.load_run(place), args.data, args.unknown_from)
+    if not run.float_model.exists():
+        raise UserError(f"{run.folder} has no {run.float_model.name} to train on from; 'edgekws run' makes one")
+    beside = place.parent / f"{place.name}-mined" if (place / "corpus.json").exists() else Path(f"{place.name}-mined")
+    out = args.out or beside
+    how = mining.Mining(args.rounds, args.epochs, args.learning_rate, args.above, args.most, args.per_hour)
+    kinds = sound_kinds.find(args.folders, "--from")
+    texts = measuring.texts_of(args, args.folders, _words(run.folder))
+    texts.check(kinds)
+    state = mining.mine(run, kinds, texts, how, out, lambda line: print(line, flush=True))
+    print(f"{out / mining.FILE} has what was found; the runs have what was mined by file and time")
+    if state["best"]:
+        print(f"best: {state['best']}")
+        next_step.tell(args, next_step.call("check", state["best"]))
+    else:
+        next_step.tell(args, "no round was a gain: mine other recordings, or lower --learning-rate")
+    return 0
+
+
+def _words(folder: Path) -> tuple[str, ...]:
+    from convert.tflite import artifact
+
+    return artifact.load(folder).labels
+
+
+def _sources(parser: argparse.ArgumentParser) -> None:
+    """Describe what a phrase is learned from."""
+    parser.add_argument("--language", default="en", metavar="CODE", help="of the phrase, as eSpeak NG calls it: de, "
+                        "pt and so on (en)")  # fmt: skip
+    parser.add_argument("--voices", nargs="+", default=[], metavar="FOLDER", help="voices of Piper (NAME.onnx and "
+                        "NAME.onnx.json), which needs pip install 'edgekws[piper]'")  # fmt: skip
+    parser.add_argument("--data", default="", metavar="FOLDER", help="recordings of the phrase by people, "
+                        "FOLDER/PHRASE/*.wav, of any length, mixed in")  # fmt: skip
+    parser.add_argument("--negatives", nargs="+", default=[], metavar="FOLDER", help="recordings of any length without "
+                        "the phrase: nothing makes a spotter better")  # fmt: skip
+
+
+def _recipe(args: argparse.Namespace, phrases: list[str], name: str = "") -> Recipe:
+    """The recipe for the phrases and the arguments, with the changes of ``--set``."""
+    from edgekws import recipe, wake_phrase
+
+    made = wake_phrase.of(
+        phrases, language=args.language, voices=args.voices, takes=args.data, negatives=args.negatives, name=name
+    )
+    return recipe.replace(made, runs.changes_of(args.changes))
+
+
+def _new(args: argparse.Namespace) -> int:
+    from edgekws import recipe
+    from edgekws.files import atomic_write
+    from edgekws.train import opening
+
+    if args.file.exists():
+        raise UserError(f"{args.file} exists already; choose another name or remove it")
+    if args.wake:
+        chosen = _recipe(args, args.wake, args.file.stem)
+    else:
+        chosen = opening.chosen(None, {"name": args.file.stem} | runs.changes_of(args.changes))
+    atomic_write(args.file, recipe.to_toml(chosen, comments=True))
+    print(f"{args.file} written")
+    next_step.tell(args, f"change what you like in it, then: {next_step.call('run', args.file)}")
+    return 0
+
+
+def _wake(args: argparse.Namespace) -> int:
+    from convert import pipeline
+    from edgekws import workspace
+    from edgekws.corpus import sources
+    from edgekws.report import listening_lines
+
+    chosen = sources.anchored(_recipe(args, args.phrases, args.name), Path())
+    run = workspace.open_run(args.runs / chosen.name, chosen)
+    clips = pipeline.load_corpus(run)
+    print(f"{run.folder}: {len(clips.clips)} clips; {clips.source}", flush=True)
+    status = runs.proved(run, lambda: pipeline.complete(run, clips))
+    if run.report.exists() and not run.detector.exists():
+        found = pipeline.tune(run, clips, args.per_hour, args.hours)
+        print("\n".join(listening_lines.lines(found)))
+    if not args.data:
+        print("no person's voice was in it: takes by people (--data) and talk (--negatives) help most")
+    print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")
+    listen = next_step.call("listen --microphone --model", run.folder)
+    onto = next_step.call("bundle", run.folder, "--target T")
+    next_step.tell(args, f"'{listen}' hears you say it; '{onto}' takes it to a device")
+    return status

@@ -1,0 +1,116 @@
+"""The recipe that stands behind `edgekws wake`: phrases of one's own, spoken here, from what ships."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekws import audio, recipe, text, words, zoo
+from edgekws.corpus.folder.find import SUFFIXES
+from edgekws.corpus.spoken import engines, espeak, neighbours
+from edgekws.errors import UserError
+from edgekws.recipe import Recipe
+
+WINDOWS = (1.5, 2.0)  # seconds
+CLIPS = 1200  # of each phrase by eSpeak, for training
+TAKES_SHARE = 0.4  # of the training clips of a phrase, where there are takes
+_MOST_CUTS = 60  # of a take
+_PLACE = 0.2  # seconds of the window that a phrase leaves free
+_SLOWLY = 145  # words a minute
+
+
+def of(
+    phrases: Sequence[str],
+    *,
+    language: str = "en",
+    voices: Sequence[str] = (),
+    takes: str = "",
+    negatives: Sequence[str] = (),
+    name: str = "",
+) -> Recipe:
+    """The recipe for these phrases.
+
+    voices: folders of Piper's. takes: a folder of recordings of the phrases, PHRASE/*.wav, of any length. negatives:
+    folders of sound in which none of them is said. Raises UserError for what is no phrase, cannot be said or fits into
+    no window, for a language that there is not, and for takes without sound.
+    """
+    said = tuple(text.normal(" ".join(phrase.split())) for phrase in phrases)
+    words.check_all(said, "a wake phrase", least=1)
+    words.check_folders(said)
+    neighbours.check(said, language)
+    seconds = window(said, language)
+    sources = [engines.FLITE] if language == "en" and shutil.which(engines.FLITE) else []
+    changes: dict[str, Any] = {
+        "name": name or "-".join("-".join(said).split())[:60],
+        "data.source": "espeak",
+        "data.words": said,
+        "data.language": language,
+        "data.clips_per_word": CLIPS,
+        "data.sources": [*sources, *voices, *([takes] if takes else [])],
+        "data.neighbours": 3000,
+        "data.unknown_spoken": 2500,
+        "data.unknown_made": 500,
+        "data.unknown_from": list(negatives),
+        "data.silence": 800,
+        "model.architecture": "small",
+        "model.window_seconds": seconds,
+        "model.coding": "mu_law",
+        "model.level_control": True,
+        "augment.shift_ms": 50.0,
+        "augment.gain_db": 15.0,
+        "augment.equalizer_db": 12.0,
+        "augment.speed_percent": 14.0,
+        "augment.noise_probability": 0.9,
+        "augment.snr_db_low": -3.0,
+        "augment.snr_db_high": 35.0,
+        "training.start_from": _start(seconds),
+        "training.epochs": 8,
+        "training.learning_rate": 0.002,
+        "training.weight_decay": 0.03,
+        "quantization.epochs": 1,
+    }
+    if takes:
+        changes |= _of_takes(Path(takes).expanduser(), said)
+    return recipe.replace(Recipe(), changes, "a wake phrase")
+
+
+def window(phrases: Sequence[str], language: str) -> float:
+    """The seconds of the window that the longest phrase fits into, said slowly. Raises UserError where none is."""
+    voices = [f"{accent}+f3" for accent in espeak.accents(language)]
+    asked = [espeak.Utterance(phrase, voice, _SLOWLY, 50, 50) for phrase in phrases for voice in voices]
+    lengths = [len(sound) / audio.SAMPLE_RATE for sound in espeak.speak(asked)]
+    longest = max(range(len(asked)), key=lambda i: lengths[i])
+    for seconds in WINDOWS:
+        if lengths[longest] + _PLACE <= seconds:
+            return seconds
+    raise UserError(
+        f"{asked[longest].text!r} lasts {lengths[longest]:.1f} s, and a network hears {WINDOWS[-1]:g} s at most, "
+        f"{_PLACE:g} s of it around the phrase; choose a shorter one"
+    )
+
+
+def _start(seconds: float) -> str:
+    """The model that ships whose weights come first: one that knows real speech, of this window where there is one."""
+    known = zoo.folders()
+    named = ("wake", "small-listen") if seconds == WINDOWS[0] else ("small-listen",)
+    return next((name for name in named if name in known), "")
+
+
+def _of_takes(folder: Path, phrases: Sequence[str]) -> dict[str, Any]:
+    """As many cuts of each take as make takes their share of the clips. Raises UserError for none, and for silence."""
+    fewest = CLIPS
+    for phrase in phrases:
+        place = folder / phrase
+        files = [path for path in sorted(place.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
+        if not files:
+            raise UserError(f"--data: there are no recordings in {place}; put the takes of {phrase!r} there")
+        if all(audio.is_silent(audio.read(path, most_seconds=audio.LONGEST_CLIP_SECONDS)[0]) for path in files):
+            raise UserError(
+                f"--data: none of the {len(files)} recordings in {place} holds any sound; record them again"
+            )
+        fewest = min(fewest, len(files))
+    cuts = round(TAKES_SHARE / (1 - TAKES_SHARE) * CLIPS / max(0.8 * fewest, 1))
+    cuts = min(max(cuts, 4), _MOST_CUTS)
+    return {"data.cuts": cuts, "data.parts": max(cuts // 3, 1)}
