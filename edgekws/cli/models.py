@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -53,14 +54,20 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         "copy a finished run to a folder that may be given away",
         """
         edgekws publish runs/mine firmware_assets/pretrained/mine --source "Speech Commands v0.01, official split"
+        edgekws publish runs/mine --to-folder mine-hub --source "of ten people, by their leave"
+        edgekws publish small --to-folder small-hub
         """,
         """
         The folder gets the model, its labels, recipe, report, card and manifest. Paths of this machine are left out.
+        --to-folder lays it out as a repository of the Hugging Face Hub: the card is its README.md, with front matter.
         """,
     )
     publish.add_argument("run", type=Path, metavar="RUN", help="the folder of a run whose check passed")
-    publish.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to write or to replace")
-    publish.add_argument("--source", required=True, metavar="TEXT", help="one line that says what the recordings were")
+    publish.add_argument("folder", type=Path, nargs="?", metavar="FOLDER", help="the folder to write or to replace")
+    publish.add_argument("--to-folder", type=Path, metavar="DIR", help="the same, as a repository of the Hugging Face "
+                         "Hub")  # fmt: skip
+    publish.add_argument("--source", metavar="TEXT", help="one line that says what the recordings were; needed where "
+                         "the run's report names a path of this machine")  # fmt: skip
     collect = command(
         "collect",
         _collect,
@@ -145,7 +152,13 @@ def _publish(args: argparse.Namespace) -> int:
     from edgekws import workspace, zoo
     from edgekws.publish import pretrained
 
-    print(pretrained.publish(workspace.load_run(zoo.place(args.run)), args.folder, source=args.source))
+    if (args.folder is None) == (args.to_folder is None):
+        raise UserError("publish writes one folder: give FOLDER, or --to-folder DIR")
+    run, hub = workspace.load_run(zoo.place(args.run)), args.to_folder is not None
+    print(pretrained.publish(run, args.to_folder or args.folder, source=args.source, hub=hub))
+    if hub:
+        next_step.tell(args, f"'{shlex.join(['hf', 'upload', 'YOU/MODEL', str(args.to_folder)])}' puts it onto the Hub")
+        return 0
     next_step.tell(
         args, f"'{next_step.call('tables', args.folder.parent, '--add')} {args.folder}' puts it into the table"
     )

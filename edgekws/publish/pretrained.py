@@ -10,19 +10,22 @@ from edgekws.corpus import other_sound
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, foreign, replaced, sha256
 from edgekws.guard import untrusted
-from edgekws.report import run_report
+from edgekws.report import front_matter, run_report
 from edgekws.workspace import Run
 
 KEPT = ("float.keras", "history.csv", "qat_history.csv", "model_int8.tflite", "model_phone.tflite", "labels.txt",
         "detector.json", "heard.json")  # fmt: skip
+CARD = "model_card.md"
+GIT_ATTRIBUTES = "*.keras filter=lfs diff=lfs merge=lfs -text\n*.tflite filter=lfs diff=lfs merge=lfs -text\n"
 
 
-def publish(run: Run, destination: Path, *, source: str) -> Path:
+def publish(run: Run, destination: Path, *, source: str | None, hub: bool = False) -> Path:
     """Copy a finished run to ``destination`` as a model that ships; an earlier one there is replaced.
 
     ``source`` says in one line what the recordings of words were: it takes the place of the path of this machine in
-    report.json and model card. The recipe keeps the last part of its paths. Raises UserError for a run without a
-    report, with changed files or with a broken bound.
+    report.json and model card. The recipe keeps the last part of its paths. None: the run names no path, and its card
+    is kept. ``hub``: laid out as a repository of the Hugging Face Hub, with the card as README.md. Raises UserError for
+    a run without a report, with changed files or with a broken bound.
     """
     if not run.report.exists() or not run.manifest.exists():
         raise UserError(f"{run.folder} is not finished: it has no report; 'edgekws run' or 'edgekws check' makes it")
@@ -37,18 +40,29 @@ def publish(run: Run, destination: Path, *, source: str) -> Path:
             f"{destination} holds what was not published there, or was changed since: {', '.join(changed)}; take these "
             "out, or choose another place"
         )
-    figures["data"]["source"] = other_sound.source(source, run.recipe.data.unknown_from)
     named = zoo.public(run.recipe)
+    card = run.folder / CARD
+    if source is None and (named != run.recipe or not card.exists()):
+        raise UserError(f"--source: say in one line what the recordings of {run.folder} were, in place of their path")
+    if source is not None:
+        figures["data"]["source"] = other_sound.source(source, run.recipe.data.unknown_from)
     figures["recipe"] = recipe.to_tables(named)
+    text = run_report.model_card(figures) if source is not None else untrusted.read_text(card)
+    if hub and not text.startswith("---\n"):
+        text = front_matter.of_figures(figures) + text
     with replaced(destination), atomic_folder(destination) as folder:
         for name in KEPT:
             if (run.folder / name).exists():
                 shutil.copyfile(run.folder / name, folder / name)
         atomic_write(folder / "recipe.toml", recipe.to_toml(named))
         workspace.write_json(folder / "report.json", figures)
-        atomic_write(folder / "model_card.md", run_report.model_card(figures))
+        atomic_write(folder / CARD, text)
+        if hub:
+            atomic_write(folder / "README.md", text)
+            atomic_write(folder / ".gitattributes", GIT_ATTRIBUTES)
         facts = {"versions": figures["versions"], "seed": run.recipe.seed, "data": figures["data"]}
-        workspace.write_manifest(Run(folder, named), facts)
+        sums = {path.name: sha256(path) for path in sorted(folder.iterdir())}
+        workspace.write_json(folder / "manifest.json", facts | {"sha256": sums})
     return destination
 
 

@@ -15,7 +15,7 @@ from edgekws import workspace
 from edgekws.corpus.clips import Corpus, rejects
 from edgekws.files import atomic_write
 from edgekws.guard import archives
-from edgekws.report import metrics, plots, render, reproduce, summary
+from edgekws.report import front_matter, metrics, plots, render, reproduce, summary
 from edgekws.workspace import Run
 
 
@@ -73,8 +73,8 @@ def _listening_pictures(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def model_card(figures: dict[str, Any]) -> str:
-    """The model card, in the form of Mitchell et al., "Model Cards for Model Reporting" (2019)."""
-    return _render("model_card.md.j2", figures)
+    """The model card, in the form of Mitchell et al., "Model Cards for Model Reporting" (2019), and the Hub's lines."""
+    return front_matter.of_figures(figures) + _render("model_card.md.j2", figures)
 
 
 def confusions(figures: dict[str, Any], most: int = 5) -> list[tuple[str, str, int, int]]:

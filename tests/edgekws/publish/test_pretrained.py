@@ -16,6 +16,7 @@ from edgekws.listen import detector
 from edgekws.publish import pretrained
 from edgekws.report import run_report
 
+SAID = 'words "of" mine: ünö <b>\n#'
 WORDS = ("yes", "no", "ünö")
 
 
@@ -46,6 +47,52 @@ def test_a_published_run_names_no_path_and_is_whole(run, tmp_path, capsys):
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     pretrained.publish(run, folder, source="words of mine")
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_a_repository_of_the_hub_has_front_matter_that_its_library_takes(run, tmp_path, capsys):
+    hub = pytest.importorskip("huggingface_hub", reason="no huggingface_hub here: pip install huggingface_hub")
+    folder = tmp_path / "hub"
+    assert cli.main(["publish", str(run.folder), "--to-folder", str(folder), "--source", SAID]) == 0
+    assert f"next: 'hf upload YOU/MODEL {folder}'" in capsys.readouterr().err
+    card = hub.ModelCard.load(folder / "README.md")
+    (result,) = card.data.eval_results
+    told = json.loads((folder / "report.json").read_text())
+    assert (card.data.model_name, card.data.pipeline_tag) == ("made", "audio-classification")
+    assert result.dataset_name == 'words "of" mine: ünö <b> #'
+    assert result.metric_value == pytest.approx(told["accuracy"]["int8"], abs=1e-6)
+    assert card.text.lstrip().startswith("# made")
+    assert (folder / "model_card.md").read_bytes() == (folder / "README.md").read_bytes()
+    assert "*.tflite filter=lfs" in (folder / ".gitattributes").read_text()
+    assert artifact.load(folder).labels == WORDS
+    assert workspace.damaged_files(workspace.load_run(folder)) == []
+    pretrained.publish(run, folder, source="again", hub=True)
+    (folder / "README.md").write_text("mine")
+    with pytest.raises(UserError, match=r"changed since: README\.md"):
+        pretrained.publish(run, folder, source="again", hub=True)
+
+
+@pytest.mark.parametrize("name", zoo.folders())
+def test_a_model_that_ships_is_laid_out_for_the_hub_with_its_own_card(name, tmp_path):
+    hub = pytest.importorskip("huggingface_hub", reason="no huggingface_hub here: pip install huggingface_hub")
+    folder = tmp_path / "hub"
+    assert cli.main(["publish", name, "--to-folder", str(folder)]) == 0
+    card = hub.ModelCard.load(folder / "README.md")
+    assert card.data.datasets == ["google/speech_commands"]
+    of_ours = (zoo.folders()[name] / "model_card.md").read_text()
+    assert (folder / "README.md").read_text().endswith(of_ours)
+    told = json.loads((folder / "report.json").read_text())
+    values = {result.metric_type: result.metric_value for result in card.data.eval_results}
+    assert 0.9 < values["accuracy"] < 1
+    assert ("miss-rate" in values) == bool(told.get("listening"))
+
+
+def test_what_stays_unsaid_is_asked_for(run, tmp_path, capsys):
+    assert cli.main(["publish", str(run.folder), "--to-folder", str(tmp_path / "hub")]) == 2
+    assert cli.main(["publish", str(run.folder), "--source", "x"]) == 2
+    assert cli.main(["publish", str(run.folder), "a", "--to-folder", "b", "--source", "x"]) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert "--source: say in one line what the recordings of" in told[0]
+    assert told[1:] == ["edgekws: error: publish writes one folder: give FOLDER, or --to-folder DIR"] * 2
 
 
 def published(run, folder, changes):
