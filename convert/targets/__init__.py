@@ -19,7 +19,9 @@ from edgekws.errors import UserError, nearest
 from edgekws.guard import untrusted
 
 MEASURED = frozenset(("measured", "README.md"))
-MODULES = ("boards", "bare_metal", "tflm", "phones", "ethos_u", "home.python_package", "home.esphome")
+MODULES = (
+    "boards", "bare_metal", "tflm", "phones", "ethos_u", "home.python_package", "home.esphome", "browser.web_bundle",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,6 +18,7 @@ OWN_WORDS = frozenset(
         "dsp",
         "frontend",
         "host",
+        "jni",
         "kernels",
         "model",
         "next",
@@ -27,6 +28,8 @@ OWN_WORDS = frozenset(
         "settings",
         "sliding",
         "spotter",
+        "stream",
+        "wasm",
         "window",
     ]
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -16,6 +17,16 @@ def markdown(word: str) -> str:
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~&$-])", r"\\\1", plain(word))
 
 
+def kotlin(word: str) -> str:
+    """A word as a string of Kotlin, where $ begins a variable."""
+    return json.dumps(word).replace("$", "\\$")
+
+
+def swift(word: str) -> str:
+    """A word as a string of Swift, whose escapes differ from JSON's beyond ASCII."""
+    return json.dumps(word, ensure_ascii=False)
+
+
 def render(template: str, folder: Path, *, prefix: str = "edgekws", **values: Any) -> None:
     """Write every file of a template's folder into ``folder``: those that end in .j2 rendered, the others copied.
 
@@ -27,7 +38,7 @@ def render(template: str, folder: Path, *, prefix: str = "edgekws", **values: An
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
-    environment.filters["markdown"] = markdown
+    environment.filters |= {"markdown": markdown, "kotlin": kotlin, "swift": swift}
     with as_file(files("firmware_assets") / "templates" / template) as root:
         for source in sorted(path for path in root.rglob("*") if path.is_file()):
             name = renamed(source.relative_to(root).as_posix().removesuffix(".j2"), prefix)

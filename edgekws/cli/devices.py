@@ -11,6 +11,8 @@ from typing import Any
 from edgekws.cli import moved, next_step
 from edgekws.errors import UserError, plain
 
+PORT = 8416  # one that stays: a browser remembers by it that the microphone is allowed
+
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Describe the commands of this module; ``command(name, function, help, examples, about)`` makes a parser."""
@@ -70,6 +72,23 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                        "with esp, esptool is used (default: the target's)")  # fmt: skip
     flash.add_argument("--image", type=Path, metavar="FILE", help="another image, such as one that a framework built")
     flash.add_argument("--dry-run", action="store_true", help="print the command and do not run it")
+    demo = command(
+        "demo",
+        _demo,
+        "listen in the browser: a page on this machine with the level, the scores and the words",
+        """
+        edgekws demo
+        edgekws demo runs/mine --port 9000
+        """,
+        """
+        No sound leaves the page. small-listen needs nothing installed; another model needs clang and wasm-ld, which
+        make WebAssembly. Ctrl-C ends it.
+        """,
+    )
+    artifact_arguments(demo, nargs="?")
+    demo.add_argument("--port", type=int, default=PORT, metavar="N", help="the port of 127.0.0.1; 0: any that is free "
+                      f"(default: {PORT})")  # fmt: skip
+    demo.add_argument("--no-browser", action="store_true", help="print the page's address, but open no browser")
     profile = command(
         "profile",
         _profile,
@@ -167,6 +186,35 @@ def _flash(args: argparse.Namespace) -> int:
     if not args.dry_run:
         flash.run(parts)
         next_step.tell(args, "the self-test's lines come over the board's serial port, 115200 baud")
+    return 0
+
+
+def _demo(args: argparse.Namespace) -> int:
+    import webbrowser
+
+    from convert import targets
+    from convert.targets import bundle
+    from convert.targets.browser import page_server
+    from convert.tflite import artifact
+    from edgekws import zoo
+    from edgekws.files import scratch
+
+    model = artifact.load(args.run or zoo.default(zoo.LISTENING), args.coding, args.level_control)
+    with scratch() as place, page_server.server(place / "page", args.port) as server:
+        made = bundle.make(targets.Request(model, None, "sliding"), "web", place / "page")
+        if missing := bundle.not_built(made):
+            raise UserError(
+                f"no page can be made of {model.name}: {missing}; 'edgekws demo' shows one that ships built"
+            )
+        address = f"http://{page_server.HOST}:{server.server_address[1]}/"
+        print(address, flush=True)
+        if not args.no_browser and not webbrowser.open(address):
+            print("no browser could be opened: open the address above in one", file=sys.stderr)
+        next_step.tell(args, "press Listen on the page, and say a word; Ctrl-C here ends it")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print(file=sys.stderr)
     return 0
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from convert.targets import names
 
 ASSETS = Path(__file__).parents[3] / "firmware_assets"
-SOURCES = [path for folder in ("engine", "templates") for path in (ASSETS / folder).rglob("*") if path.is_file()]
+FILES = (path for folder in ("engine", "templates") for path in (ASSETS / folder).rglob("*") if path.is_file())
+SOURCES = [path for path in FILES if path.suffix != ".md"]  # prose, which is in no bundle, names models too
 NAME = r"(?<![A-Za-z0-9])(?:edgekws|EDGEKWS)_\w+"
 OWN = sorted({name for path in SOURCES for name in re.findall(NAME, path.read_text(encoding="utf-8"))})
 WORDS = sorted({word.lower() for name in OWN for word in name.split("_")[1:] if word})

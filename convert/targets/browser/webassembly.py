@@ -1,0 +1,54 @@
+"""C → WebAssembly by clang, without a C library; and the module of small-listen, which ships built."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from convert.engine import emulation
+from convert.targets import Request
+from convert.tflite import artifact
+from edgekws import zoo
+from edgekws.errors import UserError
+
+MODULE = "lib/spotter.wasm"
+OPTIONS = ("--target=wasm32", "-O3", "-std=c99", "-mbulk-memory", "-nostdlib", "-fvisibility=hidden")
+LINKING = ("-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--stack-first", "-Wl,-z,stack-size=16384")
+FLAGS: dict[str, tuple[str, ...]] = {}  # that a kernel set needs
+SHIPPED = "small-listen"
+
+
+def command(sources: Sequence[str], kernels: str) -> list[str]:
+    """What makes MODULE in a bundle's folder."""
+    return ["clang", *OPTIONS, *FLAGS.get(kernels, ()), "-Isrc", "-Iwasm", *sources, *LINKING, "-o", MODULE]
+
+
+def build(folder: Path, line: Sequence[str]) -> tuple[str, str]:
+    """Make MODULE in a bundle's folder; the compiler in words, or nothing and why there is none."""
+    if shutil.which("clang") is None or shutil.which("wasm-ld") is None:
+        return "", "clang and wasm-ld make WebAssembly, and are not both here (apt install clang lld)"
+    try:
+        emulation.tool(line, folder)
+    except UserError as error:
+        return "", str(error)
+    return emulation.tool(["clang", "--version"]).splitlines()[0], ""
+
+
+def shipped(request: Request) -> bytes:
+    """The module that ships for just this model and these thresholds; empty where there is none."""
+    file = files("firmware_assets") / "page" / f"{SHIPPED}.wasm"
+    if request.mode != "sliding" or request.kernels or not file.is_file():
+        return b""
+    theirs = _model()
+    wanted = request.artifact
+    tuned = wanted.detector and theirs.detector and wanted.detector.settings == theirs.detector.settings
+    hears = (wanted.coding, wanted.level_control, wanted.labels) == (theirs.coding, theirs.level_control, theirs.labels)
+    return file.read_bytes() if tuned and hears and wanted.content == theirs.content else b""
+
+
+@cache
+def _model() -> artifact.Artifact:
+    return artifact.load(zoo.folders()[SHIPPED])

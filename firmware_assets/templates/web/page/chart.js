@@ -1,0 +1,100 @@
+// Scores over the last seconds, a line for each word; the axes are drawn, the text stands in the label for those who hear it.
+import { hop, labels, sampleRate, thresholds } from "../lib/index.js";
+
+const SECONDS = 12;
+const FAINT = 0.05; // below it a line is not drawn
+
+/** A colour of its own for each word. */
+export function hueOf(word) {
+  return `hsl(${(labels.indexOf(word) * 137.5) % 360} 62% 48%)`;
+}
+
+export class Chart {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.context = canvas.getContext("2d");
+    this.clear();
+    new ResizeObserver(() => this.draw()).observe(canvas);
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+  }
+
+  clear() {
+    this.results = [];
+    this.marks = [];
+    this.due();
+  }
+
+  add(time, averages) {
+    this.results.push({ time, averages });
+    const oldest = time - SECONDS - (2 * hop) / sampleRate;
+    while (this.results[0].time < oldest) this.results.shift();
+    while (this.marks.length && this.marks[0].time < oldest) this.marks.shift();
+    this.due();
+  }
+
+  mark(time, word) {
+    this.marks.push({ time, word });
+    this.canvas.setAttribute("aria-label", `Scores over the last twelve seconds: ${word} at ${time.toFixed(1)} seconds`);
+    this.due();
+  }
+
+  due() {
+    this.frame ??= requestAnimationFrame(() => this.draw());
+  }
+
+  draw() {
+    this.frame = null;
+    const { canvas, context } = this;
+    const scale = devicePixelRatio || 1;
+    const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+    if (canvas.width !== Math.round(width * scale) || canvas.height !== Math.round(height * scale)) {
+      canvas.width = Math.round(width * scale);
+      canvas.height = Math.round(height * scale);
+    }
+    context.setTransform(scale, 0, 0, scale, 0, 0);
+    context.clearRect(0, 0, width, height);
+    const style = getComputedStyle(canvas);
+    const [quiet, ink] = [style.getPropertyValue("--quiet"), style.getPropertyValue("--ink")];
+    const last = this.results.at(-1)?.time ?? 0;
+    const left = Math.max(last - SECONDS, 0);
+    const x = (time) => ((time - left) / SECONDS) * (width - 8) + 4;
+    const y = (score) => height - 24 - score * (height - 52);
+    context.font = `12px ${style.fontFamily}`;
+    context.textAlign = "center";
+    context.fillStyle = quiet;
+    for (let second = Math.ceil(left); second <= left + SECONDS; second++)
+      if (second % 2 === 0 && x(second) > 12 && x(second) < width - 12) context.fillText(`${second} s`, x(second), height - 7);
+    context.strokeStyle = quiet;
+    context.lineWidth = 1;
+    context.setLineDash([4, 4]);
+    const passed = new Set(thresholds.filter((threshold) => threshold !== null));
+    for (const threshold of passed.size > 3 ? [Math.min(...passed)] : passed) {
+      context.beginPath();
+      context.moveTo(0, y(threshold));
+      context.lineTo(width, y(threshold));
+      context.stroke();
+    }
+    context.setLineDash([]);
+    context.lineWidth = 2;
+    context.lineJoin = "round";
+    labels.forEach((word, i) => {
+      if (word.startsWith("_")) return;
+      context.strokeStyle = hueOf(word);
+      context.beginPath();
+      this.results.forEach(({ time, averages }, at) => {
+        const before = this.results[at - 1]?.averages[i] ?? 0;
+        const after = this.results[at + 1]?.averages[i] ?? 0;
+        const seen = Math.max(before, averages[i], after) > FAINT;
+        if (seen && at) context.lineTo(x(time), y(averages[i]));
+        else context.moveTo(x(time), y(averages[i]));
+      });
+      context.stroke();
+    });
+    context.fillStyle = ink;
+    context.font = `600 13px ${style.fontFamily}`;
+    for (const { time, word } of this.marks) {
+      const half = context.measureText(word).width / 2 + 4;
+      context.fillText(word, Math.min(Math.max(x(time), half), width - half), 17);
+    }
+  }
+}
