@@ -1,9 +1,12 @@
 """Bundles for phones: the model in its place, and Kotlin that a compiler takes."""
 
+import ctypes
+import dataclasses
 import json
 import re
 import shutil
 import subprocess
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,58 +14,22 @@ import pytest
 import soundfile
 import synthetic_tflite
 
+from convert.engine import host_library
 from convert.targets import Request, bundle, verify
 from convert.tflite import artifact, mediapipe
-from edgekws.model import catalogue, front_end
+from edgekws.listen.detector import Settings, Tuned
+from edgekws.listen.events import Event, listen
+from edgekws.model import front_end
+from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool
 
+TINY = Architecture("", (Block((Convolution(8, 40, 10),), MaxPool(3)), Block((Convolution(8, 5),), MaxPool(3))))
 LABELS = ("yes", '"ü', "a b")
-STAND_INS = {
-    "android/content/Context.java": "public class Context {}",
-    "android/media/MediaRecorder.java": """public class MediaRecorder {
-        public static final class AudioSource { public static final int VOICE_RECOGNITION = 6; } }""",
-    "android/media/AudioFormat.java": """public class AudioFormat {
-        public static final int CHANNEL_IN_MONO = 16; public static final int ENCODING_PCM_16BIT = 2; }""",
-    "android/media/AudioRecord.java": """public class AudioRecord {
-        public static final int STATE_INITIALIZED = 1;
-        public AudioRecord(int source, int rate, int channels, int format, int bytes) {}
-        public static int getMinBufferSize(int rate, int channels, int format) { return 0; }
-        public int getState() { return 1; }
-        public void startRecording() {}
-        public int read(short[] samples, int offset, int size) { return size; }
-        public void release() {} }""",
-    "com/google/mediapipe/tasks/components/containers/AudioData.java": """public class AudioData {
-        public static AudioData create(AudioDataFormat format, int sampleCounts) { return new AudioData(); }
-        public void load(float[] samples) {}
-        public abstract static class AudioDataFormat {
-            public static Builder builder() { return null; }
-            public abstract static class Builder {
-                public abstract Builder setNumOfChannels(int value);
-                public abstract Builder setSampleRate(float value);
-                public abstract AudioDataFormat build(); } } }""",
-    "com/google/mediapipe/tasks/components/containers/Category.java": """public abstract class Category {
-        public abstract float score(); public abstract String categoryName(); }""",
-    "com/google/mediapipe/tasks/components/containers/Classifications.java": """public abstract class Classifications {
-        public abstract java.util.List<Category> categories(); }""",
-    "com/google/mediapipe/tasks/components/containers/ClassificationResult.java": """
-        public abstract class ClassificationResult {
-        public abstract java.util.List<Classifications> classifications(); }""",
-    "com/google/mediapipe/tasks/audio/audioclassifier/AudioClassifierResult.java": """
-        import com.google.mediapipe.tasks.components.containers.ClassificationResult;
-        public abstract class AudioClassifierResult {
-        public abstract java.util.List<ClassificationResult> classificationResults(); }""",
-    "com/google/mediapipe/tasks/audio/audioclassifier/AudioClassifier.java": """
-        import android.content.Context;
-        import com.google.mediapipe.tasks.components.containers.AudioData;
-        public final class AudioClassifier implements AutoCloseable {
-        public static AudioClassifier createFromFile(Context context, String path) { return null; }
-        public AudioClassifierResult classify(AudioData clip) { return null; }
-        public void close() {} }""",
-}
+STAND_INS = Path(__file__).parents[2] / "stand_ins" / "android"
 
 
 @pytest.fixture(scope="module")
 def source() -> artifact.Artifact:
-    content = synthetic_tflite.build(catalogue.find("nano").architecture, len(LABELS))
+    content = synthetic_tflite.build(TINY, len(LABELS))
     return artifact.Artifact.of(content, "my words", LABELS, "mu_law")
 
 
@@ -103,28 +70,8 @@ def test_android_declares_the_microphone(source, tmp_path):
     assert names == ["android.permission.RECORD_AUDIO"]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(
-    not (shutil.which("kotlinc") and shutil.which("javac")),
-    reason="kotlinc is not here: apt install kotlin default-jdk",
-)
-def test_kotlin_compiles_against_stand_ins(source, tmp_path):
-    folder = bundle.make(Request(source), "android", tmp_path / "android")
-    files = []
-    for path, text in STAND_INS.items():
-        file = tmp_path / "java" / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(f"package {path.rpartition('/')[0].replace('/', '.')};\n{text}")
-        files.append(file)
-    subprocess.run(["javac", "-d", tmp_path / "classes", *files], check=True)
-    kotlin = sorted((folder / "edgekws/src/main/kotlin/edgekws").glob("*.kt"))
-    command = ["kotlinc", *kotlin, "-classpath", tmp_path / "classes", "-d", tmp_path / "out", "-Werror"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "out/edgekws/WordSpotter.class").exists()
-
-
 PROGRAM = """package edgekws
+import edgekws.my_words.Spotter
 import java.io.*
 fun main(files: Array<String>) {
     val from = DataInputStream(BufferedInputStream(FileInputStream(files[0])))
@@ -133,22 +80,136 @@ fun main(files: Array<String>) {
     for (levelControl in listOf(false, true))
         for (y in FrontEnd.process(samples, levelControl)) to.writeShort(y.toInt())
     to.close()
+    val spotter = Spotter()
+    println(if (spotter.selfTest()) "passed" else "failed")
+    println(Spotter.labels)
+    var at = 0
+    for (size in generateSequence(1) { (it * 37 + 11) % 5000 }) {
+        if (at == samples.size) break
+        val count = minOf(size, samples.size - at)
+        for (word in spotter.push(samples.copyOfRange(at, at + count)))
+            println("${word.time} ${word.word} ${word.score}")
+        at += count
+    }
+    println(spotter.averages.joinToString(" "))
 }
 """
 
 
+def tuned(source):
+    """The artifact with thresholds that random weights reach, a sound, and what the PC makes of it."""
+    hop = host_library.hop(source)
+    settings = Settings((70, 80, 90), (68, 78, 88), results=2, minimum=1, refractory=1, hop=hop)
+    rng = np.random.default_rng(5)
+    parts = [rng.normal(0, 10 ** rng.uniform(1, 4), 4000) for _ in range(24)]
+    extremes = [np.full(3_070, -32_768), rng.choice([-32_768, 32_767], 5_000)]
+    sound = np.clip(np.concatenate([*parts, *extremes]), -32_768, 32_767).astype(np.int16)
+    scorer = host_library.scorer(source)
+    events = [item for item in listen([sound], scorer.push, settings, LABELS) if isinstance(item, Event)]
+    assert len({event.word for event in events}) > 1
+    return dataclasses.replace(source, detector=Tuned(settings)), sound, events
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("kotlinc"), reason="kotlinc is not here: apt install kotlin default-jdk")
-def test_the_front_end_in_kotlin_is_that_of_python(source, tmp_path):
-    folder = bundle.make(Request(source), "android", tmp_path / "android")
+@pytest.mark.skipif(
+    not (shutil.which("kotlinc") and shutil.which("javac") and shutil.which("cc")),
+    reason="kotlinc is not here: apt install kotlin default-jdk gcc",
+)
+def test_kotlin_compiles_and_finds_the_words_of_python_on_a_jvm(source, tmp_path):
+    """All Kotlin of the bundle against stand-ins of Android; front end, engine and detector run, by JNI."""
+    artifact, sound, events = tuned(source)
+    folder = bundle.make(Request(artifact, None, "sliding"), "android", tmp_path / "an android")
+    subprocess.run(["javac", "-d", tmp_path / "classes", *STAND_INS.rglob("*.java")], check=True)
     (tmp_path / "program.kt").write_text(PROGRAM)
-    sources = [folder / "edgekws/src/main/kotlin/edgekws/FrontEnd.kt", tmp_path / "program.kt"]
-    subprocess.run(["kotlinc", *sources, "-include-runtime", "-d", tmp_path / "program.jar"], check=True)
-    rng = np.random.default_rng(0)
-    pieces = [rng.integers(-2_000, 9_000, 5_000), rng.choice([-32_768, 32_767], 5_000), np.full(3_070, -32_768)]
-    samples = np.concatenate(pieces).astype(np.int16)
-    samples.astype(">i2").tofile(tmp_path / "in")
-    subprocess.run(["java", "-jar", tmp_path / "program.jar", tmp_path / "in", tmp_path / "out"], check=True)
-    found = np.fromfile(tmp_path / "out", ">i2").reshape(2, -1)
+    command = ["kotlinc", *folder.rglob("*.kt"), tmp_path / "program.kt", "-classpath", tmp_path / "classes", "-Werror",
+               "-include-runtime", "-d", tmp_path / "program.jar"]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    java = Path(shutil.which("javac")).resolve().parents[1] / "include"
+    native = folder / "listen/src/main/cpp"
+    includes = [f"-I{path}" for path in (java, java / "linux", native / "engine")]
+    subprocess.run(
+        ["cc", "-std=c99", "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", *includes,
+         native / "edgekws_my_words_jni.c", *(native / "engine").glob("*.c"),
+         "-o", tmp_path / "libedgekws_my_words.so"],
+        check=True,
+    )  # fmt: skip
+    sound.astype(">i2").tofile(tmp_path / "in")
+    done = subprocess.run(
+        ["java", f"-Djava.library.path={tmp_path}", "-cp", f"{tmp_path / 'program.jar'}:{tmp_path / 'classes'}",
+         "edgekws.ProgramKt", tmp_path / "in", tmp_path / "out"],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:2] == ["passed", f"[{', '.join(LABELS)}]"]
+    found = [line.rsplit(" ", 1) for line in lines[2:-1]]
+    assert [(*line[0].split(" ", 1), float(line[1])) for line in found] == [
+        (str(event.time), event.word, event.score) for event in events
+    ]
+    fronts = np.fromfile(tmp_path / "out", ">i2").reshape(2, -1)
     for level_control in (False, True):
-        np.testing.assert_array_equal(found[int(level_control)], front_end.process(samples, level_control))
+        np.testing.assert_array_equal(fronts[int(level_control)], front_end.process(sound, level_control))
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no cc here: apt install gcc")
+def test_the_c_of_the_swift_package_finds_the_words_of_python(source, tmp_path):
+    """Compiled as Swift's package manager does, with the public headers that Swift sees."""
+    artifact, sound, events = tuned(source)
+    folder = bundle.make(Request(artifact, None, "sliding"), "ios", tmp_path / "an ios")
+    module = folder / "Sources/Cedgekws_my_words"
+    assert sorted(path.name for path in (module / "include").iterdir()) == [
+        "edgekws_my_words_model.h", "edgekws_my_words_stream.h",
+    ]  # fmt: skip
+    public = tmp_path / "public.c"
+    public.write_text(
+        '#include "edgekws_my_words_stream.h"\nint main(void) { return !edgekws_my_words_stream_bytes(); }\n'
+    )
+    flags = ("-std=c99", "-O1", "-Wall", "-Wextra", "-Wconversion", "-Werror", f"-I{module / 'include'}")
+    library = tmp_path / "engine.so"
+    subprocess.run(["cc", *flags, "-shared", "-fPIC", *module.glob("*.c"), "-o", library], check=True)
+    subprocess.run(["cc", *flags, public, library, "-o", tmp_path / "public"], check=True)
+    calls = ctypes.CDLL(str(library))
+    bytes_, reset, push, selftest = (
+        getattr(calls, f"edgekws_my_words_stream_{name}") for name in ("bytes", "reset", "push", "selftest")
+    )
+    stream = np.zeros(bytes_() // 8 + 1, np.int64).ctypes
+    push.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_uint32, ctypes.c_void_p]
+    selftest.argtypes, reset.argtypes = [ctypes.c_void_p, ctypes.c_void_p], [ctypes.c_void_p]
+    assert selftest(stream.data, None) == 0
+    reset(stream.data)
+    settings, words, heard = artifact.detector.settings, [], 0
+    results = np.zeros((100, 1 + 2 * len(LABELS)), np.int32)
+    for at in range(0, len(sound), 1600):
+        piece = sound[at : at + 1600].copy()
+        made = push(stream.data, piece.ctypes.data, len(piece), results.ctypes.data)
+        for result in results[:made]:
+            time = max(16_000 + heard * settings.hop - settings.delay, 0) / 16_000
+            heard += 1
+            if result[0] >= 0:
+                score = result[1 + len(LABELS) + result[0]] / settings.results / 256
+                words.append(Event(time, LABELS[result[0]], float(score)))
+    assert words == events
+
+
+@pytest.mark.parametrize("target", ["android", "ios"])
+def test_words_with_any_sign_stand_in_the_sources(tmp_path, target):
+    content = synthetic_tflite.build(TINY, 3)
+    words = ("$a", 'b"\\', "ü")
+    folder = bundle.make(Request(artifact.Artifact.of(content, "any", words)), target, tmp_path / "b")
+    listed = {"android": '"\\$a", "b\\"\\\\", "\\u00fc"', "ios": '"$a", "b\\"\\\\", "ü"'}
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("Spotter.*"))
+    assert listed[target] in text
+
+
+def test_the_android_library_is_linked_for_large_pages_and_its_service_may_hear(source, tmp_path):
+    folder = bundle.make(Request(source), "android", tmp_path / "android")
+    assert "max-page-size=16384" in (folder / "listen/src/main/cpp/CMakeLists.txt").read_text()
+    android = "{http://schemas.android.com/apk/res/android}"
+    manifest = ElementTree.parse(folder / "listen/src/main/AndroidManifest.xml").getroot()
+    names = {p.get(f"{android}name").rsplit(".", 1)[1] for p in manifest.iter("uses-permission")}
+    assert names == {"RECORD_AUDIO", "FOREGROUND_SERVICE", "FOREGROUND_SERVICE_MICROPHONE"}
+    (service,) = manifest.iter("service")
+    assert service.get(f"{android}foregroundServiceType") == "microphone"
+    assert service.get(f"{android}name") == "edgekws.my_words.ListeningService"
+    ElementTree.parse(folder / "app/src/main/AndroidManifest.xml")
