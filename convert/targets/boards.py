@@ -109,6 +109,15 @@ TARGETS = (
         kernels=MICROCONTROLLERS,
     ),
     Target(
+        "pico",
+        "a Pico SDK project: words from a microphone, the self-test, as UF2",
+        _library("pico", selftest="selftest", kernels=("dsp_fast", "portable")),
+        board="Raspberry Pi Pico and Pico 2: RP2040, RP2350",
+        microphone="I2S (INMP441, ICS-43434) or PDM",
+        checked="programs run against stand-ins; built by the SDK, self-test passed in rp2040js",
+        kernels=("dsp_fast", "portable"),
+    ),
+    Target(
         "cmake",
         "a CMake package, installed or added as a folder",
         _library("cmake", example="example", selftest="selftest", kernels=EVERYWHERE),

@@ -22,12 +22,13 @@ from edgekws.listen import detector
 from edgekws.model import catalogue
 
 STAND_INS = Path(__file__).parents[2] / "stand_ins"
-BOARDS = ("arduino", "platformio", "esp-idf", "zephyr", "cmake")
+BOARDS = ("arduino", "platformio", "esp-idf", "zephyr", "pico", "cmake")
 SELF_TESTS = {
     "c99": "selftest/main.c",
     "cmake": "selftest/main.c",
     "esp-idf": "examples/selftest/main/main.c",
     "zephyr": "samples/selftest/src/main.c",
+    "pico": "selftest/main.c",
 }
 CORES = ("cortex-m0plus", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55")
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
@@ -134,7 +135,12 @@ def test_esp_idf_and_zephyr_manifests(made):
 
 @pytest.mark.parametrize(
     ("target", "file"),
-    [("esp-idf", "CMakeLists.txt"), ("zephyr", "zephyr/CMakeLists.txt"), ("cmake", "CMakeLists.txt")],
+    [
+        ("esp-idf", "CMakeLists.txt"),
+        ("zephyr", "zephyr/CMakeLists.txt"),
+        ("cmake", "CMakeLists.txt"),
+        ("pico", "CMakeLists.txt"),
+    ],
 )
 def test_builds_name_every_source_once(made, target, file):
     named = re.findall(r"src/(\w+\.c)", (made[target] / file).read_text())
@@ -241,9 +247,10 @@ def test_the_self_test_is_one_program(made):
         programs["zephyr"].replace("return 0; /* Zephyr knows no other */", "return failures != 0;") == programs["c99"]
     )
     assert "void app_main(void)" in programs["esp-idf"]
+    assert "stdio_init_all();" in programs["pico"]
 
 
-@pytest.mark.parametrize("target", ["tflm", "android", "ios", "ethos-u55-128"])
+@pytest.mark.parametrize("target", ["tflm", "ethos-u55-128"])
 @pytest.mark.parametrize("choice", [{"kernels": "dsp"}, {"mode": "sliding"}])
 def test_kernels_and_mode_are_refused_where_there_is_no_engine(target, choice, tmp_path):
     content = synthetic_tflite.build(catalogue.find("nano").architecture, 3)
