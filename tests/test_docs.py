@@ -1,10 +1,12 @@
-"""README and docs: every command and every line of Python that they show works, and every link leads somewhere."""
+"""README and docs: every command parses, every line of Python works, and every link leads somewhere.
+
+``test_commands`` runs the commands.
+"""
 
 import argparse
 import json
 import re
 import shlex
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +18,6 @@ from edgekws.cli import runs
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 SHIPPED = [page for page in PAGES if not page.name.startswith("adding-a-")]  # those pages add what does not ship
-QUICK = ("bundle", "classify", "listen", "models", "new", "verify", "flash")
-TAKES_LONG = ("--microphone", "RUN", "runs/")
 FIRST = "python3 -m venv .venv && . .venv/bin/activate && pip install . && edgekws run"
 
 
@@ -54,17 +54,6 @@ def test_every_command_is_one_that_edgekws_takes(page):
         recipe.replace(recipe.Recipe(), runs.changes_of(getattr(args, "set", None) or []))
         for path in (part for part in arguments if part.startswith("edgekws/recipes/")):
             assert (ROOT / path).is_file()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("page", SHIPPED, ids=lambda page: page.name)
-def test_quick_commands_do_what_the_page_says(page, tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "demo.wav", "docs/demo.wav")
-    for arguments in calls(page):
-        if arguments[0] in QUICK and not any(text in part for part in arguments for text in TAKES_LONG):
-            assert cli.main(arguments) == 0, f"edgekws {shlex.join(arguments)}\n{capsys.readouterr().err}"
 
 
 def test_listening_to_the_demo_gives_the_lines_of_the_readme(monkeypatch, capsys):

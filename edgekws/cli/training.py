@@ -126,8 +126,8 @@ def _words(folder: Path) -> tuple[str, ...]:
 
 def _sources(parser: argparse.ArgumentParser) -> None:
     """Describe what a phrase is learned from."""
-    parser.add_argument("--language", default="en", metavar="CODE", help="of the phrase, as eSpeak NG calls it: de, "
-                        "pt and so on (en)")  # fmt: skip
+    parser.add_argument("--language", default="en", metavar="CODE", help="the language of the "
+                        "phrase, by eSpeak NG's code, such as de or pt (default: en)")  # fmt: skip
     parser.add_argument("--voices", nargs="+", default=[], metavar="FOLDER", help="voices of Piper (NAME.onnx and "
                         "NAME.onnx.json), which needs pip install 'edgekws[piper]'")  # fmt: skip
     parser.add_argument("--data", default="", metavar="FOLDER", help="recordings of the phrase by people, "

@@ -62,7 +62,7 @@ def test_help_says_what_every_argument_is_and_what_is_taken_without_it(command):
     for action in parser._actions:
         assert action.help, action.dest
         taken = "".join(f"{part:g}" if isinstance(part, float) else str(part) for part in [action.default])
-        if action.default not in (None, False, [], "==SUPPRESS==", 0.0):
+        if action.default not in (None, False, [], "", "==SUPPRESS==", 0.0):
             assert f"default: {taken}" in " ".join(action.help.split()), action.dest
 
 
