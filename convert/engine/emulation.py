@@ -5,6 +5,8 @@ Needs `arm-none-eabi-gcc`, `qemu-system-arm` and a host `cc`. Instructions are c
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import shutil
 import subprocess
@@ -165,6 +167,7 @@ def _run(program: Path, target: Target, symbols: dict[str, int], clips: np.ndarr
     machine = ["-M", target.machine, "-nographic", "-monitor", "none", "-serial", "none"]
     semihosting = ["-semihosting-config", "enable=on,target=native"]
     tool(["qemu-system-arm", *machine, *semihosting, "-plugin", plugin, "-kernel", program], folder)
+    (folder / "probe").write_bytes(bytes(8192))  # a full disk is told here, and not as results that are missing
     counts = [[int(count) for count in line.split()] for line in (folder / "counts").read_text().splitlines()]
     return (folder / "scores").read_bytes(), counts
 
@@ -179,6 +182,8 @@ def tool(command: Sequence[str | Path], folder: Path | None = None) -> str:
     except subprocess.TimeoutExpired:
         raise UserError(f"{name} did not end within {TIMEOUT_SECONDS} s") from None
     if done.returncode:
+        if os.strerror(errno.ENOSPC) in done.stderr:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # told of the folder by who gave it
         if problem := _too_large(done.stderr):
             raise UserError(problem)
         lines = [line for line in done.stderr.splitlines() if not line.startswith("collect2")]

@@ -10,6 +10,7 @@ from convert.engine import codegen, emulation
 from convert.engine import kernels as kernel_sets
 from convert.tflite import reader, tflm_reference
 from edgekws.errors import UserError
+from edgekws.files import scratch
 from edgekws.model import catalogue, coding
 from edgekws.model.architecture import Architecture, Block
 from edgekws.model.architecture import Convolution as Conv
@@ -146,3 +147,11 @@ def test_errors(tmp_path):
 def test_missing_tools_say_how_to_get_them(monkeypatch):
     monkeypatch.setenv("PATH", "")
     assert "apt install gcc-arm-none-eabi qemu-system-arm gcc" in emulation.missing_tools()
+
+
+def test_a_disk_that_is_full_for_a_tool_is_told_as_the_temporary_folder():
+    with (
+        pytest.raises(UserError, match=r"temporary folder .* cannot be written \(No space left on device\)"),
+        scratch(),
+    ):
+        emulation.tool(["sh", "-c", "echo 'a.o: No space left on device' >&2; exit 1"])

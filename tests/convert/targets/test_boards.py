@@ -262,8 +262,12 @@ def test_kernels_and_mode_are_refused_where_there_is_no_engine(target, choice, t
 @needs("cmake", "pip install cmake")
 def test_the_cmake_package_installs_and_its_consumer_runs(made, tmp_path):
     source, build = made["cmake"], tmp_path / "b"
-    tool("cmake", "-S", source, "-B", build)
+    tool("cmake", "-S", source, "-B", build, "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON")
     tool("cmake", "--build", build)
+    commands = json.loads((build / "compile_commands.json").read_text())
+    engine = [one["command"] for one in commands if Path(one["file"]).parent.name == "src"]
+    assert engine
+    assert all(" -O3 " in command and " -O2 " not in command for command in engine)  # this machine has 64 bits
     assert "100% tests passed" in tool("ctest", "--test-dir", build)
     tool("cmake", "--install", build, "--prefix", tmp_path / "installed")
     prefix = f"-DCMAKE_PREFIX_PATH={tmp_path / 'installed'}"
