@@ -93,15 +93,16 @@ def _measure(options: argparse.Namespace) -> None:
     steps: list[tuple[list[str], float]] = [(tests, 0.25)]  # the share of what is left then that it may take
     steps += [([__file__, *arguments], share) for arguments, share in zip(speeds, (0.3, 0.3, 0.4, 0.5), strict=False)]
     steps += [([__file__, "cells", str(options.file)], 1.0)]
+    environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
+    environment |= {"JAX_COMPILATION_CACHE_DIR": tempfile.mkdtemp(), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     for arguments, share in steps:
         left = share * (end - time.monotonic())
-        name = "tests" if arguments is tests else " ".join(arguments[1:]).replace(f"{options.file} ", "")
+        name = "tests" if arguments is tests else " ".join(part for part in arguments[1:] if part != str(options.file))
         if left < least:
             _keep(options.out, {"step": name, "left out": f"{left:.0f} s were left for it"})
             continue
         own = [] if arguments is tests else ["--out", str(options.out), "--minutes", f"{left / 60:.2f}"]
         own += ["--tiny"] if options.tiny and own else []
-        environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": str(ROOT)}
         began = time.monotonic()
         try:
             done = subprocess.run([sys.executable, *arguments, *own], env=environment, cwd=ROOT, timeout=left + 15)
