@@ -10,7 +10,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -55,15 +55,20 @@ class Measurement:
     instructions: tuple[int, ...]  # for every result, in the engine and the library functions that it calls
     stage_instructions: tuple[int, ...] | None  # for the last result, stage by stage, then the rest; where asked for
     largest_push: int  # instructions of the largest single call of push
-    stack_bytes: int  # below the caller of the engine
-    flash_bytes: int  # engine, model and the library functions that they call
+    stack_bytes: int | None  # below the caller of the engine; None where nothing measures it
+    flash_bytes: int | None  # engine, model and the library functions that they call
 
 
 def missing_tools() -> str:
     """One line that says what is missing and how to get it; empty when all is there."""
-    missing = [tool for tool in TOOLS if shutil.which(tool) is None]
-    packages = " ".join(TOOLS[tool] for tool in missing)
-    return f"not found: {', '.join(missing)}; on Debian and Ubuntu: apt install {packages}" if missing else ""
+    return missing(TOOLS)
+
+
+def missing(packages: Mapping[str, str]) -> str:
+    """The same for programs by name, with the packages that bring them."""
+    absent = [tool for tool in packages if shutil.which(tool) is None]
+    wanted = " ".join(dict.fromkeys(packages[tool] for tool in absent))
+    return f"not found: {', '.join(absent)}; on Debian and Ubuntu: apt install {wanted}" if absent else ""
 
 
 def measure(
@@ -101,7 +106,7 @@ def measure(
         )
         symbols = _symbols(program)
         raw, rows = _run(program, TARGETS[target], symbols, clips)
-    window, hop, classes = (_header_value(Path(folder), name) for name in ("WINDOW", "HOP", "CLASSES"))
+    window, hop, classes = (header_value(Path(folder), name) for name in ("WINDOW", "HOP", "CLASSES"))
     counts = [row[:-1] for row in rows]
     results = (clips.size - window) // hop + 1
     if len(counts) != results or len(raw) != results * classes + 4:
@@ -109,19 +114,21 @@ def measure(
     return Measurement(
         scores=np.frombuffer(raw[:-4], np.int8).reshape(results, classes),
         instructions=tuple(sum(row) for row in counts),
-        stage_instructions=_by_stage(counts[-1]) if by_stage else None,
+        stage_instructions=by_stage_counts(counts[-1]) if by_stage else None,
         largest_push=max(row[-1] for row in rows),
         stack_bytes=int.from_bytes(raw[-4:], "little"),
         flash_bytes=sum(symbols[f"{part}_end"] - symbols[f"{part}_begin"] for part in ("engine", "data")),
     )
 
 
-def _header_value(folder: Path, name: str) -> int:
+def header_value(folder: Path, name: str) -> int:
+    """A number of the generated header."""
     lines = [line for path in folder.glob("edgekws_model*.h") for line in path.read_text().splitlines()]
     return next(int(line.split()[2]) for line in lines if line.startswith(f"#define EDGEKWS_{name} "))
 
 
-def _by_stage(counts: Sequence[int]) -> tuple[int, ...]:
+def by_stage_counts(counts: Sequence[int]) -> tuple[int, ...]:
+    """Those of a line of the plugin, up to the last stage, then the rest."""
     stages = max((i + 1 for i, count in enumerate(counts[:-1]) if count), default=0)
     return (*counts[:stages], counts[-1])
 

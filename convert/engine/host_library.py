@@ -63,11 +63,11 @@ class Engine:
     """The C engine in sliding mode, as a shared library in the cache."""
 
     def __init__(self, artifact: Artifact, compiler: str) -> None:
-        kernels = _native_kernels()
+        kernels, flags = _native_kernels()
         self.hop, self.window = hop(artifact), artifact.graph.input.length
         self.words = f"the C engine ({kernels} kernels)"
         self._classes = artifact.graph.output.size
-        self._library = ctypes.CDLL(str(_compiled(artifact, compiler, kernels)))
+        self._library = ctypes.CDLL(str(_compiled(artifact, compiler, kernels, flags)))
         self._library.edgekws_host_size.restype = ctypes.c_size_t
         self._library.edgekws_host_hear.restype = ctypes.c_size_t
         pointer = ctypes.c_void_p
@@ -119,15 +119,22 @@ def hop(artifact: Artifact) -> int:
     return plan.plan(artifact.graph, kernel_sets.KERNELS, sliding=True).hop
 
 
-def _native_kernels() -> str:
-    """AVX2 where this processor has it."""
+def _native_kernels() -> tuple[str, tuple[str, ...]]:
+    """The fastest set that this processor has the instructions for, and the compiler's options for it."""
     cpu = Path("/proc/cpuinfo")
-    return "avx2" if platform.machine() == "x86_64" and cpu.exists() and " avx2 " in cpu.read_text() else "portable"
+    has = set(cpu.read_text().split()) if cpu.exists() else set()
+    if platform.machine() in ("aarch64", "arm64"):
+        return "neon", ("-march=armv8.2-a+dotprod",) if "asimddp" in has else ()
+    if platform.machine() == "x86_64" and "avx2" in has:
+        if {"avx512_vnni", "avx512vl"} <= has:
+            return "vnni", ("-mavx2", "-mavx512vnni", "-mavx512vl")
+        return ("vnni", ("-mavx2", "-mavxvnni")) if "avx_vnni" in has else ("avx2", ("-mavx2",))
+    return "portable", ()
 
 
-def _compiled(artifact: Artifact, compiler: str, kernels: str) -> Path:
+def _compiled(artifact: Artifact, compiler: str, kernels: str, flags: tuple[str, ...]) -> Path:
     """The shared library, from the cache where this compiler made it before of the same sources."""
-    command = [compiler, *OPTIONS, *(["-mavx2"] if kernels == "avx2" else [])]
+    command = [compiler, *OPTIONS, *flags]
     version = subprocess.run([compiler, "--version"], capture_output=True).stdout
     with scratch() as made:
         codegen.generate_of(artifact, made, kernels=kernels, mode="sliding")

@@ -13,9 +13,9 @@ from convert.targets.templates import render
 from edgekws import __version__
 
 MICROCONTROLLERS = ("mve", "dsp_fast", "portable")
-ON_A_PC = ("avx2", "portable")
+ON_A_PC = ("neon", "vnni", "avx2", "portable")
 EVERYWHERE = ("mve", "dsp_fast", *ON_A_PC)
-HOST_FLAGS = {"avx2": ("-mavx2",)}
+HOST_FLAGS = {"avx2": ("-mavx2",), "vnni": ("-mavx2", "-mavx512vnni", "-mavx512vl")}
 
 
 def _library(

@@ -29,6 +29,9 @@ WHERE = {  # the compiler chooses each
     "dsp_fast": "on cores with the DSP extension: Cortex-M4, M7, M33",
     "dsp": "on cores with the DSP extension: Cortex-M4, M7, M33",
     "avx2": "on x86-64 with -mavx2 or -march=native",
+    "vnni": "on x86-64 with VNNI, by -march=native",
+    "neon": "on 64-bit Arm; with SDOT where the compiler may use it",
+    "wasm": "in WebAssembly with -msimd128",
     "portable": "anywhere",
 }
 

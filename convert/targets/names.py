@@ -12,6 +12,7 @@ from pathlib import Path
 # Last words of the engine's own files and symbols: the model "a detector" must not have the names of model "a".
 OWN_WORDS = frozenset(
     [
+        "blocks",
         "classify",
         "coding",
         "detector",

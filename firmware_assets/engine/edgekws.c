@@ -9,10 +9,12 @@
 static edgekws_value code(int16_t sample)
 {
     int32_t magnitude = sample < 0 ? -(int32_t)sample : sample;
-    int octave = 0;
+    int32_t octave = 0;
     magnitude = (magnitude < 32635 ? magnitude : 32635) + 132;
-    while (magnitude >> (octave + 8)) octave++;
-    magnitude = octave * 16 + ((magnitude >> (octave + 3)) & 15);
+    if (magnitude >> 11) magnitude >>= 4, octave = 4 << 4;
+    if (magnitude >> 9) magnitude >>= 2, octave += 2 << 4;
+    if (magnitude >> 8) magnitude >>= 1, octave += 1 << 4;
+    magnitude = octave + (magnitude >> 3) - 16;
     return (edgekws_value)(sample < 0 ? -magnitude : magnitude);
 }
 #else

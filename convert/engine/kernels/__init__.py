@@ -87,6 +87,9 @@ MODULES = {
     "portable": "convert.engine.kernels",
     "mve": "convert.engine.kernels.mve",
     "avx2": "convert.engine.kernels.avx2",
+    "vnni": "convert.engine.kernels.vnni",
+    "neon": "convert.engine.kernels.neon",
+    "wasm": "convert.engine.kernels.wasm",
     "dsp": "convert.engine.kernels.dsp",
     "dsp_fast": "convert.engine.kernels.dsp_fast",
 }

@@ -3,9 +3,11 @@
  *     cc -shared -fPIC -O2 -o count.so count_instructions.c
  *     qemu-system-arm ... -plugin ./count.so,begin=ADDR,end=ADDR,marks=ADDR,out=FILE
  *
- * `marks` is a table of 66 two-byte returns. When number i is executed, the instructions since the mark before count for
- * i; number 64 ends a window, for which one line of 65 counts is written. Number 65 stands before and behind every push
- * and counts for nothing: the line ends with the instructions of the largest push. The same numbers come in every run.
+ * Without `begin` and `end` it counts everywhere.
+ * `marks` is a table of 66 returns, of two bytes or of `width`. When number i is executed, the instructions since the mark
+ * before count for i; number 64 ends a window, for which one line of 65 counts is written. Number 65 stands before and
+ * behind every push: only what runs in between is counted, and the line ends with the instructions of the largest push.
+ * The same numbers come in every run.
  * The plugin interface is declared here since few distributions package its header. */
 #include <inttypes.h>
 #include <stddef.h>
@@ -31,7 +33,9 @@ uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *);
 
 EXPORT int qemu_plugin_version = 1;
 
-static uint64_t begin, end, marks, executed, before, counts[MARKS], pushed, largest_push;
+static uint64_t begin, end = UINT64_MAX, marks, width = 2, executed, counts[MARKS];
+static uint64_t before, uncounted, pushed, largest_push; /* executed when the last mark, or push, came */
+static int pushing;
 static FILE *out;
 
 static void on_mark(unsigned cpu, void *data)
@@ -39,12 +43,20 @@ static void on_mark(unsigned cpu, void *data)
     const uintptr_t i = (uintptr_t)data;
     (void)cpu;
     if (i == PUSH) {
-        if (executed - pushed > largest_push) largest_push = executed - pushed;
-        pushed = executed;
+        pushing = !pushing;
+        if (pushing) {
+            pushed = executed;
+            before = executed - uncounted;
+        } else {
+            if (executed - pushed > largest_push) largest_push = executed - pushed;
+            uncounted = executed - before;
+        }
         return;
     }
-    counts[i] += executed - before;
+    if (pushing) uncounted = executed - before;
+    counts[i] += uncounted;
     before = executed;
+    uncounted = 0;
     if (i + 1 < MARKS) return;
     for (int m = 0; m < MARKS; m++) fprintf(out, "%" PRIu64 " ", counts[m]);
     fprintf(out, "%" PRIu64 "\n", largest_push);
@@ -61,9 +73,9 @@ static void on_translation(plugin_id id, struct qemu_plugin_tb *block)
         const uint64_t address = qemu_plugin_insn_vaddr(instruction);
         if (address >= begin && address < end)
             qemu_plugin_register_vcpu_insn_exec_inline(instruction, INLINE_ADD_U64, &executed, 1);
-        if (address >= marks && address < marks + 2 * (MARKS + 1))
+        if (address >= marks && address < marks + width * (MARKS + 1))
             qemu_plugin_register_vcpu_insn_exec_cb(instruction, on_mark, NO_REGISTERS,
-                                                   (void *)(uintptr_t)((address - marks) / 2));
+                                                   (void *)(uintptr_t)((address - marks) / width));
     }
 }
 
@@ -76,6 +88,7 @@ EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **
         if (!strncmp(argv[i], "begin=", 6)) begin = strtoull(value, NULL, 0);
         if (!strncmp(argv[i], "end=", 4)) end = strtoull(value, NULL, 0);
         if (!strncmp(argv[i], "marks=", 6)) marks = strtoull(value, NULL, 0);
+        if (!strncmp(argv[i], "width=", 6)) width = strtoull(value, NULL, 0);
         if (!strncmp(argv[i], "out=", 4)) out = fopen(value, "w");
     }
     if (!out) return 1;

@@ -14,7 +14,7 @@ from convert.tflite import artifact
 from convert.tflite.artifact import Artifact
 from edgekws.model import catalogue
 
-SETS = ("mve", "dsp_fast", "avx2", "portable")
+SETS = ("mve", "dsp_fast", "neon", "vnni", "avx2", "portable")
 MAIN = '#include "edgekws_selftest.h"\n#include <stdio.h>\nstatic edgekws_state it;\n'
 MAIN += "int main(void) { puts(EDGEKWS_KERNELS); return edgekws_selftest(&it, 0) != 0; }\n"
 SHIPPED = Path(__file__).parents[3] / "firmware_assets" / "pretrained"
@@ -72,7 +72,9 @@ def test_what_a_cortex_m_gets(core, every_set):
     [
         (("--target=x86_64-linux",), "portable"),
         (("--target=x86_64-linux", "-mavx2"), "avx2"),
-        (("--target=aarch64-linux",), "portable"),
+        (("--target=aarch64-linux",), "neon"),
+        (("--target=x86_64-linux", "-mavx2", "-mavx512vnni", "-mavx512vl"), "vnni"),
+        (("--target=x86_64-linux", "-mavx2", "-mavxvnni"), "vnni"),
         (("--target=riscv32", "-march=rv32imac"), "portable"),
         (("--target=armv7a-linux", "-marm"), "portable"),
         (("--target=arm-none-eabi", "-mcpu=cortex-m4"), "dsp_fast"),
@@ -91,7 +93,7 @@ def test_a_set_can_be_named_and_one_that_cannot_be_right_is_an_error(every_set):
         assert f"these kernels need {missing}" in told
 
 
-@pytest.mark.parametrize("kernels", ["dsp", "dsp_fast", "mve", "avx2"])
+@pytest.mark.parametrize("kernels", ["dsp", "dsp_fast", "mve", "avx2", "vnni", "neon", "wasm"])
 def test_a_folder_of_one_set_is_refused_on_other_cores(kernels, tmp_path):
     content = synthetic_tflite.build(catalogue.find("nano").architecture, 4)
     codegen.generate(Artifact.of(content, "test").graph, list("abcd"), tmp_path, kernels=kernels)

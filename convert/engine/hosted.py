@@ -1,0 +1,106 @@
+"""A generated engine on emulated processors that have a C library: 64-bit Arm and RV32. `emulation` has the Cortex-Ms.
+
+Needs the compiler and the emulator of each (``missing_tools`` says which) and a host `cc` for the counting plugin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+
+from convert.engine.emulation import Measurement, by_stage_counts, header_value, missing, tool
+from edgekws.errors import UserError
+from edgekws.files import scratch
+
+
+@dataclass(frozen=True)
+class Hosted:
+    """An emulated processor: how to compile for it and how to run what was compiled."""
+
+    compiler: str
+    flags: tuple[str, ...]
+    linking: tuple[str, ...]
+    emulator: tuple[str, ...]  # before the plugin
+    program: tuple[str, ...]  # behind it, before the file
+    packages: str
+
+
+_PICOLIBC = ("--specs=picolibc.specs", "--oslib=semihost", "--crt0=hosted")
+_SEMIHOSTING = ("-serial", "none", "-semihosting-config", "enable=on,target=native")
+_MEMORY = "__flash=0x80000000,__flash_size=4M,__ram=0x80400000,__ram_size=4M,__stack_size=64k"
+_RV32 = Hosted(
+    "riscv64-unknown-elf-gcc",
+    ("-march=rv32imc", "-mabi=ilp32", "--specs=picolibc.specs"),
+    (*_PICOLIBC, *(f"-Wl,--defsym={symbol}" for symbol in _MEMORY.split(","))),
+    ("qemu-system-riscv32", "-M", "virt", "-bios", "none", "-nographic", "-monitor", "none", *_SEMIHOSTING),
+    ("-kernel",),
+    "gcc-riscv64-unknown-elf picolibc-riscv64-unknown-elf qemu-system-misc",
+)
+
+
+def _arm(architecture: str) -> Hosted:
+    compiler, packages = "aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
+    return Hosted(compiler, (f"-march={architecture}",), ("-static",), ("qemu-aarch64", "-cpu", "max"), (), packages)
+
+
+TARGETS = {"aarch64": _arm("armv8-a"), "aarch64-dotprod": _arm("armv8.2-a+dotprod"), "rv32imc": _RV32}
+
+
+def missing_tools(target: str) -> str:
+    """One line that says what this target misses and how to get it; empty when all is there."""
+    wanted = TARGETS[target]
+    return missing({tool: wanted.packages for tool in (wanted.compiler, wanted.emulator[0])} | {"cc": "gcc"})
+
+
+def measure(
+    folder: str | Path,
+    target: str,
+    clips: np.ndarray,
+    *,
+    optimization: str = "-O2",
+    by_stage: bool = False,
+    push: int = 250,
+) -> Measurement:
+    """`emulation.measure` for one of `TARGETS`: without stack and flash, and with the C library's instructions counted.
+
+    Raises:
+        UserError: a tool is missing, the engine does not compile for the target or does not run there.
+    """
+    if problem := missing_tools(target):
+        raise UserError(problem)
+    processor, folder = TARGETS[target], Path(folder).resolve()
+    with scratch() as made, as_file(files("firmware_assets") / "engine" / "emulation") as own:
+        sources = sorted(path for path in folder.glob("*.c") if path.name != "main.c")
+        options = [optimization, "-std=gnu99", f"-DRUNNER_CHUNK={push}", *(["-DEDGEKWS_TRACE"] if by_stage else [])]
+        command: list[str | Path] = [
+            processor.compiler,
+            *processor.flags,
+            *options,
+            f"-I{folder}",
+            *sources,
+            own / "runner_hosted.c",
+        ]
+        tool([*command, *processor.linking, "-o", made / "program.elf"])
+        tool(["cc", "-shared", "-fPIC", "-O2", "-o", made / "count.so", own / "count_instructions.c"])
+        listed = tool([f"{processor.compiler.removesuffix('gcc')}nm", made / "program.elf"]).splitlines()
+        marks = next(line.split()[0] for line in listed if line.endswith(" marks"))
+        (made / "samples").write_bytes(clips.astype("<i2").tobytes())
+        plugin = ["-plugin", f"./count.so,marks=0x{marks},width=4,out=counts"]
+        tool([*processor.emulator, *plugin, *processor.program, "./program.elf"], made)
+        rows = [[int(count) for count in line.split()] for line in (made / "counts").read_text().splitlines()]
+        raw = (made / "scores").read_bytes()
+    results = (clips.size - header_value(folder, "WINDOW")) // header_value(folder, "HOP") + 1
+    if len(rows) != results:
+        raise UserError(f"{target}: the engine ended after {len(rows)} of {results} results")
+    counts = [row[:-1] for row in rows]
+    return Measurement(
+        scores=np.frombuffer(raw, np.int8).reshape(results, -1),
+        instructions=tuple(map(sum, counts)),
+        stage_instructions=by_stage_counts(counts[-1]) if by_stage else None,
+        largest_push=max(row[-1] for row in rows),
+        stack_bytes=None,
+        flash_bytes=None,
+    )

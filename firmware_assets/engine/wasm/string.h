@@ -1,0 +1,12 @@
+/* All that the engine needs of a C library, for clang --target=wasm32 without one: with -mbulk-memory these calls become
+ * instructions. */
+#ifndef EDGEKWS_STRING_H
+#define EDGEKWS_STRING_H
+
+#include <stddef.h>
+
+void *memcpy(void *to, const void *from, size_t bytes);
+void *memmove(void *to, const void *from, size_t bytes);
+void *memset(void *to, int value, size_t bytes);
+
+#endif
