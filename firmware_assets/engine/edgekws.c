@@ -2,20 +2,32 @@
 #include "edgekws_scheduler.h"
 
 #include <string.h>
+#ifdef __ARM_FEATURE_SAT
+#include <arm_acle.h>
+#endif
 
 /* An int16 sample as the int8 input that the model was trained on. */
 #if EDGEKWS_CODING_MU_LAW
 /* G.711-like: sign, three bits of octave, four bits of mantissa. */
 static edgekws_value code(int16_t sample)
 {
-    int32_t magnitude = sample < 0 ? -(int32_t)sample : sample;
-    int32_t octave = 0;
-    magnitude = (magnitude < 32635 ? magnitude : 32635) + 132;
-    if (magnitude >> 11) magnitude >>= 4, octave = 4 << 4;
-    if (magnitude >> 9) magnitude >>= 2, octave += 2 << 4;
-    if (magnitude >> 8) magnitude >>= 1, octave += 1 << 4;
-    magnitude = octave + (magnitude >> 3) - 16;
-    return (edgekws_value)(sample < 0 ? -magnitude : magnitude);
+    const int32_t sign = sample >> 15; /* 0 or -1: exclusive or, and taking it away, negates */
+    int32_t magnitude = (sample ^ sign) - sign, octave = 0;
+#ifdef __ARM_FEATURE_SAT
+    magnitude = (int32_t)__usat(magnitude + 132, 15);
+#else
+    magnitude = magnitude < 32635 ? magnitude + 132 : 32767;
+#endif
+#ifdef __ARM_FEATURE_CLZ
+    octave = 24 - __builtin_clz((unsigned)magnitude);
+    magnitude >>= octave;
+#else
+    if (magnitude >> 11) magnitude >>= 4, octave = 4;
+    if (magnitude >> 9) magnitude >>= 2, octave += 2;
+    if (magnitude >> 8) magnitude >>= 1, octave += 1;
+#endif
+    magnitude = (octave - 1) * 16 + (magnitude >> 3);
+    return (edgekws_value)((magnitude ^ sign) - sign);
 }
 #else
 /* The upper eight bits, rounded. */

@@ -5,6 +5,8 @@
 
 #include "edgekws_kernels.h"
 
+#include <string.h>
+
 /* Before the first sample after a reset; in window mode before the first sample of every window. */
 void edgekws_begin(edgekws_state *spotter);
 
@@ -40,5 +42,14 @@ typedef struct {
 
 extern const edgekws_map edgekws_maps[EDGEKWS_STAGES + 1];
 #endif
+
+/* Moves what stays of a buffer to its start, over the `passed` values before it. */
+static inline void edgekws_keep(edgekws_value *start, size_t passed, size_t values)
+{
+    if (values <= passed)
+        memcpy(start, start + passed, values * sizeof *start); /* faster than memmove on a microcontroller */
+    else
+        memmove(start, start + passed, values * sizeof *start);
+}
 
 #endif

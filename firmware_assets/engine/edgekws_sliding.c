@@ -47,10 +47,9 @@ static edgekws_value *buffer_end(edgekws_state *spotter, uint32_t m)
 /* Drops the oldest frames of the trunk in map `m`. */
 static void drop(edgekws_state *spotter, uint32_t m, uint32_t frames)
 {
-    edgekws_value *in = spotter->buffers.values + edgekws_maps[m].buffer;
     spotter->stages[m].frames -= frames;
-    memmove(in, in + frames * edgekws_maps[m].channels,
-            (size_t)spotter->stages[m].frames * edgekws_maps[m].channels * sizeof *in);
+    edgekws_keep(spotter->buffers.values + edgekws_maps[m].buffer, (size_t)frames * edgekws_maps[m].channels,
+                 (size_t)spotter->stages[m].frames * edgekws_maps[m].channels);
 }
 
 /* Frame `f` of a window in map `m`. The window's left edge is the oldest kept, its right edge the last computed. The frame

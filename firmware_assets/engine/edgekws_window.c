@@ -62,8 +62,7 @@ static bool run(edgekws_state *spotter, uint32_t i)
 
     const uint32_t passed = next.outputs * next.pool * stage->stride;
     spotter->stages[i].frames -= passed;
-    memmove(in, in + passed * stage->in_channels,
-            (size_t)spotter->stages[i].frames * stage->in_channels * sizeof *in);
+    edgekws_keep(in, (size_t)passed * stage->in_channels, (size_t)spotter->stages[i].frames * stage->in_channels);
     return true;
 }
 

@@ -9,7 +9,8 @@ from engine.test_engine import OPTIONS, SHAPES, clips
 
 from convert.engine import codegen, emulation
 from convert.engine.kernels import mve
-from convert.tflite import reader, tflm_reference
+from convert.tflite import artifact, reader, tflm_reference
+from edgekws import zoo
 from edgekws.model import catalogue, coding
 from edgekws.model.architecture import Architecture, Block
 from edgekws.model.architecture import Convolution as Conv
@@ -61,6 +62,27 @@ def test_tiles(name, tmp_path):
     check(TILED[name], tmp_path)
 
 
+RUNS = [(5, 1), (17, 2), (40, 8), (40, 10), (64, 3), (80, 5), (96, 16), (112, 4), (128, 8), (144, 2)]  # taps, stride
+
+
+@pytest.mark.parametrize(("taps", "stride"), RUNS)
+@pytest.mark.parametrize("pool", [1, 3])
+def test_strided_runs(taps, stride, pool, tmp_path):
+    """Runs of one vector to nine, alone and four positions at a time, odd numbers of positions, 20 channels out."""
+    pooled = Block((Conv(20, taps, stride),), Pool(pool) if pool > 1 else None)
+    architecture = Architecture("", (pooled, Block((Conv(36, 3),))), (), 13 * stride * pool + 7)
+    assert (
+        check(architecture, tmp_path) == ["mve_run", "mve_run"]
+        if pool > 1 or stride > 1
+        else ["mve_samples", "mve_run"]
+    )
+
+
+@pytest.mark.parametrize("name", ["stride 10 of 40", "stride above kernel"])
+def test_strides(name, tmp_path):
+    check(SHAPES[name], tmp_path)
+
+
 @pytest.mark.parametrize("positions", [1, 5, 100])
 def test_positions(positions, tmp_path):
     check(TILED["pool 3"], tmp_path, positions=positions)
@@ -82,6 +104,19 @@ def test_shifts_to_the_left(tmp_path):
 @pytest.mark.parametrize("shape", SHAPES)
 def test_shapes(shape, tmp_path):
     check(SHAPES[shape], tmp_path)
+
+
+@pytest.mark.parametrize(("name", "most"), [("nano", 1_600_000), ("small", 4_200_000)])
+def test_shipped_models(name, most, tmp_path):
+    """TensorFlow Lite Micro with CMSIS-NN takes 4.2 and 8.3 million."""
+    model = artifact.load(zoo.place(name), None, None)
+    plan = codegen.generate_of(model, tmp_path, kernels="mve", mode="window")
+    clip = np.random.default_rng(0).integers(-32768, 32768, (1, 16_000)).astype(np.int16)
+    measured = emulation.measure(tmp_path, "cortex-m55", clip)
+    golden = tflm_reference.run(model.graph, coding.encode(clip[0], model.coding))[-1][0]
+    np.testing.assert_array_equal(measured.scores[0], golden)
+    assert measured.instructions[0] <= most
+    assert plan.state_bytes <= 6400
 
 
 def test_reference_model(tmp_path):

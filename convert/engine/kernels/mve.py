@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from convert.engine.kernels import Kernel, KernelSet, Stage
@@ -14,22 +16,26 @@ SLOTS, BLOCK, LANES = 12, 16, 16
 
 def stage(stage: Stage, positions: int | None) -> Kernel:
     """The fastest kernel that computes the stage exactly."""
-    if (problem := _not_plain(stage)) is None:
-        if stage.in_channels == 1 and stage.taps <= SAMPLE_TAPS and stage.pool == 1 and stage.out_channels % 4 == 0:
-            return _samples(stage, positions)
-        if (stage.in_channels, stage.taps) in SHAPES and stage.out_channels % BLOCK == 0 and stage.pool <= SLOTS:
-            return _tiled(stage, positions)
-        problem = "no faster kernel has this shape"
-    return _any_shape(stage, positions, problem)
+    if problem := _not_plain(stage):
+        return _any_shape(stage, positions, problem)
+    if stage.in_channels == stage.stride == stage.pool == 1 and stage.taps <= SAMPLE_TAPS:
+        return _samples(stage, positions)
+    if stage.stride == 1 and (stage.in_channels, stage.taps) in SHAPES:
+        reason = "four positions times two channels share their loads"
+        return _blocks(stage, positions, f"{stage.in_channels}x{stage.taps}", _tiles, reason)
+    reason = "a position's values lie side by side: long dot products that share their loads"
+    return _blocks(stage, positions, "run", _runs, reason, LANES - 1)
 
 
-def _not_plain(stage: Stage) -> str | None:
-    """Why the fast kernels may not be exact for a stage, or None."""
+def _not_plain(stage: Stage) -> str:
+    """Why only the kernel for any shape is exact for a stage; empty if others are."""
     if not stage.scaling.zero_point == stage.scaling.minimum == -128:
         return "the faster kernels need ReLU and the output's zero point at -128"
     if stage.scaling.shift.max() > 0:
         return "the faster kernels need scales that shift to the right"
-    return "the faster kernels need stride 1" if stage.stride > 1 else None
+    if stage.out_channels % 4 or stage.pool > SLOTS:
+        return f"the faster kernels need channels out by 4 and a pool of at most {SLOTS}"
+    return ""
 
 
 def _any_shape(stage: Stage, positions: int | None, reason: str) -> Kernel:
@@ -70,19 +76,40 @@ def _samples(stage: Stage, positions: int | None) -> Kernel:
     )
 
 
-def _tiled(stage: Stage, positions: int | None) -> Kernel:
-    blocks = stage.out_channels // BLOCK
-    shape = (-1, 2, stage.taps, stage.in_channels // LANES, LANES)
-    weights = stage.weights.reshape(shape).transpose(0, 3, 2, 1, 4).reshape(blocks, -1)
-    constants = _constants(stage).reshape(blocks, -1).astype("<i4").view(np.int8)
+def _blocks(
+    stage: Stage,
+    positions: int | None,
+    name: str,
+    layout: Callable[[np.ndarray], np.ndarray],
+    reason: str,
+    past: int = 0,
+) -> Kernel:
+    """Constants and weights of every 16 output channels, then of those that are left."""
+    constants = np.split(_constants(stage).astype("<i4"), range(BLOCK, stage.out_channels, BLOCK))
+    weights = np.split(layout(stage.weights), range(BLOCK // 2, stage.out_channels // 2, BLOCK // 2))
+    parts = [part for pair in zip(constants, weights, strict=True) for part in pair]
     return Kernel(
-        f"edgekws_convolve_mve_{stage.in_channels}x{stage.taps}",
-        np.concatenate([constants, weights], axis=1),
+        f"edgekws_convolve_mve_{name}",
+        np.frombuffer(b"".join(part.tobytes() for part in parts), np.int8),
         max(min(positions or SLOTS, SLOTS), stage.pool),
-        "four positions times two channels share their loads",
+        reason,
         SLOTS * BLOCK * 4,
         stage.scaling.folded(),
+        past,
     )
+
+
+def _tiles(weights: np.ndarray) -> np.ndarray:
+    """int8 (pairs of channels out, channels in / 16, taps, 2, 16)."""
+    out, taps, channels = weights.shape
+    return weights.reshape(out // 2, 2, taps, channels // LANES, LANES).transpose(0, 3, 2, 1, 4)
+
+
+def _runs(weights: np.ndarray) -> np.ndarray:
+    """int8 (pairs of channels out, vectors, 2, 16), zeros behind each run."""
+    rows = weights.reshape(len(weights), -1)
+    rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % LANES)))
+    return rows.reshape(len(rows) // 2, 2, -1, LANES).swapaxes(1, 2)
 
 
 KERNELS = KernelSet(
