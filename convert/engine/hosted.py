@@ -33,7 +33,7 @@ _SEMIHOSTING = ("-serial", "none", "-semihosting-config", "enable=on,target=nati
 _MEMORY = "__flash=0x80000000,__flash_size=4M,__ram=0x80400000,__ram_size=4M,__stack_size=64k"
 _RV32 = Hosted(
     "riscv64-unknown-elf-gcc",
-    ("-march=rv32imc", "-mabi=ilp32", "--specs=picolibc.specs"),
+    ("-march=rv32imc", "-mabi=ilp32"),
     (*_PICOLIBC, *(f"-Wl,--defsym={symbol}" for symbol in _MEMORY.split(","))),
     ("qemu-system-riscv32", "-M", "virt", "-bios", "none", "-nographic", "-monitor", "none", *_SEMIHOSTING),
     ("-kernel",),

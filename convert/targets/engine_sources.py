@@ -19,6 +19,7 @@ from edgekws.listen import detector
 
 CORES = {  # where a kernel set's memory is measured
     "portable": "cortex-m0",
+    "packed": "cortex-m0",
     "dsp": "cortex-m4",
     "dsp_fast": "cortex-m4",
     "mve": "cortex-m55",
@@ -32,6 +33,7 @@ WHERE = {  # the compiler chooses each
     "vnni": "on x86-64 with VNNI, by -march=native",
     "neon": "on 64-bit Arm; with SDOT where the compiler may use it",
     "wasm": "in WebAssembly with -msimd128",
+    "packed": "on cores without SIMD: Cortex-M0+, M3, RISC-V, Xtensa",
     "portable": "anywhere",
 }
 

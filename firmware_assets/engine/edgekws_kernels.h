@@ -124,6 +124,7 @@ edgekws_dense_kernel edgekws_dense_mve;
 edgekws_stage_kernel edgekws_convolve_avx2, edgekws_convolve_avx2_any, edgekws_convolve_avx2_toom_cook;
 edgekws_stage_kernel edgekws_convolve_dsp_samples;
 edgekws_stage_kernel edgekws_convolve_dsp_fast;
+edgekws_stage_kernel edgekws_convolve_packed;
 edgekws_stage_kernel edgekws_convolve_neon;
 edgekws_stage_kernel edgekws_convolve_wasm;
 edgekws_stage_kernel edgekws_convolve_vnni;

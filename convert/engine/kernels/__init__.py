@@ -85,6 +85,7 @@ KERNELS = KernelSet("portable", 8, ("kernels_portable.c",), portable_stage)
 # Each has its set as KERNELS.
 MODULES = {
     "portable": "convert.engine.kernels",
+    "packed": "convert.engine.kernels.packed",
     "mve": "convert.engine.kernels.mve",
     "avx2": "convert.engine.kernels.avx2",
     "vnni": "convert.engine.kernels.vnni",
