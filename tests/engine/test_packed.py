@@ -1,4 +1,4 @@
-"""The kernels for cores without SIMD: the plain C here, RV32 and the Cortex-M0's assembly emulated, equal to the bit."""
+"""The kernels for cores without SIMD: plain C here, RV32 and the assembly of a Cortex-M0 emulated, equal to the bit."""
 
 from __future__ import annotations
 
