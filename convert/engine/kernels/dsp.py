@@ -10,7 +10,7 @@ POSITIONS = 12  # that the kernels take at a time, in blocks
 BLOCK = 3
 MAX_SHIFT = 22  # then upper word (2^30) and zero point shifted left by as much (2^29) together fit int32
 WIDE_FROM = 500  # positions a window from which weights are stored as int16: faster, but twice the flash
-UNROLLED = {1: 16, 3: 4, 5: 4}  # rows that the loop does at a time, by taps
+UNROLLED = 4  # rows that the loop does at a time
 ROWS_BYTES = 1024  # of scratch that less work is worth
 
 
@@ -96,7 +96,7 @@ def _rows(weights: np.ndarray, taps: int) -> np.ndarray:
     """int8 (out, K, in) → (pairs of channels out, rows, taps, 2 channels out, 2 values), padded with zeros."""
     out = len(weights)
     flat = weights.reshape(out, taps, -1)
-    values = -(-flat.shape[2] // (2 * UNROLLED[taps])) * 2 * UNROLLED[taps]
+    values = -(-flat.shape[2] // (2 * UNROLLED)) * 2 * UNROLLED
     padded = np.zeros((out + out % 2, taps, values), np.int8)
     padded[:out, :, : flat.shape[2]] = flat
     split = padded.reshape(len(padded) // 2, 2, taps, values // 2, 2)

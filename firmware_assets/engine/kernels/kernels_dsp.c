@@ -14,11 +14,11 @@
  * rows are two neighbouring values of the run that a position sees. The pool is at most 12; any number of channels out.
  * Weights, for every two channels out: their two edgekws_dsp_channel; then for every row and tap a pair of int16 for
  * each of the two, or, narrow, four int8: c0 k0, c1 k0, c0 k1, c1 k1. The rows are padded with zeros to a multiple of
- * those that the loop does at a time: 16 for T = 1, else 4.
+ * those that the loop does at a time.
  * Scratch: 12 sums for each of two channels, then the rows of every block of 3 positions. */
 #include "edgekws_dsp.h"
 
-enum { POSITIONS = 12, BLOCK = 3 };
+enum { POSITIONS = 12, BLOCK = 3, UNROLLED = 4 }; /* rows that the loop does at a time */
 
 /* All blocks of a call, for two channels out. */
 typedef struct {
@@ -69,10 +69,10 @@ typedef struct {
                          "add sp, sp, #24\n pop {r4-r11, lr}\n"                                                   \
                          : "+r"(r0) : : "r1", "r2", "r3", "r12", "cc", "memory");                                 \
     }
-DEFINE_DOT(dot_1, "16", ROW_1(WIDE))
+DEFINE_DOT(dot_1, "4", ROW_1(WIDE))
 DEFINE_DOT(dot_3, "4", ROW_3(WIDE))
 DEFINE_DOT(dot_5, "4", ROW_5(WIDE))
-DEFINE_DOT(dot_1_narrow, "16", ROW_1(NARROW))
+DEFINE_DOT(dot_1_narrow, "4", ROW_1(NARROW))
 DEFINE_DOT(dot_3_narrow, "4", ROW_3(NARROW))
 DEFINE_DOT(dot_5_narrow, "4", ROW_5(NARROW))
 #else
@@ -145,8 +145,7 @@ EDGEKWS_INLINE void convolve(uint32_t taps, bool narrow, void dot_kind(const job
                              edgekws_scratch *scratch)
 {
     const uint32_t run = (uint32_t)stage->taps * stage->in_channels;
-    const uint32_t unrolled = taps == 1 ? 16 : 4; /* rows that the loop does at a time */
-    const uint32_t block = ((run / taps + 1) / 2 + unrolled - 1) / unrolled * unrolled; /* rows */
+    const uint32_t block = ((run / taps + 1) / 2 + UNROLLED - 1) / UNROLLED * UNROLLED; /* rows */
     const uint32_t words = block * taps * (narrow ? 1 : 2);                             /* of weights */
     const uint32_t width = block * (taps + BLOCK - 1);
     const uint32_t positions = outputs * pool;
