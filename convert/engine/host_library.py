@@ -132,7 +132,7 @@ def _native_kernels() -> tuple[str, tuple[str, ...]]:
     return "portable", ()
 
 
-def _compiled(artifact: Artifact, compiler: str, kernels: str, flags: tuple[str, ...]) -> Path:
+def _compiled(artifact: Artifact, compiler: str, kernels: str, flags: tuple[str, ...] = ()) -> Path:
     """The shared library, from the cache where this compiler made it before of the same sources."""
     command = [compiler, *OPTIONS, *flags]
     version = subprocess.run([compiler, "--version"], capture_output=True).stdout
