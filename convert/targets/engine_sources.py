@@ -21,6 +21,7 @@ CORES = {  # where a kernel set's memory is measured
     "portable": "cortex-m0",
     "packed": "cortex-m0",
     "dsp": "cortex-m4",
+    "dsp_lean": "cortex-m4",
     "dsp_fast": "cortex-m4",
     "mve": "cortex-m55",
 }
@@ -28,6 +29,7 @@ INTERRUPTS = "any call, for a spotter that nothing else uses at that time; how l
 WHERE = {  # the compiler chooses each
     "mve": "on cores with Helium: Cortex-M52, M55, M85",
     "dsp_fast": "on cores with the DSP extension: Cortex-M4, M7, M33",
+    "dsp_lean": "on cores with the DSP extension: Cortex-M4, M7, M33; less flash",
     "dsp": "on cores with the DSP extension: Cortex-M4, M7, M33",
     "avx2": "on x86-64 with -mavx2 or -march=native",
     "vnni": "on x86-64 with VNNI, by -march=native",

@@ -35,7 +35,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                         "default: c99; all: every one)")  # fmt: skip
     bundle.add_argument("--list", action="store_true", help="list the targets")
     bundle.add_argument("--kernels", metavar="SET", help="the functions that compute convolutions: portable, packed, "
-                        "dsp, dsp_fast, mve, neon, wasm, avx2, vnni (default: the target's)")  # fmt: skip
+                        "dsp, dsp_fast, dsp_lean, mve, neon, wasm, avx2, vnni (default: the target's)")  # fmt: skip
     bundle.add_argument("--false-accepts-per-hour", type=float, metavar="N", dest="per_hour", help="give the example "
                         "that listens the thresholds for at most N false accepts an hour, as the model was tuned "
                         "(default: the model's own)")  # fmt: skip

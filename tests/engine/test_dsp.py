@@ -12,6 +12,7 @@ from engine.test_engine import OPTIONS, SHAPES, assert_equal_to_tflm, clips
 from synthetic_tflite import Options
 
 from convert.engine import codegen, emulation, plan
+from convert.engine import kernels as kernel_sets
 from convert.engine.kernels import dsp, dsp_fast, toom_cook
 from convert.tflite import reader, tflm_reference
 from edgekws.model import catalogue, coding
@@ -226,3 +227,13 @@ def test_extreme_weights_and_inputs(tmp_path):
             samples = np.stack(list(clips(530).values()))
             measured = emulation.measure(folder, "cortex-m4", samples)
             np.testing.assert_array_equal(measured.scores, golden(extreme, samples))
+
+
+def test_the_lean_set_takes_toom_cook_in_the_longest_layers_alone(tmp_path):
+    read = reader.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
+    fast, lean = (plan.plan(read, kernel_sets.find(name)) for name in ("dsp_fast", "dsp_lean"))
+    assert [made.kernel.function.endswith("_fast") for made in fast.stages[1:4]] == [True, True, True]
+    assert [made.kernel.function.endswith("_fast") for made in lean.stages[1:5]] == [True, True, True, False]
+    flash = [sum(made.kernel.weights.nbytes for made in planned.stages) for planned in (fast, lean)]
+    assert flash[1] < 0.75 * flash[0]
+    assert not any(made.kernel.function in ("edgekws_convolve_dsp_1", "edgekws_convolve_dsp_5") for made in lean.stages)

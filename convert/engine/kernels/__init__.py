@@ -93,6 +93,7 @@ MODULES = {
     "wasm": "convert.engine.kernels.wasm",
     "dsp": "convert.engine.kernels.dsp",
     "dsp_fast": "convert.engine.kernels.dsp_fast",
+    "dsp_lean": "convert.engine.kernels.dsp_lean",
 }
 
 

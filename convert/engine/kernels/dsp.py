@@ -14,7 +14,7 @@ UNROLLED = 4  # rows that the loop does at a time
 ROWS_BYTES = 1024  # of scratch that less work is worth
 
 
-def stage(stage: Stage, positions: int | None) -> Kernel:
+def stage(stage: Stage, positions: int | None, wide_from: int = WIDE_FROM) -> Kernel:
     """Direct convolution where the pool and the scaling allow it, else the reference."""
     problem = problem_of(stage)
     if problem:
@@ -24,7 +24,7 @@ def stage(stage: Stage, positions: int | None) -> Kernel:
         return _samples(stage, positions)
     shared = stage.stride == 1 and stage.taps in (3, 5) and stage.in_channels % 2 == 0
     taps = stage.taps if shared else 1
-    wide = stage.conv_length >= WIDE_FROM
+    wide = stage.conv_length >= wide_from
     rows = _rows(stage.weights, taps)
     block_bytes = rows.shape[1] * (taps + BLOCK - 1) * 4
     likes = max(min(POSITIONS, ROWS_BYTES // block_bytes * BLOCK), BLOCK)

@@ -17,11 +17,11 @@ SUMS_BYTES = dsp.POSITIONS * 4
 CHUNK_BYTES = POINTS * (CHUNK // 2 + 2) * dsp.BLOCK * 4
 
 
-def stage(stage: Stage, positions: int | None) -> Kernel:
-    """Toom-Cook, or the direct kernel and why."""
-    problem = dsp.problem_of(stage) or _problem(stage)
+def stage(stage: Stage, positions: int | None, long_from: int = LONG_FROM, wide_from: int = dsp.WIDE_FROM) -> Kernel:
+    """Toom-Cook from so many positions a window on, or the direct kernel and why."""
+    problem = dsp.problem_of(stage) or _problem(stage, long_from)
     if problem:
-        direct = dsp.stage(stage, positions)
+        direct = dsp.stage(stage, positions, wide_from)
         return replace(direct, reason=f"not Toom-Cook: {problem}; {direct.reason}")
     return Kernel(
         "edgekws_convolve_dsp_fast",
@@ -34,12 +34,12 @@ def stage(stage: Stage, positions: int | None) -> Kernel:
     )
 
 
-def _problem(stage: Stage) -> str:
+def _problem(stage: Stage, long_from: int) -> str:
     if stage.taps != toom_cook.TAPS or stage.stride != 1:
         return "it is for 5 taps and stride 1"
     if stage.in_channels % CHUNK or stage.in_channels > MAX_CHANNELS:
         return f"it is for channels in by {CHUNK}, up to {MAX_CHANNELS}"
-    if stage.conv_length < LONG_FROM:
+    if stage.conv_length < long_from:
         return f"{stage.conv_length} positions a window do not repay its flash"
     return toom_cook.overflow(stage.weights)
 
