@@ -235,5 +235,5 @@ def test_the_lean_set_takes_toom_cook_in_the_longest_layers_alone(tmp_path):
     assert [made.kernel.function.endswith("_fast") for made in fast.stages[1:4]] == [True, True, True]
     assert [made.kernel.function.endswith("_fast") for made in lean.stages[1:5]] == [True, True, True, False]
     flash = [sum(made.kernel.weights.nbytes for made in planned.stages) for planned in (fast, lean)]
-    assert flash[1] < 0.75 * flash[0]
+    assert flash[0] - flash[1] > 20_000
     assert not any(made.kernel.function in ("edgekws_convolve_dsp_1", "edgekws_convolve_dsp_5") for made in lean.stages)
