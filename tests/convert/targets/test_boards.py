@@ -5,6 +5,7 @@ import platform
 import re
 import shutil
 import subprocess
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -131,6 +132,16 @@ def test_esp_idf_and_zephyr_manifests(made):
         if example.name == "selftest":
             (expected,) = sample["common"]["harness_config"]["regex"]
             assert re.search(expected, (made["zephyr"] / SELF_TESTS["zephyr"]).read_text().replace("%s", "PASSED"))
+
+
+@needs("compote", "pip install idf-component-manager")
+def test_espressifs_own_tool_packs_the_component(made, tmp_path):
+    folder = shutil.copytree(made["esp-idf"], tmp_path / "component")
+    tool("compote", "component", "pack", "--project-dir", folder, "--name", PREFIX)
+    (packed,) = (folder / "dist").iterdir()
+    with tarfile.open(packed) as archive:
+        names = set(archive.getnames())
+    assert {"idf_component.yml", "CMakeLists.txt", "README.md", "LICENSE", f"src/{PREFIX}.c"} <= names
 
 
 @pytest.mark.parametrize(
