@@ -138,9 +138,9 @@ def test_esp_idf_and_zephyr_manifests(made):
 def test_espressifs_own_tool_packs_the_component(made, tmp_path):
     folder = shutil.copytree(made["esp-idf"], tmp_path / "component")
     tool("compote", "component", "pack", "--project-dir", folder, "--name", PREFIX)
-    (packed,) = (folder / "dist").iterdir()
+    (packed,) = (folder / "dist").glob("*.tgz")
     with tarfile.open(packed) as archive:
-        names = set(archive.getnames())
+        names = {name.removeprefix("./") for name in archive.getnames()}
     assert {"idf_component.yml", "CMakeLists.txt", "README.md", "LICENSE", f"src/{PREFIX}.c"} <= names
 
 
