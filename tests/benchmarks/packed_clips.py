@@ -81,7 +81,10 @@ def _streams(clips: tuple[Clip, ...]) -> list[tuple[int, int]]:
 
 def _coded(samples: np.ndarray) -> bytes:
     buffer = io.BytesIO()
-    soundfile.write(buffer, samples, SAMPLE_RATE, format="OGG", subtype="VORBIS", compression_level=LEVEL)
+    form = {"format": "OGG", "subtype": "VORBIS", "compression_level": LEVEL}
+    with soundfile.SoundFile(buffer, "w", SAMPLE_RATE, 1, **form) as file:
+        for start in range(0, len(samples), CLIP_SAMPLES):  # libsndfile's stack overflows where minutes come at once
+            file.write(samples[start : start + CLIP_SAMPLES])
     return buffer.getvalue()
 
 

@@ -29,6 +29,12 @@ def test_packed_clips_come_back(clips, tmp_path):
             assert np.corrcoef(ours, theirs)[0, 1] > 0.9
 
 
+@pytest.mark.slow
+def test_ten_minutes_of_noise_are_coded_and_come_back_as_long():
+    samples = np.random.default_rng(1).integers(-3000, 3000, 600 * 16_000).astype(np.int16)
+    assert len(packed_clips._decoded(packed_clips._coded(samples))) == len(samples)
+
+
 def test_more_than_fits_is_told(clips, tmp_path, monkeypatch):
     monkeypatch.setattr(packed_clips, "MOST_BYTES", 1_000)
     with pytest.raises(UserError, match="take fewer"):
