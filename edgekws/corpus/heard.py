@@ -110,7 +110,7 @@ def opening(path: Path) -> np.ndarray:
 
 def _made(clip: Clip) -> bool:
     """Whether a clip is no recording but was made, from others or by a synthesizer."""
-    return rejects(clip.word) and clip.name.startswith(f"{clip.word}/") and not other_sound.holds(clip)
+    return rejects(clip.name) and not other_sound.holds(clip)
 
 
 def _keys(split: Split) -> Iterator[str]:
