@@ -1,4 +1,4 @@
-"""Makes docs/demo.wav again: eight words by Flite's voice rms, two seconds apart, in faint noise.
+"""Makes docs/demo.wav again: eight words by Flite's voice slt, two seconds apart, in faint noise.
 
     python docs/make_demo.py
 
@@ -14,15 +14,15 @@ import numpy as np
 import soundfile
 
 RATE, GAP = 16_000, 2.0  # samples a second, seconds from word to word
-WORDS = ("yes", "no", "left", "right", "up", "down", "happy", "zero")
+WORDS = ("yes", "no", "one", "two", "three", "five", "down", "happy")
 
 
 def spoken(word: str, folder: Path) -> np.ndarray:
     """The word as float32 of shape (n,), -1 to 1, at RATE."""
     path = folder / f"{word}.wav"
-    subprocess.run(["flite", "-voice", "rms", "-t", word, "-o", str(path)], check=True)
+    subprocess.run(["flite", "-voice", "slt", "-t", word, "-o", str(path)], check=True)
     samples, rate = soundfile.read(path, dtype="float32")
-    assert rate == RATE, f"Flite's rms speaks at {RATE} samples a second, got {rate}"
+    assert rate == RATE, f"Flite's slt speaks at {RATE} samples a second, got {rate}"
     return samples
 
 

@@ -14,7 +14,7 @@ from edgekws import __version__
 from edgekws.audio import SAMPLE_RATE
 from edgekws.listen.detector import NEVER, from_json
 
-KERNELS = "portable"
+KERNELS = "wasm"
 OF_COMPILER = {webassembly.MODULE, "README.md", "image", "image_built", "wasm_bytes"}
 
 

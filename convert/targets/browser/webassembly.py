@@ -17,7 +17,7 @@ from edgekws.errors import UserError
 MODULE = "lib/spotter.wasm"
 OPTIONS = ("--target=wasm32", "-O3", "-std=c99", "-mbulk-memory", "-nostdlib", "-fvisibility=hidden")
 LINKING = ("-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--stack-first", "-Wl,-z,stack-size=16384")
-FLAGS: dict[str, tuple[str, ...]] = {}  # that a kernel set needs
+FLAGS = {"wasm": ("-msimd128",)}  # that a kernel set needs
 SHIPPED = "small-listen"
 
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from contextlib import nullcontext
 from types import SimpleNamespace
 
 import finished_run
@@ -14,14 +15,25 @@ from convert import mining, pipeline
 from convert.engine import profile
 from convert.prove import measure
 from convert.targets import flash
+from convert.targets.browser import page_server
 from convert.targets.home import python_package
 from edgekws import cli, recipe
-from edgekws.cli import next_step
+from edgekws.cli import next_step, runs
+from edgekws.corpus import collection
 from edgekws.listen import sound_kinds
 from edgekws.publish import comparison, pretrained
 from edgekws.report import listening_lines, measured_page, summary
 from edgekws.sweep import queue
 from edgekws.workspace import Run
+
+
+class Served:
+    """A server of a page that is stopped as soon as it serves."""
+
+    server_address = ("", 8000)
+
+    def serve_forever(self):
+        raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -39,7 +51,7 @@ def stage(tmp_path, monkeypatch):
     (tmp_path / "grid.toml").write_text("")
     for step in ("train", "quantize", "convert"):
         monkeypatch.setattr(pipeline, step, lambda run, clips: None)
-    monkeypatch.setattr(pipeline, "load_corpus", lambda run: clips)
+    monkeypatch.setattr(pipeline, "load_corpus", lambda run, **_: clips)
     monkeypatch.setattr(pipeline, "check", lambda run, clips, write=True: finished_run.ladder(run))
     monkeypatch.setattr(pipeline, "tune", lambda *_: {"reached": True})
     monkeypatch.setattr(python_package, "importable", lambda *_: "served")
@@ -55,8 +67,11 @@ def stage(tmp_path, monkeypatch):
     monkeypatch.setattr(profile, "profile", lambda model, targets: {})
     monkeypatch.setattr(profile, "text", lambda figures: "")
     monkeypatch.setattr(flash, "command", lambda *_, **__: ["true"])
-    monkeypatch.setattr(pretrained, "publish", lambda *_, source: "")
+    monkeypatch.setattr(pretrained, "publish", lambda *_, **__: "")
     monkeypatch.setattr(comparison, "make", lambda *_: [])
+    monkeypatch.setattr(collection, "read", lambda _: [])
+    monkeypatch.setattr(collection, "collect", lambda *_: collection.Collected(1, 1, {}))
+    monkeypatch.setattr(page_server, "server", lambda *_: nullcontext(Served()))
     monkeypatch.setattr("edgekws.sweep.grid.load", lambda *_: SimpleNamespace(name="grid", testing=True))
     monkeypatch.setattr(queue, "runs_of", lambda *_: [])
     return run
@@ -85,19 +100,24 @@ COMMANDS = {
     "serve runs/made": ("edgekws bundle runs/made --target python",),
     "tables runs": ("git diff runs",),
     "sweep grid.toml": ("results.html",),
+    "collect list.csv --from books=books --out behind": ("data.unknown_from",),
+    "demo nano --no-browser": ("press Listen", "Ctrl-C"),
+    "wake happy --name said": ("edgekws listen --microphone --model runs/said", "edgekws bundle runs/said --target T"),
 }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_ends_with_what_to_do_next(command, stage, capsys):
+def test_a_command_ends_with_what_to_do_next(command, stage, monkeypatch, capsys):
     name, *rest = command.split()
+    if name == "wake":
+        monkeypatch.setattr(runs, "proved", lambda *_: 0)
     if name == "verify":
         assert cli.main(["bundle", "model.tflite", "--out", "b"]) == 0
         capsys.readouterr()
     if name in ("run", "train", "quantize", "convert"):
         rest += [str(stage.folder.relative_to(stage.folder.parents[1]))]
     assert cli.main([name, *rest]) == 0
-    last = capsys.readouterr().err.splitlines()[-1]
+    last = capsys.readouterr().err.rstrip().splitlines()[-1]
     assert last.startswith("next: ")
     for text in COMMANDS[command]:
         assert text in last

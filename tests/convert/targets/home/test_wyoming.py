@@ -250,7 +250,7 @@ def test_a_hundred_clients_at_once_all_hear_their_own_words(service, tmp_path):
         return await asyncio.gather(*map(one, range(100)))
 
     assert asyncio.run(talk()) == [wanted[number % len(excerpts)] for number in range(100)]
-    assert {word for words in wanted for word in words} >= {"no", "left", "right", "down", "happy", "zero"}
+    assert {word for words in wanted for word in words} >= {"no", "one", "two", "down", "happy"}
 
 
 def memory(service):
@@ -311,7 +311,7 @@ def test_it_listens_at_a_socket_of_unix_and_says_what_it_detects(folder, tmp_pat
     process.send_signal(signal.SIGINT)
     told = process.communicate(timeout=WAIT_SECONDS)[1]
     assert process.returncode == 0
-    assert told.splitlines()[0] == f"{PACKAGE}: yes at 608 ms, 0.52"
+    assert told.splitlines()[0] == f"{PACKAGE}: yes at 608 ms, 0.54"
 
 
 def test_serve_starts_the_same_from_a_run(service):
