@@ -41,6 +41,8 @@ def render(template: str, folder: Path, *, prefix: str = "edgekws", **values: An
     environment.filters |= {"markdown": markdown, "kotlin": kotlin, "swift": swift}
     with as_file(files("firmware_assets") / "templates" / template) as root:
         for source in sorted(path for path in root.rglob("*") if path.is_file()):
+            if source.parent.name == "__pycache__":  # pip compiles what is Python in an installed template
+                continue
             name = renamed(source.relative_to(root).as_posix().removesuffix(".j2"), prefix)
             destination = folder / environment.from_string(name).render(values, prefix=prefix)
             destination.parent.mkdir(parents=True, exist_ok=True)

@@ -28,7 +28,8 @@ def loaded(name: str) -> artifact.Artifact:
 def test_on_this_machine(name, kernels, tmp_path):
     shipped = loaded(name)
     engine = host.build(shipped.graph, tmp_path, host.FAST, kernels=kernels, coding=shipped.coding)
-    inputs = clips(16_000) | {f"self-test {i}": clip for i, clip in enumerate(selftest.make_clips(16_000))}
+    window = shipped.graph.layers[0].input.length
+    inputs = clips(window) | {f"self-test {i}": clip for i, clip in enumerate(selftest.make_clips(window))}
     assert_equal_to_tflm(shipped.graph, engine, inputs, shipped.coding)
 
 
@@ -38,7 +39,7 @@ def test_on_this_machine(name, kernels, tmp_path):
 def test_on_emulated_cores(name, kernels, tmp_path):
     shipped = loaded(name)
     codegen.generate(shipped.graph, shipped.labels, tmp_path, kernels=kernels, coding=shipped.coding)
-    windows = selftest.make_clips(16_000)[3::2]
+    windows = selftest.make_clips(shipped.graph.layers[0].input.length)[3::2]
     golden = [tflm_outputs(shipped.graph, window.tobytes(), shipped.coding)[-1][0] for window in windows]
     core = EMULATED[kernels]
     if core == "cortex-m0" and len(shipped.content) >= MICROBIT_FLASH:

@@ -215,7 +215,7 @@ def test_a_wrong_kernel_of_one_shape_is_named(broken):
 
 
 def test_a_wrong_coding_is_named(broken):
-    assert "coding" in broken("edgekws.c", r"\+ 132;", "+ 131;")
+    assert "coding" in broken("edgekws.c", r"magnitude \+ 132 :", "magnitude + 131 :")
 
 
 @pytest.mark.parametrize(

@@ -114,7 +114,7 @@ def test_the_list_says_of_every_target_what_it_runs_on_and_what_checked_it(capsy
     costs = dict(re.findall(r"^(\S+): .*\n.*\n    (RAM .*);", told, re.MULTILINE))
     assert costs["microbit"] == "RAM 2.4 kB, flash 97.5 kB"  # as the README has it
     assert costs["arduino"] == "RAM 2.4 to 7.3 kB, flash 97.5 to 139 kB"
-    assert costs["android"] == "RAM not measured, flash not measured"
+    assert costs["android"].startswith("RAM not measured, flash not measured")
 
 
 def test_the_licence_of_a_bundle_is_that_of_the_repository(pretrained):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from convert.targets import templates
 from convert.targets.templates import markdown
 
 
@@ -19,3 +20,14 @@ from convert.targets.templates import markdown
 )
 def test_a_word_is_shown_as_it_is_and_marks_nothing_up(word, shown):
     assert markdown(word) == shown
+
+
+def test_what_pip_compiled_in_an_installed_template_is_passed_over(tmp_path, monkeypatch):
+    """A template holds Python, and pip leaves its bytecode beside it."""
+    place = tmp_path / "templates" / "made"
+    (place / "__pycache__").mkdir(parents=True)
+    (place / "__pycache__" / "setup.cpython-311.pyc").write_bytes(b"\xa7\r\r\n")
+    (place / "setup.py").write_text("print()\n")
+    monkeypatch.setattr(templates, "files", lambda _: tmp_path)
+    templates.render("made", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").rglob("*")] == ["setup.py"]

@@ -111,7 +111,7 @@ def test_new_writes_a_recipe_that_loads_and_never_overwrites(tmp_path, capsys):
         (["run", "--set", "model.architecture=custom-33/8"], "did you mean custom-32/8"),
         (["run", "--data", "no/such/folder"], "no/such/folder"),
         (["check", "none"], "no such run folder"),
-        (["models", "nono"], "did you mean nano"),
+        (["models", "nanno"], "did you mean nano"),
     ],
 )
 def test_mistakes_end_in_one_clear_line(argv, message, tmp_path, monkeypatch, capsys):
@@ -188,7 +188,9 @@ def sound(monkeypatch):
         raise ends.pop()
 
     ends = []
-    scorer = SimpleNamespace(words="a stand-in", hop=2_000, push=lambda block: np.zeros((0, 16), np.int8), reset=list)
+    scorer = SimpleNamespace(
+        words="a stand-in", hop=2_000, window=16_000, push=lambda block: np.zeros((0, 16), np.int8), reset=list
+    )
     monkeypatch.setattr(host_library, "scorer", lambda model: scorer)
     monkeypatch.setattr(audio, "blocks", heard)
     monkeypatch.setattr(microphone, "blocks", heard)
@@ -219,7 +221,7 @@ def test_a_number_of_false_accepts_that_a_model_was_not_tuned_to_is_told(command
 @pytest.mark.parametrize(
     ("options", "modes"),
     [
-        (["small-listen"], {"c99": "sliding", "esp-idf": "sliding", "android": "window"}),
+        (["small-listen"], {"c99": "sliding", "esp-idf": "sliding", "android": "sliding"}),
         (["small-listen", "--mode", "window"], {"c99": "window", "esp-idf": "window"}),
         (["small-listen", "--false-accepts-per-hour", "5"], {"c99": "sliding", "esp-idf": "sliding"}),
         (["custom-32-8"], {"c99": "window", "esp-idf": "window"}),  # never tuned

@@ -82,7 +82,7 @@ def test_the_model_is_named_and_help_names_the_one_that_is_taken(tmp_path, capsy
     for command, name in (("classify", zoo.default().name), ("listen", zoo.default(zoo.LISTENING).name)):
         with pytest.raises(SystemExit):
             cli.main([command, "--help"])
-        assert f" ({name})" in " ".join(capsys.readouterr().out.split())
+        assert f"(default: {name})" in " ".join(capsys.readouterr().out.split())
 
 
 def test_json_has_a_line_a_window(folder, tmp_path, capsys):

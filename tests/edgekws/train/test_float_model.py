@@ -87,8 +87,6 @@ def test_a_start_from_what_cannot_be_one_is_told(clips, tmp_path):
         trained(tmp_path / "c", clips, training__start_from=str(untrained.folder), model__architecture="small")
     with pytest.raises(UserError, match="has model.coding = linear, this recipe mu_law"):
         trained(tmp_path / "d", clips, training__start_from=str(untrained.folder), model__coding="mu_law")
-    with pytest.raises(UserError, match="has model.level_control = False, this recipe True"):
-        trained(tmp_path / "e", clips, training__start_from=str(untrained.folder), model__level_control=True)
 
 
 def with_network(folder, clips, architecture="nano", seed=1, **options):
