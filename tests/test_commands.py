@@ -4,10 +4,12 @@ The commands of a page run one after the other on a desk: a folder with a finish
 names that the pages use. What would take long gets one more option (``SHORTER``); what is trained is trained once.
 """
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import finished_run
@@ -96,7 +98,8 @@ def desk(tmp_path_factory):
 def run_one(command: str) -> int:
     """The exit status of a command as the page has it, but for what makes it short."""
     if not command.startswith("edgekws "):
-        return subprocess.run(["bash", "-c", command], check=False).returncode
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # python is the one that tests
+        return subprocess.run(["bash", "-c", command], check=False, env=os.environ | {"PATH": path}).returncode
     arguments = [INSTEAD.get(part, part) for part in shlex.split(command)[1:]]
     return cli.main(arguments + SHORTER.get(arguments[0], "").split())
 

@@ -180,7 +180,7 @@ def test_interrupt_says_that_work_goes_on(tones, monkeypatch, capsys):
 def sound(monkeypatch):
     """What `listen` hears, of a recording or a microphone: a block, then what was put here."""
     from convert.engine import host_library
-    from edgekws import audio
+    from edgekws import audio, spotter
     from edgekws.audio import microphone
 
     def heard(*_, **__):
@@ -192,8 +192,8 @@ def sound(monkeypatch):
         words="a stand-in", hop=2_000, window=16_000, push=lambda block: np.zeros((0, 16), np.int8), reset=list
     )
     monkeypatch.setattr(host_library, "scorer", lambda model: scorer)
-    monkeypatch.setattr(audio, "blocks", heard)
-    monkeypatch.setattr(microphone, "blocks", heard)
+    for module in (audio, microphone, spotter):  # spotter is imported before, or it would keep what is put here
+        monkeypatch.setattr(module, "blocks", heard)
     return ends
 
 
