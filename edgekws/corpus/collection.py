@@ -96,12 +96,12 @@ def collect(rows: Sequence[Listed], places: Mapping[str, Path], out: Path) -> Co
                 missing[row.repository] += 1
             else:
                 found += 1
+                speaker = "".join(c if c.isalnum() else "-" for c in row.speaker or PurePosixPath(row.path).stem)
+                key = f"{row.folder}/{speaker}"
+                (folder / row.folder).mkdir(exist_ok=True)
                 for start, end, samples in _cut(path, row.spans):
-                    speaker = "".join(c if c.isalnum() else "-" for c in row.speaker or PurePosixPath(row.path).stem)
-                    key = f"{row.folder}/{speaker}"
                     name = f"{key}_nohash_{written[key]}.wav"
                     written[key] += 1
-                    (folder / row.folder).mkdir(parents=True, exist_ok=True)
                     (folder / name).write_bytes(audio.to_wav(samples))
                     files.append((row, name, start, end))
             bar.advance()
@@ -114,10 +114,8 @@ def _by_name(place: Path) -> dict[str, Path]:
 
 
 def _place(row: Listed, places: Mapping[str, Path], by_name: Mapping[str, Mapping[str, Path]]) -> Path | None:
-    if row.repository in places:
-        path = untrusted.inside(places[row.repository], row.path)
-        if path is not None and path.is_file():
-            return path
+    if row.repository in places and (path := untrusted.inside(places[row.repository], row.path)):
+        return path
     return by_name.get(row.corpus, {}).get(PurePosixPath(row.path).stem)
 
 
