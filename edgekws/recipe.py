@@ -156,6 +156,13 @@ class Training:
     label_smoothing: float = _key(
         0.0, "cross-entropy label smoothing; not in quantization-aware training", low=0, high=0.5
     )
+    logit_adjustment: float = _key(
+        0.0,
+        "how far scores are made those of classes equally likely, whatever their shares of the training clips: 0 not at "
+        "all, 1 wholly",
+        low=0,
+        high=2,
+    )
     start_from: str = _key(
         "", "a run's folder or a model that ships, of the same network: its weights come first, of known words too"
     )

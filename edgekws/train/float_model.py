@@ -182,8 +182,14 @@ def compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher:
     scores = core(heard := front(inputs))
     if teacher:
         scores = _taught(keras, teacher, clips.words, heard, scores)
+    labels = clips.split("training").labels
+    if settings.logit_adjustment:
+        from edgekws.train.balance import Balance
+
+        counts = np.bincount(labels, minlength=len(clips.words))
+        scores = Balance(counts, settings.logit_adjustment, name="balance")(scores)
     model = keras.Model(inputs, scores)
-    steps = max(len(clips.split("training").labels) // settings.batch_size, 1)
+    steps = max(len(labels) // settings.batch_size, 1)
     schedule = loop.cosine_schedule(keras, settings.learning_rate, settings.epochs, steps, settings.warmup_epochs)
     decay = settings.weight_decay
     model.compile(

@@ -1,0 +1,33 @@
+"""Logit adjustment: scores for classes that are equally likely, whatever the clips of training are."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+_LEAST = 1e-7
+
+
+class Balance(keras.layers.Layer):
+    """Passes the probabilities (batch, classes) on; in training times each class's share to the power of ``amount``.
+
+    Menon et al. (arXiv:2007.07314): the loss sees softmax(logits + amount log share), so that the logits alone are
+    those for equal shares. ``counts`` are the training clips of each class; one that has none counts as one.
+    """
+
+    def __init__(self, counts: np.ndarray, amount: float, **kwargs: Any) -> None:
+        super().__init__(dtype="float32", trainable=False, **kwargs)
+        counts = np.maximum(counts, 1)
+        self.added = (amount * np.log(counts / counts.sum())).astype(np.float32)
+
+    def call(self, probabilities: Any, training: bool = False) -> Any:
+        if not training:
+            return probabilities
+        logits = ops.log(ops.maximum(ops.cast(probabilities, "float32"), _LEAST))
+        return ops.softmax(logits + ops.convert_to_tensor(self.added))
+
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
+        return input_shape
