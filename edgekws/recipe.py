@@ -158,8 +158,8 @@ class Training:
     )
     logit_adjustment: float = _key(
         0.0,
-        "how far scores are made those of classes equally likely, whatever their shares of the training clips: 0 not at "
-        "all, 1 wholly",
+        "how far the scores become those of classes that are equally likely, whatever the shares of the training clips "
+        "(logit adjustment); 0: not at all, 1: fully",
         low=0,
         high=2,
     )

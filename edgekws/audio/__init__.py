@@ -52,7 +52,7 @@ class Preparation:
     too_long: int = 0  # only their beginning was read
     left_out: int = 0  # training clips beyond clips_per_word
     copies: int = 0  # have the samples of another clip, in the same split
-    copies_left_out: int = 0  # have the samples of a clip in a later split, by the folder's lists
+    copies_left_out: int = 0  # have the samples of a recording in a later split
     not_audio: int = 0  # files in the word folders that are no recordings, passed over
     not_found: int = 0  # entries of the split lists without a file
 

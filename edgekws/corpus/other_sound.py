@@ -1,6 +1,7 @@
 """Recordings of any length in which none of the words is said, cut into seconds: a folder of talk, music, a radio."""
 
 import itertools
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -60,11 +61,13 @@ def find(
     A folder's own lists (validation_list.txt and testing_list.txt, a recording a line) say which split a recording is
     for. Without them it is that of its name by the data set's own rule, SPEAKER_nohash_0.wav by its speaker's.
     ``known``: speakers of the words and their splits, where they stay. What was mined is for training. Where a table
-    says what is said in a folder, what sounds like one of ``words`` is cut out. Raises UserError for a folder that is
-    not there, does not serve every split, whose lists divide a speaker, or whose recordings would come twice.
+    says what is said in a folder, what sounds like one of ``words`` is cut out. A copy of a recording of a later split
+    is left out. Raises UserError for a folder that is not there, does not serve every split, whose lists divide a
+    speaker, or whose recordings would come twice.
     """
     _check_apart(folders)
     found: list[Recording] = []
+    judging: dict[str, list[str]] = {}  # by the folder as it was given, the names of its recordings; not of a mined one
     for folder in folders:
         place = Path(folder).expanduser()
         if not place.is_dir():
@@ -96,13 +99,39 @@ def find(
         if (listed_here := read_lists(place)) is not None:
             mine = [_by_list(one, name, place, listed_here, known) for one in mine]
             _check_whole(mine, place)
-        if missing := [name for name in SPLITS if name not in {one.split for one in mine}]:
+        judging[folder] = [one.name for one in mine]
+        found += mine
+    if selection.listed is None:
+        found = _without_copies(found)
+    split = {one.name: one.split for one in found}
+    for folder, names in judging.items():
+        if missing := [name for name in SPLITS if name not in {split.get(one) for one in names}]:
             raise UserError(
-                f"data.unknown_from: of {len(mine)} recordings in {folder} none is for {' or '.join(missing)}; "
+                f"data.unknown_from: of {len(names)} recordings in {folder} none is for {' or '.join(missing)}; "
                 "a recording belongs to one split as a whole: add some, or cut long ones into several files"
             )
-        found += mine
     return found
+
+
+def _without_copies(found: Sequence[Recording]) -> list[Recording]:
+    """The same, but for files that are, byte for byte, one of a later split, as with a folder's own lists."""
+    alike: dict[tuple[int, str], list[Recording]] = {}
+    sizes = Counter(one.path.stat().st_size for one in found)
+    for one in found:
+        if sizes[size := one.path.stat().st_size] > 1:
+            alike.setdefault((size, sha256(one.path)), []).append(one)
+    left_out: set[str] = set()
+    kept: dict[str, int] = {}
+    for group in alike.values():
+        first = max(group, key=lambda one: SPLITS.index(one.split))
+        others = {one.name for one in group if one.split != first.split}
+        left_out |= others
+        kept[first.name] = len(others)
+    return [
+        replace(one, done=one.done + Preparation(copies_left_out=kept.get(one.name, 0)))
+        for one in found
+        if one.name not in left_out
+    ]
 
 
 def seconds(recording: Recording) -> Iterator[tuple[np.ndarray, Preparation]]:

@@ -25,7 +25,7 @@ PREPARATIONS = {
     "silent": "that hold no sound (nothing above -72 dBFS): listen to them, and remove them",
     "too_long": "very long, of which only the beginning was read (a minute of a clip, an hour of background noise)",
     "copies": "copies of others (the same samples), each in the same split as the other",
-    "copies_left_out": "copies of recordings in a later split of the lists, left out",
+    "copies_left_out": "copies of recordings in a later split, left out",
     "left_out": "training clips left out (the recipe's clips_per_word)",
     "not_audio": "files in the word folders that are no recordings, passed over",
     "not_found": "entries of the split lists without a file",

@@ -137,8 +137,8 @@ def test_a_recording_that_is_cut_off_or_became_shorter_is_refused(tmp_path):
 
 def test_a_speaker_is_the_speaker_and_stays_in_one_split(recordings, speech, talk, tmp_path):
     for number in range(40):  # who also says the words, and in another file more
-        soundfile.write(talk / f"speaker{number}_nohash_3.wav", np.full(16_000, 99, np.int16), 16_000)
-    soundfile.write(talk / "a radio.wav", np.full(16_000, 99, np.int16), 16_000)
+        soundfile.write(talk / f"speaker{number}_nohash_3.wav", np.full(16_000, 99 + number, np.int16), 16_000)
+    soundfile.write(talk / "a radio.wav", np.full(16_000, 98, np.int16), 16_000)
     lists = {"validation_list.txt": range(10), "testing_list.txt": range(10, 20)}  # not as the rule has it
     for name, numbers in lists.items():
         (speech / name).write_text("".join(f"{word}/speaker{n}_nohash_0.wav\n" for word in WORDS for n in numbers))
@@ -182,6 +182,25 @@ def test_lists_that_divide_a_speaker_are_told(speech, talk, tmp_path):
         file.write("speaker1_nohash_7.flac\n")
     with pytest.raises(UserError, match=r"speaker1_nohash_7\.flac is listed for testing, but .* words of training"):
         load(speech, tmp_path, talk)
+
+
+def test_a_copy_of_a_recording_of_a_later_split_is_left_out_whatever_its_name(speech, talk, tmp_path):
+    before = {clip.name.rpartition("/")[0]: clip.split for clip in load(speech, tmp_path, talk).clips}
+    write_talk(again := tmp_path / "again")
+    for number in range(40):  # as another person, who may belong to another split
+        (again / f"person{number}_nohash_0.flac").rename(again / f"somebody{number}_nohash_0.flac")
+    write_talk(again / "more", 80, "other{}_nohash_0.flac")
+    loaded = load(speech, tmp_path, talk, again)
+    split = {clip.name.rpartition("/")[0]: clip.split for clip in loaded.clips}
+    apart = 0
+    for number in range(40):
+        names = ("my talk/deep/person", "again/somebody", "again/more/other")
+        found = [split.get(f"{UNKNOWN}/{name}{number}_nohash_0.flac") for name in names]
+        own = before[f"{UNKNOWN}/my talk/deep/person{number}_nohash_0.flac"]
+        assert len(set(found) - {None}) == 1
+        assert found[0] in (own, None)
+        apart += found.count(None)
+    assert loaded.preparation.copies_left_out == apart > 0
 
 
 def test_source_and_licence_name_the_folders_without_their_place(speech, talk, tmp_path):
@@ -248,8 +267,8 @@ def test_the_same_recordings_elsewhere_are_the_same_corpus(speech, talk, tmp_pat
 def test_recordings_elsewhere_that_are_alike_by_name_size_and_time_are_not_taken_for_the_same(speech, tmp_path):
     for place, sound in (("a", 100), ("b", 200)):
         write_talk(tmp_path / place / "talk", names="person{}_nohash_0.wav")
-        for path in (tmp_path / place / "talk").iterdir():
-            soundfile.write(path, np.full(16_000, sound, np.int16), 16_000)
+        for number, path in enumerate(sorted((tmp_path / place / "talk").iterdir())):
+            soundfile.write(path, np.full(16_000, sound + number, np.int16), 16_000)
             os.utime(path, (0, 0))
     one, other = (load(speech, tmp_path, tmp_path / place / "talk") for place in ("a", "b"))
     assert one.clips == other.clips
