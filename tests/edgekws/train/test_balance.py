@@ -14,7 +14,8 @@ def test_in_training_the_odds_of_two_classes_are_those_of_their_shares_times_the
     balance = Balance(counts, 1.0)
     np.testing.assert_array_equal(balance(scores, training=False), scores)
     expected = scores * counts
-    np.testing.assert_allclose(balance(scores, training=True), expected / expected.sum(axis=1, keepdims=True), rtol=1e-5)
+    expected = expected / expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(balance(scores, training=True), expected, rtol=1e-5)
     half = scores * counts**0.5
     np.testing.assert_allclose(
         Balance(counts, 0.5)(scores, training=True), half / half.sum(axis=1, keepdims=True), rtol=1e-5
