@@ -1,5 +1,5 @@
-"""From a float model to deployable artifacts, each step checked against the one before.
+"""Turns a float model into deployable artifacts, and checks each step against the one before.
 
-`pipeline` has the steps of a run; the rooms below it are tflite, quantize, engine, prove and targets.
+`pipeline` has the steps of a run. The rooms below it are tflite, quantize, engine, prove and targets.
 Imports `edgekws`; only the command line imports it.
 """

@@ -1,4 +1,5 @@
-"""Rounds of mining: what sets a model off in recordings of no word becomes training clips, until that helps no more."""
+"""Runs rounds of mining: each finds the windows of recordings without words in which the model hears a word, and trains
+on them as clips of no word. The rounds end when one brings no gain."""
 
 from __future__ import annotations
 
@@ -26,23 +27,23 @@ FILE = "mining.json"
 
 @dataclass(frozen=True)
 class Mining:
-    """How a run is mined."""
+    """The settings of a mining."""
 
     rounds: int = 3
     epochs: int = 5
     learning_rate: float = 0.0005
-    above: float = 0.2  # the score from which on a window is taken
-    most: int = 4000  # windows a round
-    per_hour: float = 5.0  # false accepts at which the words missed are compared
+    above: float = 0.2  # a window is taken if a word scores this much or more
+    most: int = 4000  # windows a round at most
+    per_hour: float = 5.0  # false accepts an hour at which rounds are compared
 
 
 def mine(
     run: Run, kinds: Sequence[Kind], texts: Texts, how: Mining, place: Path, tell: Callable[[str], object] = print
 ) -> dict[str, Any]:
-    """Mine the training recordings of ``kinds`` and train on, in runs under ``place``; what was found is in its FILE.
+    """Mine the training recordings of ``kinds`` and train on, in runs under ``place``, whose FILE holds the results.
 
-    Recordings of validation are what a round is judged by; of testing nothing is used. A killed mining goes on where it
-    was. Raises UserError where a split has no recordings, and for a ``place`` of another mining.
+    The recordings of the validation split judge a round; those of the testing split are not used. A mining that was
+    killed continues where it stopped. Raises UserError if a split has no recordings, or another mining is in ``place``.
     """
     shares = parts(kinds, run, heard.read(run.heard))
     asked = dataclasses.asdict(how) | {"run": run.recipe.name, "from": [kind.name for kind in kinds]}
@@ -80,7 +81,7 @@ def mine(
 
 
 def told(found: dict[str, Any], per_hour: float) -> str:
-    """What validation gave, in words."""
+    """The figures on validation, in words."""
     if found["per_hour"] > per_hour:
         return f"{found['per_hour']:.1f} false accepts an hour at best on validation, over {per_hour:g}"
     return (
@@ -90,12 +91,12 @@ def told(found: dict[str, Any], per_hour: float) -> str:
 
 
 def better(after: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
-    """Whether fewer words are missed at the same number of false accepts; as many, but with fewer false accepts."""
+    """Whether fewer words are missed within the limit of false accepts; or as many, with fewer false accepts."""
     return (after["missed"], after["per_hour"]) < (before["missed"], before["per_hour"])
 
 
 def parts(kinds: Sequence[Kind], run: Run, known: Mapping[str, Heard] | None) -> dict[str, list[Kind]]:
-    """The recordings for training and for validation, by speaker; a UserError where there are none."""
+    """The recordings for training and for validation, split by speaker; a UserError if a split has none."""
     found: dict[str, list[Kind]] = {}
     for split in ("training", "validation"):
         mine = [
@@ -142,7 +143,7 @@ def _round(
 
 
 def _recipe(origin: Run, current: Run, place: Path, number: int, how: Mining) -> recipe.Recipe:
-    """The recipe of a round: that of the run that is mined, trained on from the last round with all that was mined."""
+    """The recipe of a round: the mined run's, but it starts from the last round and adds all the mined clips."""
     folders = [str((place / f"mined-{i}").resolve()) for i in range(1, number + 1)]
     return recipe.replace(
         origin.recipe,
@@ -150,7 +151,7 @@ def _recipe(origin: Run, current: Run, place: Path, number: int, how: Mining) ->
             "name": f"{origin.recipe.name}-mined-{number}",
             "data.unknown_from": [*origin.recipe.data.unknown_from, *folders],
             "training.start_from": str(current.folder.resolve()),
-            "training.teacher": "",  # it has not learned that these are no words
+            "training.teacher": "",  # a teacher has not learned that these are no words
             "training.epochs": how.epochs,
             "training.learning_rate": how.learning_rate,
         },

@@ -1,4 +1,4 @@
-"""The steps of a run: train, quantize, convert, check. Each takes up where the last left off and skips what is done."""
+"""The steps of a run: train, quantize, convert, check. Each continues from the one before and skips finished work."""
 
 from __future__ import annotations
 
@@ -27,23 +27,23 @@ from edgekws.workspace import Run
 
 
 def load_corpus(run: Run, *, write: bool = True) -> Corpus:
-    """The recordings of the run's recipe; a UserError where they are not those the run began with.
+    """The recordings of the run's recipe. A UserError if they are not the ones that the run began with.
 
-    With ``write`` also where the run's folder, or the one that it will be made in, cannot be written: before the
-    minutes that recordings take.
+    With ``write``, also a UserError if the run's folder, or the folder that will contain it, cannot be written. This is
+    checked first, as loading recordings takes minutes.
     """
     from edgekws.train import earlier
 
     if write:
         check_writable(next(path for path in (run.folder, *run.folder.absolute().parents) if path.exists()))
     origins = []
-    if not run.record("train").exists():  # refused before the folder is made
+    if not run.record("train").exists():  # raises for a missing origin before the folder is made
         origins = [earlier.find(run.recipe, key) for key in ("start_from", "teacher")]
     loaded = sources.of_recipe(run.recipe, listed=workspace.listed(run))
     workspace.begin(run, loaded)
     for origin in filter(None, origins):
         if known := heard.read(origin.heard):
-            heard.add(run.heard, known)  # what that run learned from, this one learns from too
+            heard.add(run.heard, known)  # this run inherits what its origin learned from
     loaded, later = workspace.as_begun(run, loaded)
     if later:
         print(f"note: {later} recordings that came since this run began are left out", file=sys.stderr)
@@ -51,7 +51,7 @@ def load_corpus(run: Run, *, write: bool = True) -> Corpus:
 
 
 def complete(run: Run, clips: Corpus) -> parity.Ladder:
-    """All steps, those that are done left out; raises as ``check`` does. No other process may work on this run."""
+    """Run every step that is not done. Raises as ``check`` does. No other process may work on this run meanwhile."""
     with only_one(run.state("lock"), str(run.folder)):
         for step in (train, quantize, convert):
             step(run, clips)
@@ -59,7 +59,7 @@ def complete(run: Run, clips: Corpus) -> parity.Ladder:
 
 
 def train(run: Run, clips: Corpus) -> None:
-    """Float training: ``float.keras`` and ``history.csv``."""
+    """Train the float model: ``float.keras`` and ``history.csv``."""
     if run.float_model.exists() and run.record("train").exists():
         return
     loop.keep_freed_memory()
@@ -69,7 +69,7 @@ def train(run: Run, clips: Corpus) -> None:
 
 
 def quantize(run: Run, clips: Corpus) -> None:
-    """Calibration and quantization-aware training: ``fake_quant.npz`` with both sets of weights, ptq and qat."""
+    """Calibrate, then train with fake quantization: ``fake_quant.npz`` with both sets of weights, ptq and qat."""
     if run.quantized.exists() and run.record("quantize").exists():
         return
     _needs(run, run.float_model, "train")
@@ -80,7 +80,7 @@ def quantize(run: Run, clips: Corpus) -> None:
 
 
 def convert(run: Run, clips: Corpus) -> None:
-    """``model_int8.tflite``, ``labels.txt``, and from these ``model_phone.tflite``."""
+    """Write ``model_int8.tflite`` and ``labels.txt``, and make ``model_phone.tflite`` from them."""
     from convert.tflite import mediapipe
 
     if not (run.int8_model.exists() and run.record("convert").exists()):
@@ -91,7 +91,7 @@ def convert(run: Run, clips: Corpus) -> None:
 
 
 def _choose_int8(run: Run, clips: Corpus) -> None:
-    """Of ptq and qat, the better on the validation split (ties: qat)."""
+    """Convert both ptq and qat, and keep the one that is better on the validation split, or qat if they are equal."""
     _needs(run, run.quantized, "quantize")
     for stale in (run.phone_model, run.detector):  # made from another int8 model
         stale.unlink(missing_ok=True)
@@ -117,10 +117,10 @@ def _choose_int8(run: Run, clips: Corpus) -> None:
 
 
 def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
-    """Score the testing split on every rung; with ``write`` also predictions.npz, the run report and the manifest.
+    """Score the testing split on every rung. With ``write``, write predictions.npz, the run report and the manifest.
 
-    ``predictions.npz`` keeps labels (n,) and every rung's probabilities float32 (n, classes).
-    Raises parity.BrokenRungError where the int8 file is not one that the ladder can stand on.
+    ``predictions.npz`` holds the labels (n,) and every rung's probabilities, float32 (n, classes).
+    Raises parity.BrokenRungError if the int8 file is damaged or is not a file that this pipeline makes.
     """
     for path in (run.int8_model, run.phone_model):
         _needs(run, path, "convert")
@@ -176,7 +176,7 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
 
 
 def measure_robustness(run: Run, clips: Corpus) -> dict[str, Any]:
-    """The figures of ``convert.prove.robustness`` for the int8 and the float model of a folder; nothing is written."""
+    """The figures of ``convert.prove.robustness`` for a run's int8 and float models. Nothing is written."""
     from convert.prove import robustness
     from convert.tflite import conversion
     from edgekws.train import augment, float_model
@@ -202,7 +202,7 @@ def measure_robustness(run: Run, clips: Corpus) -> dict[str, Any]:
 
 
 def add_robustness(run: Run, clips: Corpus, found: dict[str, Any]) -> None:
-    """Put these figures into a checked run: robustness.json, the run report, the model card and the manifest."""
+    """Add these figures to a checked run: robustness.json, the run report, the model card and the manifest."""
     workspace.write_json(run.robustness, {"model": sha256(run.int8_model), "found": found})
     _write_report(run, clips, run.read_report() | {"robustness": found})
 
@@ -210,9 +210,9 @@ def add_robustness(run: Run, clips: Corpus, found: dict[str, Any]) -> None:
 def tune(
     run: Run, clips: Corpus, per_hour: float, hours: float, given: Sequence[Kind] = (), texts: Texts | None = None
 ) -> dict[str, Any]:
-    """Tune the detector of a checked run: detector.json, listening.json, the run report and the manifest.
+    """Tune the detector of a checked run. Writes detector.json, listening.json, the run report and the manifest.
 
-    ``given``: kinds of sound without keywords beside the run's own, with what is said in them by ``texts``.
+    ``given``: kinds of sound without keywords, in addition to the run's own. ``texts`` tells what is said in them.
     """
     from convert.prove import tuning
 
@@ -227,7 +227,7 @@ def tune(
 
 
 def _known(run: Run, path: Path) -> dict[str, Any] | None:
-    """What a file holds of earlier measurements, where they were of this very int8 model."""
+    """Earlier measurements from a file; None if there are none, or they are of another int8 model."""
     if not path.exists():
         return None
     kept = untrusted.json_object(path, "remove it")
@@ -235,7 +235,7 @@ def _known(run: Run, path: Path) -> dict[str, Any] | None:
 
 
 def _scored(rung: str, scorer: Callable[[], np.ndarray]) -> np.ndarray:
-    """The scores of a rung; whatever a damaged file makes its library raise, the rung is broken."""
+    """The scores of a rung. A damaged file can make a library raise anything; all of it means a broken rung."""
     try:
         return scorer()
     except Exception as error:
@@ -244,7 +244,7 @@ def _scored(rung: str, scorer: Callable[[], np.ndarray]) -> np.ndarray:
 
 
 def add_profile(run: Run, clips: Corpus, profile: dict[str, Any]) -> None:
-    """Put what the engine costs into a finished run: profile.json, the run report, the model card and the manifest."""
+    """Add the engine's costs to a finished run: profile.json, the run report, the model card and the manifest."""
     workspace.write_json(run.profile, profile)
     _write_report(run, clips, run.read_report() | {"engine": profile})
 

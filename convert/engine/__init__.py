@@ -1,4 +1,4 @@
-"""The generator of the C engine: from a graph to C, its self-test, and the engine run on this machine and emulated.
+"""The C engine's generator: it turns a graph into C, and runs that C on this machine and on emulated processors.
 
 It takes a `convert.tflite.graph.Graph` and writes C that uses ``firmware_assets/engine``.
 Used by `convert.prove`, `convert.targets` and the command line.

@@ -27,7 +27,7 @@ TYPES = {np.dtype(np.int8): "int8_t", np.dtype(np.int16): "int16_t", np.dtype(np
 
 
 def generate_of(artifact: Artifact, destination: Path, *, kernels: str, mode: str) -> Plan:
-    """``generate`` for an artifact: its graph, its words and how it hears samples."""
+    """Call ``generate`` with an artifact's graph, words, coding and front end."""
     return generate(
         artifact.graph,
         artifact.labels,
@@ -52,20 +52,22 @@ def generate(
     mode: str = "window",
     hop: int | None = None,
 ) -> Plan:
-    """Write engine, model and an example `main.c` into a folder; the same arguments give the same bytes.
+    """Write the engine, the model and an example `main.c` into a folder. The same arguments give the same bytes.
 
     Args:
         graph: a model as `convert.tflite.reader.read` gives it.
         labels: one word a class, in the order of the scores.
-        destination: the folder; made where it is missing, the engine's files in it are replaced.
+        destination: the folder. It is made if it is missing; files of an earlier engine in it are replaced.
         kernels: the kernel set, one of `convert.engine.kernels`.
         coding: how a sample becomes int8, one of `edgekws.model.coding.CODINGS`.
-        level_control: of the front end.
-        sample_rate: written into the header.
-        positions: convolution positions a call, in place of what each kernel likes best; fewer need less memory.
-        mode: "window": one result a window; "sliding": one every hop, for the work of a hop.
-        hop: samples, in sliding mode; any below the window. Work is shared as far as the product of the strides and
-            pools divides it; None: all of it, at the shortest such hop of at least a sixteenth of a window.
+        level_control: whether the front end brings the sound to one level.
+        sample_rate: in hertz; the header states it.
+        positions: how many positions of a convolution one call computes. Fewer need less memory. None: each kernel's
+            own preference.
+        mode: "window" gives one result for each window. "sliding" gives one every hop, and computes only what is new.
+        hop: samples between results in sliding mode; less than a window. A stage's work is shared between windows
+            where the product of the strides and pools so far divides the hop. None: the shortest hop that shares the
+            work of every stage and is at least a sixteenth of a window.
 
     Raises:
         UserError: the engine cannot run the graph, or an argument does not fit it.
@@ -87,7 +89,7 @@ def generate(
         for source in (*engine.glob("*.[ch]"), *(engine / "kernels").glob("*.[ch]")):
             if source.name in wanted:
                 shutil.copyfile(source, folder / source.name)
-            else:  # of another mode or kernel set, from an earlier call
+            else:  # an earlier call left it, with another mode or kernel set
                 (folder / source.name).unlink(missing_ok=True)
     constants, sizes = _source(made, labels), _sizes(made, coding, level_control, sample_rate)
     (folder / "edgekws_model.h").write_text(_header(made, sizes, constants), encoding="utf-8")
@@ -155,7 +157,7 @@ def _source(made: Plan, labels: Sequence[str]) -> str:
 
 
 def c_escaped(label: str) -> str:
-    """The inside of a C string literal, in ASCII."""
+    """The text between the quotes of a C string literal, in ASCII."""
     return "".join(chr(b) if 32 <= b < 127 and b not in b'"\\?' else f"\\{b:03o}" for b in label.encode())
 
 

@@ -1,4 +1,4 @@
-"""The two C headers that work without an engine: the front end, and the detector with a model's settings."""
+"""Writes the two C headers that also work without the engine: the front end, and the detector with its settings."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FRONT_END_HEADER = "edgekws_frontend.h"
 
 
 def write(settings: Settings, folder: Path, *, classes_from: str = "edgekws.h") -> None:
-    """Add the detector with these settings to a folder whose header ``classes_from`` has EDGEKWS_CLASSES."""
+    """Add the detector and these settings to a folder. Its header ``classes_from`` must define EDGEKWS_CLASSES."""
     write_header(HEADER, folder, classes_from)
     lists = {"THRESHOLDS": settings.thresholds, "RELEASES": settings.releases}
     values = {name: "{" + ", ".join(map(str, numbers)) + "}" for name, numbers in lists.items()}
@@ -25,6 +25,6 @@ def write(settings: Settings, folder: Path, *, classes_from: str = "edgekws.h") 
 
 
 def write_header(name: str, folder: Path, settings: str) -> None:
-    """Add a header of the engine to a folder whose header ``settings`` takes the place of ``edgekws.h``."""
+    """Copy one of the engine's headers into a folder and make it include ``settings`` in place of ``edgekws.h``."""
     text = (files("firmware_assets") / "engine" / name).read_text(encoding="utf-8")
     (folder / name).write_text(text.replace('"edgekws.h"', f'"{settings}"'), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A generated engine on an emulated Cortex-M: its scores, and what they cost in instructions, stack and flash.
+"""Runs a generated engine on an emulated Cortex-M and measures its scores, instructions, stack and flash.
 
 Needs `arm-none-eabi-gcc`, `qemu-system-arm` and a host `cc`. Instructions are counted exactly, by a QEMU plugin.
 """
@@ -21,13 +21,13 @@ from edgekws.errors import UserError
 from edgekws.files import scratch
 
 TOOLS = {"arm-none-eabi-gcc": "gcc-arm-none-eabi", "qemu-system-arm": "qemu-system-arm", "cc": "gcc"}
-PUSH = 160  # samples: 10 ms
+PUSH = 160  # samples a push: 10 ms
 TIMEOUT_SECONDS = 1800
 
 
 @dataclass(frozen=True)
 class Target:
-    """An emulated board: compiler flags and where its code and data lie."""
+    """An emulated board: its compiler flags, and where code and data lie in its memory."""
 
     machine: str
     flags: tuple[str, ...]
@@ -49,23 +49,23 @@ TARGETS = {
 
 @dataclass(frozen=True, eq=False)
 class Measurement:
-    """What one build of an engine did and cost on one target."""
+    """The scores of one build of an engine on one target, and what they cost."""
 
     scores: np.ndarray  # int8 (results, classes)
-    instructions: tuple[int, ...]  # for every result, in the engine and the library functions that it calls
-    stage_instructions: tuple[int, ...] | None  # for the last result, stage by stage, then the rest; where asked for
+    instructions: tuple[int, ...]  # for each result: the engine and the library functions it calls
+    stage_instructions: tuple[int, ...] | None  # the last result's, by stage, then the rest; None: not asked
     largest_push: int  # instructions of the largest single call of push
     stack_bytes: int | None  # below the caller of the engine; None where nothing measures it
     flash_bytes: int | None  # engine, model and the library functions that they call
 
 
 def missing_tools() -> str:
-    """One line that says what is missing and how to get it; empty when all is there."""
+    """One line that says which tool is missing and how to get it; empty if none is."""
     return missing(TOOLS)
 
 
 def missing(packages: Mapping[str, str]) -> str:
-    """The same for programs by name, with the packages that bring them."""
+    """The same for any programs: their names, each with the package that installs it."""
     absent = [tool for tool in packages if shutil.which(tool) is None]
     wanted = " ".join(dict.fromkeys(packages[tool] for tool in absent))
     return f"not found: {', '.join(absent)}; on Debian and Ubuntu: apt install {wanted}" if absent else ""
@@ -86,13 +86,14 @@ def measure(
         folder: as `codegen.generate` wrote it.
         target: one of `TARGETS`.
         clips: int16 samples of any shape, pushed one after the other. In window mode a result comes at the end of every
-            window; in sliding mode the first does, the next after one hop each: its instructions are those of a hop.
-        optimization: of the compiler; `-Os` for the smallest code.
-        push: samples that are pushed at a time, fewer before a result.
-        by_stage: count stage by stage too; the calls that this takes add a few instructions.
+            window. In sliding mode the first result comes at the end of a window and the others a hop apart, so their
+            instructions are those of a hop.
+        optimization: the compiler's option, such as `-Os` for the smallest code.
+        by_stage: count each stage too. The calls that mark the stages add a few instructions.
+        push: samples in one call of push; the call before a result may have fewer.
 
     Raises:
-        UserError: a tool is missing, the engine does not compile for the target or does not run there.
+        UserError: a tool is missing, or the engine does not compile for the target or run there.
     """
     if problem := missing_tools():
         raise UserError(problem)
@@ -122,13 +123,13 @@ def measure(
 
 
 def header_value(folder: Path, name: str) -> int:
-    """A number of the generated header."""
+    """The value of a number that the generated header defines as EDGEKWS_``name``."""
     lines = [line for path in folder.glob("edgekws_model*.h") for line in path.read_text().splitlines()]
     return next(int(line.split()[2]) for line in lines if line.startswith(f"#define EDGEKWS_{name} "))
 
 
 def by_stage_counts(counts: Sequence[int]) -> tuple[int, ...]:
-    """Those of a line of the plugin, up to the last stage, then the rest."""
+    """One line of the plugin's counts without the unused stages: a count for each stage, then the rest."""
     stages = max((i + 1 for i, count in enumerate(counts[:-1]) if count), default=0)
     return (*counts[:stages], counts[-1])
 
@@ -151,7 +152,7 @@ def _compile(folder: Path, target: Target, scratch: Path, options: Sequence[str]
 
 
 def linker_script(code: tuple[int, int], data: tuple[int, int]) -> str:
-    """firmware_assets/startup/link.ld for memory that is given as (start, bytes)."""
+    """The text of firmware_assets/startup/link.ld, filled in for memories given as (start, bytes)."""
     script = (files("firmware_assets") / "startup" / "link.ld").read_text(encoding="utf-8")
     names = ("CODE_START", "CODE_SIZE", "DATA_START", "DATA_SIZE")
     for name, value in zip(names, (*code, *data), strict=True):
@@ -165,7 +166,7 @@ def _symbols(program: Path) -> dict[str, int]:
 
 
 def _run(program: Path, target: Target, symbols: dict[str, int], clips: np.ndarray) -> tuple[bytes, list[list[int]]]:
-    """The file of scores, and for every window a row of counts, whose last is of the largest push."""
+    """The bytes of the file of scores, and a row of counts for each result; the last row counts the largest push."""
     folder = program.parent
     (folder / "samples").write_bytes(clips.astype("<i2").tobytes())
     (folder / "scores").write_bytes(b"")
@@ -174,13 +175,13 @@ def _run(program: Path, target: Target, symbols: dict[str, int], clips: np.ndarr
     machine = ["-M", target.machine, "-nographic", "-monitor", "none", "-serial", "none"]
     semihosting = ["-semihosting-config", "enable=on,target=native"]
     tool(["qemu-system-arm", *machine, *semihosting, "-plugin", plugin, "-kernel", program], folder)
-    (folder / "probe").write_bytes(bytes(8192))  # a full disk is told here, and not as results that are missing
+    (folder / "probe").write_bytes(bytes(8192))  # a full disk raises here, not later as missing results
     counts = [[int(count) for count in line.split()] for line in (folder / "counts").read_text().splitlines()]
     return (folder / "scores").read_bytes(), counts
 
 
 def tool(command: Sequence[str | Path], folder: Path | None = None) -> str:
-    """Run a program and return what it printed; its first error becomes the user's."""
+    """Run a program and return what it printed. The first error that it prints becomes a UserError."""
     name = str(command[0])
     try:
         done = subprocess.run(
@@ -190,7 +191,7 @@ def tool(command: Sequence[str | Path], folder: Path | None = None) -> str:
         raise UserError(f"{name} did not end within {TIMEOUT_SECONDS} s") from None
     if done.returncode:
         if os.strerror(errno.ENOSPC) in done.stderr:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # told of the folder by who gave it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # the caller knows which folder to name
         if problem := _too_large(done.stderr):
             raise UserError(problem)
         lines = [line for line in done.stderr.splitlines() if not line.startswith("collect2")]
@@ -200,7 +201,7 @@ def tool(command: Sequence[str | Path], folder: Path | None = None) -> str:
 
 
 def _too_large(told: str) -> str:
-    """What a linker's complaint about a full memory comes to; empty where it is another one."""
+    """A linker's complaint about a full memory in plain words; empty if the linker complains of something else."""
     over = re.findall(r"region `(CODE|DATA)' overflowed by (\d+) bytes", told)
     if "less than 1 KB is left for the stack" in told:
         return "it does not fit the board's RAM: less than 1 KB is left for the stack"

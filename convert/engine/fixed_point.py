@@ -1,4 +1,4 @@
-"""Scales and zero points → the integers that the C engine works with, exactly as TensorFlow Lite Micro derives them."""
+"""Turns scales and zero points into the C engine's integers, exactly as TensorFlow Lite Micro derives them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ INT32_MAX = 2**31 - 1
 
 @dataclass(frozen=True, eq=False)
 class Scaling:
-    """What turns a layer's int32 sums into int8: (sum + bias) * multiplier / 2^31 * 2^shift + zero point, clamped."""
+    """Turns a layer's int32 sums into int8: (sum + bias) * multiplier / 2^31 * 2^shift + zero point, clamped."""
 
-    bias: np.ndarray  # int32 (channels,), the input's zero point folded in
+    bias: np.ndarray  # int32 (channels,); includes the input's zero point
     multiplier: np.ndarray  # int32 (channels,) or (1,)
-    shift: np.ndarray  # int8, as many
+    shift: np.ndarray  # int8, the same shape as multiplier
     zero_point: int
     minimum: int
 
@@ -29,11 +29,11 @@ class Scaling:
         return self.multiplier.size == self.bias.size
 
     def folded(self) -> Scaling:
-        """Without tables, for kernels that have them among their weights."""
+        """The same with empty tables, for kernels that store these numbers among their weights."""
         return replace(self, bias=self.bias[:0], multiplier=self.multiplier[:0], shift=self.shift[:0])
 
     def padded(self, multiple: int) -> Scaling:
-        """One multiplier and shift a channel, and zeros for the channels that fill the last vector."""
+        """The same with one multiplier and shift a channel, and zeros up to a multiple of ``multiple`` channels."""
         size = self.bias.size
 
         def fill(values: np.ndarray) -> np.ndarray:
@@ -43,7 +43,7 @@ class Scaling:
 
 
 def quantized_multiplier(real: float) -> tuple[int, int]:
-    """The int32 multiplier in [2^30, 2^31) and the shift with real = multiplier / 2^31 * 2^shift."""
+    """An int32 multiplier in [2^30, 2^31) and a shift such that real = multiplier / 2^31 * 2^shift."""
     fraction, shift = math.frexp(real)
     multiplier = math.floor(fraction * 2**31 + 0.5)
     if multiplier == 2**31:
@@ -55,14 +55,14 @@ def scaling(layer: Convolution | Dense, name: str) -> Scaling:
     """The integers of a layer's requantization.
 
     Raises:
-        UserError: some sum, or its left shift, could leave int32; shown from the actual weights.
+        UserError: with these weights some sum, or its left shift, could leave int32.
     """
     weights = layer.weights.reshape(len(layer.weights), -1).astype(np.int64)
     zero_point = layer.input.zero_point
     bias = layer.bias - zero_point * weights.sum(axis=1)
     scale_in, scale_out = np.float32(layer.input.scale), float(layer.output.scale)
     if isinstance(layer, Dense) and layer.weight_scales.size == 1:
-        with np.errstate(over="ignore"):  # here TensorFlow Lite multiplies in float32
+        with np.errstate(over="ignore"):  # TensorFlow Lite multiplies in float32 here
             products = [float(scale_in * layer.weight_scales[0])]
     else:
         products = [float(scale_in) * float(scale) for scale in layer.weight_scales]
@@ -70,7 +70,7 @@ def scaling(layer: Convolution | Dense, name: str) -> Scaling:
     if not all(map(math.isfinite, ratios)):
         raise UserError(f"{name}: its scales leave the range of numbers; the engine cannot run such scales")
     multipliers, shifts = zip(*map(quantized_multiplier, ratios), strict=True)
-    largest = (np.abs(weights).sum(axis=1) * 128 + np.abs(bias)).tolist()  # Python's integers: no shift leaves these
+    largest = (np.abs(weights).sum(axis=1) * 128 + np.abs(bias)).tolist()  # Python's integers: no shift overflows
     if any(most << max(shift, 0) > INT32_MAX for most, shift in zip(largest, cycle(shifts), strict=False)):
         raise UserError(f"{name}: its sums may exceed 32 bits; the engine cannot run such weights or scales")
     minimum = layer.output.zero_point if layer.relu else -128
@@ -79,10 +79,11 @@ def scaling(layer: Convolution | Dense, name: str) -> Scaling:
 
 
 def without_constant_channels(weights: np.ndarray, scaling: Scaling) -> tuple[np.ndarray, Scaling]:
-    """Weights int8 (channels, taps, in) and scaling in which a channel that never changes has no weights, but a bias.
+    """Give every channel whose output never changes zero weights and a bias that gives that output.
 
-    Weight decay leaves such channels, with scales that no fast kernel can requantize: one of them would send its whole
-    layer to the reference. Requantizing rounds monotonically, so equal outputs at both ends of the sum are a proof.
+    Weights are int8 (channels, taps, in). Weight decay leaves such channels, with scales that no fast kernel can
+    requantize: one of them would send its whole layer to the reference kernel. Requantizing rounds monotonically, so
+    equal outputs at both ends of the sum prove that the channel never changes.
     """
     if not scaling.per_channel:
         return weights, scaling
@@ -92,7 +93,7 @@ def without_constant_channels(weights: np.ndarray, scaling: Scaling) -> tuple[np
         ends = (np.minimum(row * -128, row * 127).sum(), np.maximum(row * -128, row * 127).sum())
         low, high = (_requantized(int(bias[channel] + end), channel, scaling) for end in ends)
         if low == high:
-            # 2 d times one half is d
+            # the multiplier is now one half, and 2 d times one half is d
             weights[channel], bias[channel] = 0, 2 * (low - scaling.zero_point)
             multiplier[channel], shift[channel] = 2**30, 0
     return weights, replace(scaling, bias=bias, multiplier=multiplier, shift=shift)
@@ -110,7 +111,7 @@ def exponentials(softmax: Softmax) -> np.ndarray:
     multiplier, shift = quantized_multiplier(min(softmax.beta * softmax.input.scale * 2**26, 2.0**31 - 1))
     if shift < 0:
         raise UserError(f"softmax: an input scale of {softmax.input.scale} is too small for fixed point")
-    radius = math.floor(31 * 2.0**26 / 2.0**shift)  # beyond it, differences count as zero
+    radius = math.floor(31 * 2.0**26 / 2.0**shift)  # exp of a larger difference counts as zero
     table = [_exp(_high_multiply(-d << shift, multiplier)) if d <= radius else 0 for d in range(256)]
     return np.trim_zeros(np.array(table, np.int32), "b")
 
@@ -125,7 +126,7 @@ def _rounding_shift(x: int, exponent: int) -> int:
 
 
 def _exp(x: int) -> int:
-    """gemmlowp's exp_on_negative_values: x <= 0 with 26 fractional bits → 31 fractional bits."""
+    """gemmlowp's exp_on_negative_values: x <= 0 has 26 fractional bits, the result 31."""
     if x == 0:
         return INT32_MAX
     quarter = 1 << 24
@@ -137,7 +138,7 @@ def _exp(x: int) -> int:
     t3, t4 = _high_multiply(t2, t), _high_multiply(t2, t2)
     series = _rounding_shift(_high_multiply(_rounding_shift(t4, 2) + t3, 715827883) + t2, 1)
     result = 1895147668 + _high_multiply(1895147668, t + series)
-    # exp(-2^k) for k = -2 ... 4: one factor a bit of the remainder.
+    # exp(-2^k) for k = -2 ... 4: one factor for each bit of the remainder.
     factors = (1672461947, 1302514674, 790015084, 290630308, 39332535, 720401, 242)
     for bit, factor in enumerate(factors, start=24):
         if remainder >> bit & 1:

@@ -1,8 +1,8 @@
 """Scores of a stream of samples on this machine, from the C engine or from LiteRT.
 
-The C engine runs in sliding mode and is compiled once. LiteRT takes its place where there is no C compiler. Both give
-one result for each window, a hop apart, however the samples are cut into blocks. Samples first go through the front
-end, which works in blocks of 10 ms: a result comes when the block in which its window ends is complete.
+The C engine runs in sliding mode and is compiled once. If there is no C compiler, LiteRT takes its place. Both give
+one result for each window, a hop apart, and it does not matter how the samples are cut into blocks. Samples first go
+through the front end, which works in blocks of 10 ms: a result comes when the block that ends its window is complete.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ OPTIONS = ("-O3", "-std=c99", "-shared", "-fPIC")
 
 
 class Scorer(Protocol):
-    """Takes samples as they come and gives the scores of every window that they complete."""
+    """Takes samples as they come, and returns the scores of every window that they complete."""
 
-    words: str  # what computes, for people
+    words: str  # says to people what computes the scores
     hop: int  # samples from one result to the next
-    window: int  # samples that a result is of
+    window: int  # samples that one result covers
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        """int16 (n,) → int8 (results, classes)."""
+        """Take int16 samples (n,) and return int8 scores (results, classes); results may be 0."""
         ...
 
     def reset(self) -> None:
@@ -48,7 +48,7 @@ class Scorer(Protocol):
 
 
 def scorer(artifact: Artifact) -> Scorer:
-    """The engine by the first C compiler that can make it, else LiteRT; ``words`` says which, and why LiteRT."""
+    """The engine, compiled by the first C compiler that can; else LiteRT. ``words`` says which, and why LiteRT."""
     why = "no C compiler was found"
     for compiler in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
         if compiler and shutil.which(compiler):
@@ -89,7 +89,7 @@ class Engine:
 
 
 class Windows:
-    """LiteRT, a whole window for every hop: the same results, for far more work (XNNPACK differs by a few units)."""
+    """LiteRT computes a whole window for every hop. This is far more work; XNNPACK's scores differ by a few units."""
 
     def __init__(self, artifact: Artifact, why: str) -> None:
         self.words = f"LiteRT, window by window: {why}"
@@ -120,7 +120,7 @@ def hop(artifact: Artifact) -> int:
 
 
 def _native_kernels() -> tuple[str, tuple[str, ...]]:
-    """The fastest set that this processor has the instructions for, and the compiler's options for it."""
+    """The fastest kernel set whose instructions this processor has, and the compiler's options for it."""
     cpu = Path("/proc/cpuinfo")
     has = set(cpu.read_text().split()) if cpu.exists() else set()
     if platform.machine() in ("aarch64", "arm64"):
@@ -133,7 +133,7 @@ def _native_kernels() -> tuple[str, tuple[str, ...]]:
 
 
 def _compiled(artifact: Artifact, compiler: str, kernels: str, flags: tuple[str, ...] = ()) -> Path:
-    """The shared library, from the cache where this compiler made it before of the same sources."""
+    """The shared library: from the cache if this compiler made it from the same sources before."""
     command = [compiler, *OPTIONS, *flags]
     version = subprocess.run([compiler, "--version"], capture_output=True).stdout
     with scratch() as made:
@@ -152,7 +152,7 @@ def _compiled(artifact: Artifact, compiler: str, kernels: str, flags: tuple[str,
 
 
 def _cached(engines: Path, key: str) -> Path | None:
-    """The library of this key whose content is what its name says; one that was damaged or replaced is removed."""
+    """The library of this key, if its content has the SHA-256 in its name; a damaged or replaced one is removed."""
     for library in sorted(engines.glob(f"{key}-*.so")):
         if untrusted.is_regular(library) and library.stem == f"{key}-{sha256(library)}":
             return library
@@ -162,7 +162,7 @@ def _cached(engines: Path, key: str) -> Path | None:
 
 
 def _compile(command: list[str], folder: Path, engines: Path, key: str) -> None:
-    """Compile in the folder; the library is then put in place whole, under a name that holds its SHA-256."""
+    """Compile in the folder, then move the whole library to the cache, under a name that holds its SHA-256."""
     done = subprocess.run([*command, "-o", "engine.so"], cwd=folder, capture_output=True, text=True, errors="replace")
     if done.returncode or not (folder / "engine.so").exists():
         told = done.stderr.strip().splitlines() or [f"exit status {done.returncode}, no message"]

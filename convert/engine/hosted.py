@@ -1,6 +1,6 @@
-"""A generated engine on emulated processors that have a C library: 64-bit Arm and RV32. `emulation` has the Cortex-Ms.
+"""Runs a generated engine on emulated 64-bit Arm and RV32, which have a C library. Cortex-M is in `emulation`.
 
-Needs the compiler and the emulator of each (``missing_tools`` says which) and a host `cc` for the counting plugin.
+Each needs its compiler and its emulator (``missing_tools`` names them), and a host `cc` for the counting plugin.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from edgekws.files import scratch
 
 @dataclass(frozen=True)
 class Hosted:
-    """An emulated processor: how to compile for it and how to run what was compiled."""
+    """An emulated processor: how to compile for it, and how to run the result."""
 
     compiler: str
     flags: tuple[str, ...]
     linking: tuple[str, ...]
-    emulator: tuple[str, ...]  # before the plugin
-    program: tuple[str, ...]  # behind it, before the file
+    emulator: tuple[str, ...]  # the command up to the plugin
+    program: tuple[str, ...]  # the command from the plugin to the program's file
     packages: str
 
 
@@ -50,7 +50,7 @@ TARGETS = {"aarch64": _arm("armv8-a"), "aarch64-dotprod": _arm("armv8.2-a+dotpro
 
 
 def missing_tools(target: str) -> str:
-    """One line that says what this target misses and how to get it; empty when all is there."""
+    """One line that says which tool this target misses and how to get it; empty if none is missing."""
     wanted = TARGETS[target]
     return missing({tool: wanted.packages for tool in (wanted.compiler, wanted.emulator[0])} | {"cc": "gcc"})
 
@@ -64,10 +64,10 @@ def measure(
     by_stage: bool = False,
     push: int = 250,
 ) -> Measurement:
-    """`emulation.measure` for one of `TARGETS`: without stack and flash, and with the C library's instructions counted.
+    """`emulation.measure` for one of `TARGETS`. It counts the C library's instructions too, but no stack or flash.
 
     Raises:
-        UserError: a tool is missing, the engine does not compile for the target or does not run there.
+        UserError: a tool is missing, or the engine does not compile for the target or run there.
     """
     if problem := missing_tools(target):
         raise UserError(problem)

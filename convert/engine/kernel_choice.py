@@ -1,8 +1,7 @@
-"""Several kernel sets of one model in one folder: the compiler's own macros choose among them.
+"""Puts several kernel sets of one model into one folder: the compiler's own macros choose among them.
 
-Every set is generated into a folder of its own. A file that is the same in all of them is taken once. A file that
-differs is taken from each set under a name with the set's name in it, and compiles to nothing where the compiler chose
-another set.
+Every set is first generated into a folder of its own. A file that is the same in all sets is copied once. A file that
+differs is copied from each set, with the set's name in its own name; it compiles to nothing if another set is chosen.
 """
 
 from __future__ import annotations
@@ -18,9 +17,9 @@ MODEL = "edgekws_model.h"
 
 
 def merge(folders: Mapping[str, Path], destination: Path) -> None:
-    """Put the folders of kernel sets, by name, together; of those that a compiler can make, the first is chosen.
+    """Merge the folders of several kernel sets, given by name. A compiler chooses the first set that it can compile.
 
-    The last set must need nothing of the compiler. A single set is copied as it is.
+    The last set must compile everywhere. A single set is copied unchanged.
     """
     destination.mkdir(parents=True, exist_ok=True)
     for name in sorted({path.name for folder in folders.values() for path in folder.iterdir()}):
@@ -41,7 +40,7 @@ def merge(folders: Mapping[str, Path], destination: Path) -> None:
 
 
 def macro(kernels: str) -> str:
-    """The macro that is defined where this set was chosen; a compiler's -D chooses it by hand."""
+    """The macro that is defined when this set is chosen. The compiler's option -D chooses a set by hand."""
     return f"EDGEKWS_KERNELS_{kernels.upper()}"
 
 
@@ -50,7 +49,7 @@ def _any_of(sets: Iterable[str]) -> str:
 
 
 def _only_for(sets: Iterable[str], text: str) -> str:
-    """A C file that is empty where none of these sets was chosen; its first comment stays in front."""
+    """Make a C file compile to nothing unless one of these sets is chosen. Its first comment stays in front."""
     end = text.index("*/\n") + 3
     return "\n".join(
         [
@@ -68,7 +67,7 @@ def _own_guard(stem: str, kernels: str, text: str) -> str:
 
 
 def _chooser(stem: str, sets: list[str]) -> str:
-    """The header that includes the one of the chosen set; that of the model makes the choice."""
+    """A header that includes the chosen set's header. The model's header also makes the choice."""
     guard = f"{stem.upper()}_H"
     lines = [f"#ifndef {guard}", f"#define {guard}", ""]
     lines += _choice(sets) if f"{stem}.h" == MODEL else [f'#include "{MODEL}"', ""]
@@ -78,7 +77,7 @@ def _chooser(stem: str, sets: list[str]) -> str:
 
 
 def _choice(sets: list[str]) -> list[str]:
-    """Defines the macro of the first set that the compiler can make, unless one is defined already."""
+    """Lines of C that define the macro of the first set that compiles, unless a set's macro is defined already."""
     lines = ["/* The kernel set: the best that the compiler's options allow, or one that a -D names. */"]
     lines += [f"#if {_any_of(sets)}"]
     for kernels in sets[:-1]:

@@ -1,4 +1,4 @@
-"""A graph and a set of kernels → what the engine will run: stages, dense layers, and the memory of each buffer."""
+"""Plans what the engine runs, from a graph and a kernel set: stages, dense layers, and the place of each buffer."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MAX_SIZE = 65_535  # channels, taps, strides, pools: uint16 in C
 
 @dataclass(frozen=True, eq=False)
 class PlannedStage:
-    """A stage with its kernel, its outputs a call, and where the frames of its input wait."""
+    """A stage with its kernel, and the buffer in which the frames of its input wait."""
 
     stage: Stage
     kernel: Kernel
-    group: int
+    group: int  # outputs a call
     capacity: int  # frames
     buffer: int  # index of the first value
 
@@ -37,19 +37,19 @@ class PlannedStage:
 
 @dataclass(frozen=True, eq=False)
 class PlannedMap:
-    """In sliding mode, the input of a stage or of the first dense layer, and where its parts lie."""
+    """Sliding mode: the input of a stage or of the first dense layer, and where its parts lie in memory."""
 
     map: Map
     channels: int
-    slots: int  # windows whose left edges are kept at the same time
-    buffer: int  # index of the first value; so are the next two
+    slots: int  # how many windows' left edges are kept at once
+    buffer: int  # index of the first value, as are left and right
     left: int
     right: int
 
 
 @dataclass(frozen=True, eq=False)
 class Sliding:
-    """What sliding mode adds."""
+    """What sliding mode adds to a plan. The trunk is the stages whose work all windows share."""
 
     trunk: int  # stages
     maps: tuple[PlannedMap, ...]
@@ -58,7 +58,7 @@ class Sliding:
 
 @dataclass(frozen=True, eq=False)
 class DenseLayer:
-    """A dense layer that takes its input frame by frame (one frame, where it follows another dense layer)."""
+    """A dense layer, which takes its input frame by frame; after another dense layer the input is one frame."""
 
     name: str
     weights: np.ndarray  # int8 (frames, units, values)
@@ -67,12 +67,12 @@ class DenseLayer:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """Everything that the generated files say."""
+    """Everything that the generated files state."""
 
     kernels: KernelSet
     stages: tuple[PlannedStage, ...]
     dense: tuple[DenseLayer, ...]
-    exponentials: np.ndarray  # empty: no softmax
+    exponentials: np.ndarray  # the softmax's table; empty: no softmax
     window: int
     hop: int  # samples from one result to the next
     classes: int
@@ -87,7 +87,7 @@ class Plan:
 
     @property
     def state_bytes(self) -> int:
-        """sizeof(edgekws_state): the generated C checks it."""
+        """sizeof(edgekws_state); the generated C asserts it."""
         counters = 8 + (12 * len(self.sliding.maps) if self.sliding else 8 * len(self.stages))
         padded_scores = -(-self.classes // 4) * 4
         buffers = -(-self.buffer_values * self.kernels.value_bits // 32) * 4
@@ -97,15 +97,15 @@ class Plan:
 def plan(
     graph: Graph, kernels: KernelSet, positions: int | None = None, *, sliding: bool = False, hop: int | None = None
 ) -> Plan:
-    """Decide kernels, groups and memory.
+    """Choose each stage's kernel and outputs a call, and place the buffers.
 
     Args:
-        positions: convolution positions a call, in place of what each kernel likes best; fewer need less memory.
-        sliding: a result every `hop` samples in place of one a window.
-        hop: samples; None: the shortest at which all work is shared, but at least a sixteenth of a window.
+        positions: as in `codegen.generate`.
+        sliding: whether a result comes every `hop` samples, or one for each window.
+        hop: as in `codegen.generate`.
 
     Raises:
-        UserError: the engine cannot run this graph, with the reason.
+        UserError: the engine cannot run this graph; the message says why.
     """
     stages, rest = _stages(graph)
     dense, softmax = _dense(rest, stages[-1])
@@ -148,7 +148,7 @@ def plan(
 
 
 class _Memory:
-    """Hands out parts of edgekws_state.buffers, aligned as the kernels want."""
+    """Hands out parts of edgekws_state.buffers, aligned as the kernels need."""
 
     def __init__(self, kernels: KernelSet) -> None:
         self.unit = kernels.buffer_alignment * 8 // kernels.value_bits
@@ -156,7 +156,7 @@ class _Memory:
         self.end = 0
 
     def take(self, values: int, read_past: int = 0) -> int:
-        """Where a part begins, behind which kernels may read some values of other parts."""
+        """Where a new part begins. Kernels may read ``read_past`` values after it, which belong to other parts."""
         start = -(-self.used // self.unit) * self.unit
         self.used = start + values
         self.end = max(self.end, self.used + read_past)
@@ -166,7 +166,7 @@ class _Memory:
 def _sliding(
     stages: list[Stage], kernels: list[Kernel], groups: list[int], hop: int | None, memory: _Memory
 ) -> tuple[int, list[int], Sliding]:
-    """The hop, the capacities of the stages' buffers, and the maps."""
+    """The hop, the capacity of each stage's buffer in frames, and the maps."""
     hop, trunk, maps = sliding_maps(stages, hop)
     held, slots = sliding_capacities(stages, groups, maps, trunk)
     capacities = held + [0] * (len(maps) - len(held))
@@ -184,7 +184,7 @@ def _sliding(
 
 
 def _stages(graph: Graph) -> tuple[list[Stage], list[Layer]]:
-    """The convolutional part as stages, and the layers after it."""
+    """The convolutions and their pools as stages, and the layers after them."""
     layers = list(graph.layers)
     if not isinstance(layers[0], Convolution):
         raise UserError("the engine expects a convolution as the first layer")
@@ -231,7 +231,7 @@ def _stage(name: str, conv: Convolution, pool: MaxPool | None, lowest: int) -> S
 
 
 def _dense(layers: list[Layer], last: Stage) -> tuple[tuple[DenseLayer, ...], Softmax | None]:
-    """The dense layers, the first one's weights regrouped by frames, and the softmax if there is one."""
+    """The dense layers, with the first one's weights regrouped by frames, and the softmax if there is one."""
     softmax = layers[-1] if layers and isinstance(layers[-1], Softmax) else None
     dense: list[DenseLayer] = []
     for layer in layers[: -1 if softmax else None]:

@@ -1,4 +1,4 @@
-"""What a model costs in every build of the engine: state, stack, flash, and instructions counted under emulation."""
+"""What a model costs in each build of the engine: state, stack, flash, and instructions under emulation."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from edgekws.errors import UserError
 from edgekws.files import scratch
 from edgekws.progress import progress_bar
 
-# every kernel set with the targets it is for, the optimization it is built with, and the mode
+# (kernel set, target, compiler's optimization, mode)
 BUILDS = (
     ("portable", "cortex-m0", "-O2", "window"),
     ("portable", "cortex-m0", "-Os", "window"),
@@ -37,27 +37,27 @@ BUILDS = (
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer in one build: a convolution with the pool behind it, or the dense layers and softmax together."""
+    """One layer in one build: a convolution with its pool, or the dense layers and the softmax together."""
 
     name: str
     kernel: str
-    state_bytes: int  # where its input frames wait
+    state_bytes: int  # of the buffer in which its input frames wait
     flash_bytes: int  # weights, bias and multipliers
     instructions: int | None
 
 
 @dataclass(frozen=True)
 class Build:
-    """One build on one target. None where nothing could measure; ``note`` says why."""
+    """One build on one target. A figure is None if no tool here can measure it; ``note`` says why."""
 
     kernels: str
     target: str
     optimization: str
-    mode: str  # window, or sliding: a result every hop
+    mode: str  # window: a result a window; sliding: a result every hop
     state_bytes: int | None
     stack_bytes: int | None
     flash_bytes: int | None
-    instructions: int | None  # of one window; in sliding mode of one hop, once the first window is full
+    instructions: int | None  # of one window; in sliding mode of one hop
     largest_push: int | None = None  # instructions of the largest single push of 160 samples, 10 ms
     layers: tuple[LayerCost, ...] = ()
     note: str = ""
@@ -65,18 +65,18 @@ class Build:
 
 @dataclass(frozen=True)
 class LayerProfile:
-    """One layer: what it computes and holds. Bytes of its parameters as they stand in the .tflite."""
+    """One layer: what it computes, and the bytes it needs. Parameters count as they are in the .tflite file."""
 
     kind: str
     input: tuple[int, int]
     output: tuple[int, int]
     multiply_accumulates: int
     parameter_bytes: int
-    whole_activation_bytes: int  # input and output, as a whole-activation runtime holds them
+    whole_activation_bytes: int  # input and output, which most runtimes hold whole
 
 
 def profile(artifact: Artifact, *, targets: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Costs layer by layer, and of every build (of ``targets`` alone where given), JSON-able."""
+    """The costs of each layer and each build, ready for JSON; with ``targets``, of builds for these alone."""
     if unknown := set(targets) - {target for _, target, *_ in BUILDS}:
         raise UserError(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(emulation.TARGETS)}")
     graph = artifact.graph
@@ -123,7 +123,7 @@ def layers(artifact: Artifact) -> list[LayerProfile]:
 
 
 def measure(artifact: Artifact, kernels: str, target: str, optimization: str, mode: str) -> Build:
-    """Generate one build, and run it on noise (a window; four hops more in sliding mode) where tools are installed."""
+    """Generate one build and, if the tools are installed, run it on a window of noise (sliding: and four hops more)."""
 
     def unmeasured(reason: str, state: int | None = None, rows: tuple[LayerCost, ...] = ()) -> Build:
         return Build(kernels, target, optimization, mode, state, None, None, None, layers=rows, note=reason)
@@ -157,7 +157,7 @@ def measure(artifact: Artifact, kernels: str, target: str, optimization: str, mo
 
 
 def _layer_costs(plan: Plan, instructions: tuple[int, ...] | None) -> tuple[LayerCost, ...]:
-    """A row a stage, and one for the dense layers with softmax, to which the last count belongs."""
+    """One row for each stage, then one for the dense layers and the softmax, which have the last count."""
     rows = []
     for i, planned in enumerate(plan.stages):
         scaling = planned.scaling

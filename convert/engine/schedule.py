@@ -1,7 +1,7 @@
-"""The schedulers of edgekws_window.c and edgekws_sliding.c, run with counters in place of values.
+"""Runs the schedulers of edgekws_window.c and edgekws_sliding.c with counters in place of values.
 
-They give the size of every buffer and, in sliding mode, the edges of a window in every map. A map is the input of a
-stage; the last map is the input of the first dense layer.
+This gives the size of every buffer and, in sliding mode, the edges of a window in every map. A map is the input of a
+stage; the last map is the input of the first dense layer. The trunk is the first stages, whose work windows share.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from convert.engine.kernels import Stage
 from edgekws.audio import SAMPLE_RATE
 from edgekws.errors import UserError
 
-MOST_RESULTS = 16  # in the time of a window, where no hop is asked for
+MOST_RESULTS = 16  # results in the time of a window at most, if no hop is asked for
 
 
 @dataclass(frozen=True)
 class Call:
-    """One call of a stage's kernel, as `edgekws_next_call` gives it."""
+    """One call of a stage's kernel, as the engine's `edgekws_next_call` gives it."""
 
     outputs: int
     pool: int
-    frames: int  # that must wait in the buffer
-    passed: int  # of these, no longer needed afterwards
+    frames: int  # frames that must be in the buffer
+    passed: int  # frames of these that are not needed afterwards
 
 
 def next_call(stage: Stage, group: int, done: int) -> Call:
-    """The call after `done` outputs of a window; no outputs when all are done."""
+    """The call that follows `done` outputs of a window. It has 0 outputs when all are done."""
     left, pool = stage.out_length - done, stage.pool
     if left == 0:
         return Call(0, pool, 0, 0)
@@ -46,7 +46,7 @@ def _frames_needed(stage: Stage, positions: int) -> int:
 
 
 def window_capacities(stages: list[Stage], groups: list[int]) -> list[int]:
-    """Frames that each stage's buffer ever holds in window mode."""
+    """The most frames that each stage's buffer holds in window mode."""
     frames = [stage.pad_before for stage in stages]
     done = [0] * len(stages)
     most = list(frames)
@@ -86,30 +86,30 @@ def window_capacities(stages: list[Stage], groups: list[int]) -> list[int]:
 
 @dataclass(frozen=True)
 class Map:
-    """A window's frames in one map: first <= f < last are the trunk's, computed once for all windows."""
+    """A window's frames in one map. The trunk computes frames first <= f < last, once for all windows."""
 
     frames: int
     first: int
     last: int
-    hop: int  # frames from one window to the next; 0 behind the trunk
+    hop: int  # frames from one window to the next; 0 after the trunk
 
     @property
     def right(self) -> int:
-        """Frames of the right edge."""
+        """How many frames the right edge has."""
         return self.frames - self.last
 
 
 def frames_before(stage: Stage) -> int:
-    """Frames before a window that its first output sees, were it not clipped."""
+    """How many frames before the window its first output would see if it were not clipped."""
     return (stage.pool - stage.first_pool) * stage.stride + stage.pad_before
 
 
 def sliding_maps(stages: list[Stage], hop: int | None) -> tuple[int, int, list[Map]]:
-    """The hop in samples, the number of stages in the trunk, and all maps.
+    """The hop in samples, the number of stages in the trunk, and every map.
 
     Args:
-        hop: None: the smallest multiple of the trunk's strides and pools that is at least 1/`MOST_RESULTS` of a window,
-            of a second where a window is longer.
+        hop: samples. None: the smallest multiple of the trunk's strides and pools that is at least 1/`MOST_RESULTS` of
+            a window, or of a second if the window is longer.
 
     Raises:
         UserError: no window can be computed from the one before at such a hop.
@@ -143,9 +143,9 @@ def sliding_maps(stages: list[Stage], hop: int | None) -> tuple[int, int, list[M
 def sliding_capacities(
     stages: list[Stage], groups: list[int], maps: list[Map], trunk: int
 ) -> tuple[list[int], list[int]]:
-    """Frames that the trunk's part of each map holds at most, and windows whose left edges are kept at the same time.
+    """The most frames in the trunk's part of each map, and the most windows whose left edges are kept at once.
 
-    After a window's end all counters are those of the end before, so the second end has seen all.
+    After each window's end the counters are the same as after the one before, so two windows show everything.
     """
     frames = [*(frames_before(stage) for stage in stages[:trunk]), 0]
     most, kept, slots = list(frames), [0] * len(maps), [1] * len(maps)
@@ -190,7 +190,7 @@ def sliding_capacities(
 
 
 def edge_frames(stages: list[Stage], groups: list[int], maps: list[Map]) -> Iterator[int]:
-    """Frames laid side by side for each kernel call on a window's edges, stage by stage the most."""
+    """For each stage, the most frames that one kernel call on a window's edges has side by side."""
     for stage, group, after in zip(stages, groups, maps[1:], strict=True):
         most = 0
         for done, end in ((0, after.first), (after.last, after.frames)):

@@ -1,7 +1,7 @@
-"""What a device's self-test expects of a model: CRC-32 of its tables, of every layer's output, and scores of clips.
+"""Writes what a device's self-test expects of a model: CRC-32 of its tables and layers' outputs, scores of clips.
 
-Clips and the numbers that layers are tried on come from integer arithmetic that ``edgekws_selftest.c`` does too, so
-that whole windows take no flash. The expected values are those of ``convert.tflite.tflm_reference``.
+Integer arithmetic makes the clips and the layers' test inputs, here and in ``edgekws_selftest.c``, so that they take
+no flash. The expected values come from ``convert.tflite.tflm_reference``.
 """
 
 from __future__ import annotations
@@ -25,17 +25,18 @@ from edgekws.model import coding, front_end
 from edgekws.workspace import write_json
 
 CLIPS = 9  # silence, then eight of ever greater level
-FRONT_END_SAMPLES = 500  # of each clip; in all no whole blocks
-KERNEL_VALUES = 16384  # at least so many of every stage alone: a wrong rounding shows in one of a thousand
+FRONT_END_SAMPLES = 500  # of each clip; all together are not a whole number of blocks
+KERNEL_VALUES = 16384  # outputs of each stage at least: a wrong rounding shows in one of a thousand
 ENGINE_FILES = ("edgekws_selftest.h", "edgekws_selftest.c")
-ALIGNMENT = 16  # bytes, of what a kernel writes
+ALIGNMENT = 16  # bytes; a kernel's output begins at a multiple
 
 
 @dataclass(frozen=True)
 class ExpectedLayer:
-    """CRC-32 of a layer's tables and of what it gives alone; ``outputs`` 0: not tried alone for want of memory.
+    """CRC-32 of a layer's tables, and of its output when it runs alone.
 
-    It is tried on numbers from ``lowest`` on, ``span`` different ones.
+    Its inputs are ``span`` different numbers from ``lowest`` on. With ``outputs`` 0 it does not run alone, as there is
+    not enough memory.
     """
 
     name: str
@@ -76,18 +77,18 @@ def write(artifact: Artifact, plan: Plan, folder: Path) -> None:
     (folder / "edgekws_selftest_model.c").write_text(_source(layers, scores), encoding="utf-8")
 
 
-@lru_cache(maxsize=4)  # every kernel set of a model gives the same
+@lru_cache(maxsize=4)  # all kernel sets of a model give the same
 def _scores(artifact: Artifact, window: int, samples: int) -> np.ndarray:
-    """int8 (CLIPS, classes): of the last window of each clip."""
+    """The scores of the last window of each clip, int8 (CLIPS, classes)."""
     codes = coding.encode(make_clips(samples), artifact.coding)[:, -window:]
     return np.concatenate([tflm_reference.run(artifact.graph, code)[-1].reshape(1, -1) for code in codes])
 
 
 def write_recordings(artifact: Artifact, folder: Path) -> None:
-    """The clips as WAV files with the scores to expect, for targets that do not run the engine: ``selftest/``.
+    """Write the clips as WAV files, and their expected scores, into ``selftest/``: for targets without the engine.
 
-    ``expected.json``: for each file the probability of every word, of the arithmetic that the int8 file stands for.
-    Kernels that round in their own way, such as XNNPACK's, differ by some units of 1/256.
+    For each file, ``expected.json`` has every word's probability by TensorFlow Lite Micro's arithmetic. Kernels that
+    round in their own way, such as XNNPACK's, differ from it by a few units of 1/256.
     """
     import soundfile
 
@@ -103,7 +104,7 @@ def write_recordings(artifact: Artifact, folder: Path) -> None:
 
 
 def make_clips(samples: int) -> np.ndarray:
-    """int16 (CLIPS, samples): silence, then pieces of noise and sawtooth from faint to full scale."""
+    """Clips, int16 (CLIPS, samples): silence, then pieces of noise and sawtooth from faint to full scale."""
     clips = np.zeros((CLIPS, samples), np.int16)
     i = np.arange(samples, dtype=np.int64)
     noise = (_random((CLIPS - 1) * samples) >> 16).reshape(CLIPS - 1, samples) - 32_768
@@ -115,14 +116,14 @@ def make_clips(samples: int) -> np.ndarray:
 
 
 def _random(count: int) -> np.ndarray:
-    """``count`` numbers of 32 bits, int64, of the generator that the C has, x = a x + c from x = 1."""
+    """``count`` 32-bit numbers as int64, from the C's generator: x = a x + c, beginning with x = 1."""
     powers = np.cumprod(np.full(count, 1_664_525, np.uint32), dtype=np.uint32)
     below = np.cumsum(powers, dtype=np.uint32) - powers + np.uint32(1)
     return (powers + np.uint32(1_013_904_223) * below).astype(np.int64)
 
 
 def _frames(frames: int, channels: int, lowest: int, span: int) -> np.ndarray:
-    """int64 (frames, channels) from ``lowest`` to ``lowest + span - 1``."""
+    """Random int64 (frames, channels) from ``lowest`` to ``lowest + span - 1``."""
     numbers = _random(frames * channels)
     return (lowest + ((numbers >> 16) * span >> 16)).reshape(frames, channels)
 
@@ -145,7 +146,7 @@ def _stage(plan: Plan, planned: PlannedStage) -> ExpectedLayer:
 
 
 def _telling_range(stage: Stage, frames: int, outputs: int) -> tuple[int, int]:
-    """Lowest and number of the inputs, around the zero point, that saturate the fewest of the stage's outputs."""
+    """The range of inputs around the zero point, as (lowest, span), that saturates the fewest of the outputs."""
     lowest, zero_point = stage.input_range[0], stage.input_zero_point
 
     def unsaturated(chosen: tuple[int, int]) -> int:
@@ -157,7 +158,7 @@ def _telling_range(stage: Stage, frames: int, outputs: int) -> tuple[int, int]:
 
 
 def _stage_values(stage: Stage, frames: np.ndarray, outputs: int) -> np.ndarray:
-    """int8 (outputs, channels): the convolution without padding, the maximum of every pool, scaled."""
+    """The stage's output, int8 (outputs, channels): convolution without padding, then the maximum of each pool."""
     windows = np.lib.stride_tricks.sliding_window_view(frames, stage.taps, axis=0)[:: stage.stride]
     rows = windows[: outputs * stage.pool].transpose(0, 2, 1).reshape(outputs * stage.pool, -1)
     sums = tflm_reference.exact_product(rows, stage.weights).reshape(outputs, stage.pool, -1).max(axis=1)
@@ -199,7 +200,7 @@ def _tables(
 
 
 def _stage_words(planned: PlannedStage) -> list[int]:
-    """The numbers of an edgekws_stage, as the C lists them."""
+    """The numbers of an edgekws_stage, in the order of the C."""
     stage = planned.stage
     sizes = [stage.in_channels, stage.out_channels, stage.taps, stage.stride]
     pools = [stage.pool, stage.first_pool, stage.last_pool, planned.group]
@@ -212,7 +213,7 @@ def _scaling_words(scaling: Scaling) -> list[int]:
 
 
 def _map_words(plan: Plan) -> list[int]:
-    """The numbers of every edgekws_map; none in window mode."""
+    """The numbers of every edgekws_map in order; none in window mode."""
     return [
         word
         for m in (plan.sliding.maps if plan.sliding else ())
@@ -221,19 +222,19 @@ def _map_words(plan: Plan) -> list[int]:
 
 
 def _words_crc(words: list[int]) -> int:
-    """Of numbers as 32 bits each, little endian."""
+    """CRC-32 of numbers as 32 bits each, little endian."""
     return zlib.crc32((np.array(words, np.int64) & 0xFFFFFFFF).astype("<u4").tobytes())
 
 
 def _front_end_crc(level_control: bool) -> int:
-    """Of what it makes of the beginnings of all clips, one after the other, most samples on an offset."""
+    """CRC-32 of the front end's output for the beginnings of all clips in a row, most samples with an offset."""
     clips = make_clips(FRONT_END_SAMPLES)
     samples = np.where(np.arange(FRONT_END_SAMPLES) % 7, (clips >> 1) + 4_096, clips).astype(np.int16)
     return zlib.crc32(front_end.process(samples.reshape(-1), level_control).astype("<i2").tobytes())
 
 
 def _coding_crc(name: str, first: Stage) -> int:
-    """Of every 17th sample's code; 0 where a single sample already runs the first stage, so that none can be seen."""
+    """CRC-32 of every 17th sample's code; 0 if one sample already runs the first stage, which hides the codes."""
     if first.taps <= first.pad_before + 1:
         return 0
     samples = np.arange(-32_768, 32_768, 17).astype(np.int16)

@@ -1,5 +1,5 @@
-"""What a finished model is worth: parity of its forms, robustness, the detector on streams, and the run's figures.
+"""Measures a finished model: parity of its forms, robustness, the detector on streams, and the run's figures.
 
-Nothing here changes a model; `convert.prove.tuning` alone writes a file, the detector's settings.
+Nothing here changes a model. `measure` and `mined` write WAV files if asked; the others write nothing.
 Used by `convert.pipeline` and the command line.
 """

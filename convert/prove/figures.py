@@ -1,4 +1,4 @@
-"""Everything measured of a run, as the plain dictionary that becomes report.json.
+"""Collects everything measured of a run in the plain dictionary that becomes report.json.
 
 Accuracies, recalls and agreements are fractions; intervals are 95 %, [low, high]; sizes are bytes.
 """
@@ -34,7 +34,7 @@ PACKAGES = {
 
 
 def collect(run: Run, clips: Corpus, ladder: parity.Ladder) -> dict[str, Any]:
-    """The figures of a run whose predictions.npz is written; the same inputs give the same dictionary, in one order."""
+    """The figures of a run that has its predictions.npz. The same inputs give the same dictionary in the same order."""
     file = archives.arrays(run.predictions, "run 'edgekws check' again")
     labels, scores = file["labels"], {name: file[name] for name in parity.RUNGS}
     model = reader.read(run.int8_model)
@@ -65,7 +65,7 @@ def collect(run: Run, clips: Corpus, ladder: parity.Ladder) -> dict[str, Any]:
 
 
 def cost(model: graph.Graph) -> dict[str, Any]:
-    """What the int8 model costs, read from its file, in all and layer by layer (shapes are [time, channels])."""
+    """What the int8 model costs by its file, in total and for each layer. Shapes are [time, channels]."""
     return {
         "parameters": model.parameters,
         "multiply_accumulates": model.multiply_accumulates,
@@ -76,14 +76,14 @@ def cost(model: graph.Graph) -> dict[str, Any]:
 
 
 def engine_bytes(model: graph.Graph) -> int | None:
-    """RAM of the C engine for a result a second with portable kernels; None where it cannot run the graph."""
+    """RAM of the C engine in window mode with portable kernels, in bytes; None if it cannot run the graph."""
     with contextlib.suppress(UserError):
         return plan.plan(model, kernels.find("portable")).state_bytes
     return None
 
 
 def recall(scores: np.ndarray, labels: np.ndarray, words: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Of each word's clips, how many were heard as that word; scores (n, classes), labels (n,)."""
+    """How many of each word's clips were heard as that word. Scores are (n, classes), labels (n,)."""
     matrix = metrics.confusion(scores, labels)
     found = [metrics.Proportion(int(row[i]), int(row.sum())) for i, row in enumerate(matrix)]
     return [
@@ -93,7 +93,7 @@ def recall(scores: np.ndarray, labels: np.ndarray, words: tuple[str, ...]) -> li
 
 
 def versions() -> dict[str, str]:
-    """Of edgekws, Python and the packages a run's numbers depend on, on this machine."""
+    """The versions on this machine of edgekws, Python and the packages that a run's numbers depend on."""
     return {"edgekws": __version__, "python": platform.python_version()} | {
         name: _version(package) for name, package in PACKAGES.items()
     }
@@ -102,7 +102,7 @@ def versions() -> dict[str, str]:
 def _version(package: str) -> str:
     try:
         return version(package)
-    except PackageNotFoundError:  # the same modules under another name, such as a nightly build
+    except PackageNotFoundError:  # the modules come from another package, such as a nightly build
         return "unknown"
 
 
@@ -163,7 +163,7 @@ def _layer(layer: graph.Layer) -> dict[str, Any]:
 
 
 def _quantization(run: Run) -> dict[str, Any]:
-    """Both ways of quantizing on the validation split, which was kept, and by how much it is ahead (a fraction)."""
+    """Both quantized models on the validation split, which one was kept, and its lead as a fraction."""
     record = run.read_record("convert")
     counted = {kind: metrics.Proportion(v["correct"], v["total"]) for kind, v in record["validation"].items()}
     kept = record["kept"]

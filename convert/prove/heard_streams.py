@@ -1,4 +1,4 @@
-"""The scored streams of a split: what a detector is chosen and measured on, and what the run report shows of them."""
+"""Scores the streams of a split. A detector is chosen and measured on them, and the run report shows a part."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXCERPT_SECONDS = 24
 
 
 class HeardStreams:
-    """The scored streams of a split; with ``keep`` also the seconds of its clips as they are in the stream of 20 dB."""
+    """The scored streams of a split. With ``keep``, also each clip's window of sound from the stream at 20 dB."""
 
     def __init__(
         self, found: Material, scorer: Scorer, labels: Sequence[str], hours: float, seed: int, bar: Progress,
@@ -65,7 +65,7 @@ class HeardStreams:
         self._bar.advance(whole)
 
     def sliding(self, settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
-        """Accuracy on the clips at 20 dB: alone in their windows, in the stream's nearest, and by the average."""
+        """Accuracy on the clips at 20 dB in three ways: each clip alone, the stream's nearest result, the average."""
         stream, results = self.keywords[0], settings.results
         truth = np.array([labels.index(spoken.word) for spoken in stream.said])
         place = (np.array(self._ends) - self._length) / settings.hop
@@ -82,7 +82,7 @@ class HeardStreams:
         return figures | {"averaged_minus_aligned": metrics.compared(paired)}
 
     def excerpt(self, settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
-        """The first seconds of the testing stream at 10 dB: its outline, what is said, averages, detections."""
+        """The first seconds of the stream at 10 dB: its outline, the words said, averages and detections."""
         stream = next(one for one in self.keywords if one.snr_db == 10.0)
         sound = self._opening[10.0]
         seconds, hop = len(sound) / SAMPLE_RATE, settings.hop

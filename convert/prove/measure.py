@@ -1,4 +1,4 @@
-"""Measuring a model on a user's own sound: words missed, false accepts an hour of each kind of sound, tradeoffs."""
+"""Measures a model on a user's own sound: missed words, false accepts an hour by kind of sound, tradeoffs."""
 
 from __future__ import annotations
 
@@ -31,33 +31,34 @@ from edgekws.listen.thresholds import Scored
 from edgekws.progress import progress_bar
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
-LEVEL_DB = -35.0  # of words in the streams of a ratio each
+LEVEL_DB = -35.0  # of the words, in the streams with a signal-to-noise ratio each
 LEVELS_DB = (-50.0, -40.0, -30.0, -20.0, -15.0)
 SHARED = ("refuse", "leave-out", "allow")
-GAP_SECONDS = (2.0, 3.0)  # between clips of a second: a word every 3.5 s
-_SAVED_SECONDS = 1.0  # to either side of a false accept
+GAP_SECONDS = (2.0, 3.0)  # between clips of a second: on average a word every 3.5 s
+_SAVED_SECONDS = 1.0  # on each side of a false accept
 
 
 @dataclass(frozen=True)
 class Request:
-    """What is measured, on which sound."""
+    """Which sound a model is measured on, and how."""
 
     negatives: tuple[Kind, ...] = ()
     keywords: Path | None = None
-    noise: Path | None = None  # mixed under the keywords; the keywords' own background noise, or noise by arithmetic
+    noise: Path | None = None  # under the keywords; None: their own background noise, or computed noise
     snrs_db: tuple[float, ...] = SNRS_DB
     levels_db: tuple[float, ...] = LEVELS_DB
     texts: Texts = field(default_factory=Texts)
-    clips: int = 30  # of each word at most; 0: all
+    clips: int = 30  # of each word at most; 0: all of them
     shared: str = "refuse"
-    accepts: Path | None = None  # where every false accept goes as a WAV
+    accepts: Path | None = None  # a folder for a WAV of every false accept
     seed: int = 2028
 
 
 def measure(model: Artifact, request: Request, settings: Settings, known: dict[str, Heard] | None) -> dict[str, Any]:
-    """The figures of ``model`` at these settings; ``known``: what it learned from, None where nobody knows.
+    """The figures of ``model`` with these settings. ``known``: what it learned from; None: unknown.
 
-    Raises UserError for sound that cannot be read, and for sound that it learned from unless the request allows that.
+    Raises UserError for sound that cannot be read, and for sound that the model learned from unless the request allows
+    it.
     """
     scorer = host_library.scorer(model)
     labels = model.labels
@@ -113,8 +114,9 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
 
 
 def settings_of(model: Artifact, per_hour: float | None, threshold: float | None) -> Settings:
-    """The detector's: those that the model was tuned to, for a goal or for one threshold where asked; else the
-    default. Raises UserError for a goal or threshold that there is not."""
+    """The detector's settings: those the model was tuned to, or the default. ``per_hour`` asks for the settings of that
+    goal, ``threshold`` for one threshold for all words. Raises UserError if the model has no such goal, or the
+    threshold is out of range."""
     hop = host_library.hop(model)
     tuned, window = model.at(per_hour).detector, model.graph.input.length
     if per_hour is not None:
@@ -126,7 +128,7 @@ def settings_of(model: Artifact, per_hour: float | None, threshold: float | None
 def _apart(
     request: Request, clips: KeywordClips | None, known: dict[str, Heard] | None
 ) -> tuple[list[Kind], KeywordClips | None, dict[str, Any]]:
-    """The sound that is measured, and what of it the run learned from. Raises UserError where that is refused."""
+    """The sound to measure on, and which of it the run learned from. Raises UserError if the request refuses that."""
     kinds = list(request.negatives)
     if known is None:
         return kinds, clips, {"known": False}
@@ -165,7 +167,7 @@ def _apart(
 
 
 def _noise_of(request: Request) -> tuple[list[Path], str]:
-    """The recordings of noise that go under the keywords, and where they are from."""
+    """The recordings of noise to mix under the keywords, and a text that says where they come from."""
     own = request.keywords / NOISE_FOLDER if request.keywords else None
     place = request.noise or (own if own and own.is_dir() else None)
     if place is None:
@@ -175,7 +177,7 @@ def _noise_of(request: Request) -> tuple[list[Path], str]:
 
 
 def _streams(clips: KeywordClips, request: Request) -> Iterator[tuple[float, trials.Trial]]:
-    """The level and the stream: one for each ratio, then one for each level at 10 dB (or the ratio nearest to that)."""
+    """(level, stream): one for each ratio, then one for each level at 10 dB, or at the asked ratio nearest to it."""
     noises = [audio.read(path)[0] for path in _noise_of(request)[0]]
     made = trials.Material(
         clips.words,
@@ -192,7 +194,7 @@ def _streams(clips: KeywordClips, request: Request) -> Iterator[tuple[float, tri
 
 
 def _goal(model: Artifact, settings: Settings) -> float | None:
-    """The number of false accepts an hour that the model was tuned to with these settings."""
+    """The goal, in false accepts an hour, for which tuning chose these settings; None if there is none."""
     goals = model.detector.goals if model.detector else {}
     return next((goal for goal in sorted(goals) if goals[goal] == settings), None)
 
@@ -200,7 +202,7 @@ def _goal(model: Artifact, settings: Settings) -> float | None:
 def _goals(
     model: Artifact, hop: int, labels: Sequence[str], keywords: Sequence[Scored], negatives: Sequence[Scored]
 ) -> list[dict[str, Any]]:
-    """What the thresholds for each number of false accepts an hour that the model was tuned to come to here."""
+    """For each goal that the model was tuned to, what its thresholds give on this sound."""
     rows = []
     for goal, settings in sorted(model.detector.goals.items()) if model.detector else ():
         if settings.hop == hop:
@@ -213,7 +215,7 @@ def _goals(
 def _tradeoffs(
     settings: Settings, labels: Sequence[str], keywords: Sequence[Scored], negatives: Sequence[Scored]
 ) -> list[dict[str, Any]]:
-    """A curve for each kind of sound and ratio: [false accepts an hour, share missed] over one threshold for all."""
+    """A curve for each kind of sound and ratio: [false accepts an hour, share missed] over one common threshold."""
     family = thresholds.one_for_all(labels)
     curves = []
     missed = [(one.snr_db, thresholds.tally([one], labels, settings, family).miss_rate) for one in keywords]
@@ -228,7 +230,7 @@ def _tradeoffs(
 
 
 def save(folder: Path, sounds: Sequence[tuple[Scored, Tape]], settings: Settings, labels: Sequence[str]) -> int:
-    """Every false accept as a WAV of the two seconds around it, and accepts.csv: wav, kind, file, time, word, score."""
+    """Save two seconds around every false accept as a WAV, and accepts.csv: wav, kind, file, time, word, score."""
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
     table = io.StringIO()
@@ -253,7 +255,7 @@ def save(folder: Path, sounds: Sequence[tuple[Scored, Tape]], settings: Settings
 def found_in(
     stream: Scored, tape: Tape, settings: Settings, labels: Sequence[str]
 ) -> Iterator[tuple[int, float, str, float]]:
-    """Each false accept: the recording's number, seconds from its start, the word and its averaged probability."""
+    """Each false accept: the recording's number, seconds from its start, the word, and its averaged probability."""
     row = np.array([settings.thresholds])
     events = thresholds.unexcused(thresholds.sweep(stream.scores, settings, row), stream)
     sums = thresholds.moving_sums(stream.scores, settings.results)

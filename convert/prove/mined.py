@@ -1,4 +1,4 @@
-"""Find what sets a model off in recordings without words, cut it out as training clips, and count it on validation."""
+"""Finds the windows of recordings without words in which a model hears a word, and cuts them out as training clips."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ from edgekws.listen.thresholds import Scored
 from edgekws.listen.trials import Material
 from edgekws.progress import progress_bar
 
-PLACES = (-0.2, -0.1, 0.0, 0.1, 0.2)  # seconds: where the clips of a window begin beside it
+PLACES = (-0.2, -0.1, 0.0, 0.1, 0.2)  # seconds from a window's start to the starts of its clips
 COLUMNS = ("clip", "kind", "file", "time", "word", "score")
-_APART = SAMPLE_RATE // 2  # windows nearer than this to one that is taken are its neighbours
-_SNR_DB = 10.0  # of the keywords on validation
+_APART = SAMPLE_RATE // 2  # of windows that are nearer together, only one is taken
+_SNR_DB = 10.0  # of the keywords in validation
 _CLIPS = 30  # of each keyword at most
 _SEED = 2029
 
 
 @dataclass(frozen=True)
 class Fired:
-    """A window in which a word scored high: where it begins in its recording, in samples."""
+    """A window in which a word scored high. ``start`` is its place in the recording, in samples."""
 
     recording: Recording
     kind: str
     start: int
-    samples: int  # of the whole recording
+    samples: int  # length of the whole recording
     word: str
     score: float
-    length: int = CLIP_SAMPLES  # of the window
+    length: int = CLIP_SAMPLES  # length of the window, in samples
 
 
 def find(model: Artifact, kinds: Sequence[Kind], texts: Texts, above: float, most: int) -> list[Fired]:
-    """The windows whose best word scores ``above`` or more, the highest ``most`` of them, in which no word is said."""
+    """The windows in which a word scores ``above`` or more while none is said: at most the ``most`` highest."""
     scorer, found = host_library.scorer(model), list[Fired]()
-    texts = replace(texts, mode="times") if texts.mode == "cut" else texts  # a window over a cut is no sound
+    texts = replace(texts, mode="times") if texts.mode == "cut" else texts  # a window across a cut is not real sound
     with progress_bar("mining", round(sum(kind.seconds for kind in kinds)), unit="s") as bar:
         for kind in kinds:
             stream, tape = hearing.hear(kind, scorer, model.labels, texts, _seconds(bar))
@@ -68,7 +68,7 @@ def windows(
     stream: Scored, tape: Tape, hop: int, labels: Sequence[str], above: float, spoken: Mapping[int, Sequence[Place]],
     length: int = CLIP_SAMPLES,
 ) -> list[Fired]:  # fmt: skip
-    """The windows of a stream over the bound, of near ones the highest."""
+    """The windows of a stream that score ``above`` or more; of windows close together, the highest."""
     words = [i for i, label in enumerate(labels) if not rejects(label)]
     scores = (stream.scores[:, words].astype(np.float64) + 128) / 256
     best = scores.max(axis=1)
@@ -92,7 +92,7 @@ def windows(
 
 
 def write(folder: Path, fired: Sequence[Fired]) -> None:
-    """A window as a WAV at each of ``PLACES`` of each window, and the table, which comes last."""
+    """Save every window as WAV clips, one for each of ``PLACES``, then the table that lists them."""
     shutil.rmtree(folder, ignore_errors=True)
     with writing(folder):
         folder.mkdir(parents=True)
@@ -114,13 +114,13 @@ def write(folder: Path, fired: Sequence[Fired]) -> None:
 
 
 def counted(folder: Path) -> tuple[int, int]:
-    """How many windows of how many recordings are in a folder that ``write`` made."""
+    """How many windows, of how many recordings, a folder from ``write`` has."""
     rows = untrusted.table(folder / other_sound.MINED, COLUMNS, "remove it to mine again")
     return len(rows), len({(row["kind"], row["file"]) for row in rows})
 
 
 def learned(fired: Sequence[Fired]) -> heard.Heard:
-    """Whom and what a run learns from that trains on these windows."""
+    """The speakers and recordings that a run learns from if it trains on these windows."""
     recordings = {one.recording.path: one.recording for one in fired}.values()
     return heard.Heard(
         frozenset(one.speaker for one in recordings if one.speaker),
@@ -131,8 +131,8 @@ def learned(fired: Sequence[Fired]) -> heard.Heard:
 def validate(
     model: Artifact, material: Material, kinds: Sequence[Kind], texts: Texts, per_hour: float
 ) -> dict[str, Any]:
-    """The share of the keywords missed in noise at up to ``per_hour`` false accepts an hour in the worst kind of sound,
-    with the best of the thresholds that are the same for all words; missed: 1 where none keeps to that."""
+    """The share of keywords missed in noise, with the best common threshold that keeps to ``per_hour`` false accepts an
+    hour in the worst kind of sound. The share is 1 if no threshold does."""
     scorer, labels = host_library.scorer(model), model.labels
     some = trials.few(material, _CLIPS, _SEED)
     seconds = sum(kind.seconds for kind in kinds) + 2.5 * len(some.labels)
@@ -167,7 +167,7 @@ def _seconds(bar: Any) -> Any:
 
 
 def _said(start: int, length: int, places: Sequence[Place]) -> bool:
-    """Whether a word may be said in the clips of a window of so many samples that begins there."""
+    """Whether a word may be said in the clips of a window, given its start and length in samples."""
     first, last = start / SAMPLE_RATE + PLACES[0], (start + length) / SAMPLE_RATE + PLACES[-1]
     return any(low < last and first < high for _, low, high in places)
 

@@ -1,4 +1,4 @@
-"""Figures of scored streams: words missed at each ratio, false accepts an hour of each kind of sound, tradeoffs."""
+"""Computes figures of scored streams: missed words at each ratio, false accepts an hour by kind of sound, tradeoffs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from edgekws.report import metrics
 
 
 def rate(count: int, hours: float) -> dict[str, Any]:
-    """A number of false accepts as so many an hour, with the 95 % Poisson interval."""
+    """A count of false accepts as a rate an hour, with the 95 % Poisson interval."""
     low, high = metrics.poisson_interval(count)
     return {"false_accepts": count, "hours": hours, "per_hour": count / hours, "interval": [low / hours, high / hours]}
 
@@ -29,7 +29,7 @@ def missed(found: Tally, words: Sequence[int]) -> dict[str, Any]:
 
 
 def of_keywords(settings: Settings, labels: Sequence[str], keywords: Sequence[Scored]) -> dict[str, Any]:
-    """Misses at each ratio and of each word, delays, double triggers and what was heard wrongly."""
+    """Misses at each ratio and of each word, delays, words detected twice, and words taken for others."""
     row = np.array([settings.thresholds])
     right = [(stream.snr_db, thresholds.tally([stream], labels, settings, row)) for stream in keywords]
     delays = [1000 * delay / SAMPLE_RATE for _, one in right for delay in one.delays[0]]
@@ -48,7 +48,7 @@ def of_keywords(settings: Settings, labels: Sequence[str], keywords: Sequence[Sc
 
 
 def of_negatives(settings: Settings, labels: Sequence[str], negatives: Sequence[Scored]) -> list[dict[str, Any]]:
-    """False accepts an hour of each stream, by its kind, which words they were, and whether it is long enough."""
+    """For each stream: false accepts an hour, which words they were, and whether it is long enough for a rate."""
     row = np.array([settings.thresholds])
     found = []
     enough = sound_kinds.long_enough([stream.seconds / 3600 for stream in negatives])
@@ -64,19 +64,19 @@ def of_negatives(settings: Settings, labels: Sequence[str], negatives: Sequence[
 
 
 def worst(rows: Sequence[dict[str, Any]], sort: str = sound_kinds.SPEECH) -> dict[str, Any] | None:
-    """The kind of this sort with most false accepts an hour, of those long enough to say; None where there is none."""
+    """The kind of this sort with the most false accepts an hour, of kinds long enough for a rate; None if none is."""
     mine = [row for row in rows if row["sort"] == sort]
     counted = [row for row in mine if row["enough"]] or mine
     return max(counted, key=lambda row: (row["per_hour"], row["interval"][1])) if counted else None
 
 
 def rates(labels: Sequence[str], settings: Settings, family: np.ndarray, stream: Scored) -> np.ndarray:
-    """(K, classes): false accepts an hour in a stream at each of K rows of thresholds."""
+    """False accepts an hour in a stream, (K, classes), for each of the K rows of thresholds in ``family``."""
     return thresholds.tally([stream], labels, settings, family).strays / (stream.seconds / 3600)
 
 
 def tradeoff(per_hour: np.ndarray, share: np.ndarray) -> list[list[float]]:
-    """The points [false accepts an hour, share missed] that no other beats in both, by rising rate."""
+    """The points [false accepts an hour, share missed] that no other point beats in both, by rising rate."""
     kept: list[list[float]] = []
     for x, y in sorted(zip(per_hour.tolist(), share.tolist(), strict=True)):
         if not kept or y < kept[-1][1]:

@@ -1,4 +1,7 @@
-"""The parity ladder: each form of the model against the one before, on the whole testing split."""
+"""The parity ladder: compares each form of the model with the one before, on the whole testing split.
+
+A form is a rung of the ladder: float, fake quantization, int8 by reference kernels, int8 by XNNPACK.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ TITLES = {
 
 
 class BrokenRungError(Exception):
-    """A rung that cannot even be scored."""
+    """A form of the model cannot be scored at all."""
 
     def __init__(self, rung: str, reason: object) -> None:
         super().__init__(f"BROKEN at rung '{rung}': {reason}")
@@ -29,17 +32,17 @@ class BrokenRungError(Exception):
 
 @dataclass(frozen=True)
 class Rung:
-    """One form of the model: how good it is, and how close to the form one rung up."""
+    """One form of the model: how good it is, and how close it is to the form before."""
 
     name: str
     accuracy: metrics.Proportion
-    agreement: metrics.Proportion | None  # top words equal to the rung above
-    largest_difference: float | None  # of a score, in probability
+    agreement: metrics.Proportion | None  # share of clips with the same top word as the rung before; None: the first
+    largest_difference: float | None  # between probabilities of this rung and the one before
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A bound of the recipe, what was measured, and whether it holds."""
+    """One of the recipe's bounds, the measured value, and whether the bound holds."""
 
     rung: str
     text: str
@@ -50,7 +53,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The four rungs, int8 against float on the same clips, and the bounds."""
+    """The four rungs, the paired difference of int8 and float on the same clips, and the bounds."""
 
     rungs: tuple[Rung, ...]
     int8_minus_float: metrics.PairedDifference
@@ -69,9 +72,9 @@ def probabilities(scores: np.ndarray) -> np.ndarray:
 def climb(
     scores: dict[str, np.ndarray], labels: np.ndarray, limits: Parity, *, phone: np.ndarray | None = None
 ) -> Ladder:
-    """Compare the probabilities (n, classes) of the four ``RUNGS`` on ``labels`` (n,) with the recipe's bounds.
+    """Compare the four ``RUNGS`` by their probabilities (n, classes) and the true ``labels`` (n,); check the bounds.
 
-    ``phone``, from model_phone.tflite in LiteRT, must equal those of rung xnnpack.
+    ``phone``: probabilities from model_phone.tflite in LiteRT, which must equal those of rung xnnpack.
     """
     for name in RUNGS:
         if not np.isfinite(scores[name]).all():
@@ -105,7 +108,7 @@ def climb(
 
 
 def clips_let_pass(share: float, clips: int) -> int:
-    """Clips that may differ: this share of them, at least one, since few clips have no smaller share; none for 0."""
+    """How many clips may differ: this share of them, but at least one unless the share is 0."""
     return max(math.floor(share * clips + 1e-6), 1 if share > 0 else 0)
 
 
@@ -114,7 +117,7 @@ def _agreement(rung: str, text: str, found: metrics.Proportion, limit: float) ->
 
 
 def lines(ladder: Ladder) -> list[str]:
-    """The ladder as text, one line a rung and one a bound."""
+    """The ladder as text: a line for each rung, then one for each bound."""
     text = []
     for rung in ladder.rungs:
         line = f"{TITLES[rung.name]:32} accuracy {rung.accuracy}"

@@ -1,10 +1,11 @@
-"""How well a model works in conditions that its testing split does not have.
+"""Measures how well a model works in conditions that its testing split does not have.
 
-The conditions are other levels, offsets, background noise, shifts in time, each word, and the worst speakers.
+The conditions are other levels, offsets, background noise and shifts in time. The figures also show each word and
+the speakers heard worst.
 
-Every condition changes the 16-bit samples of the whole testing split as a microphone would have, saturation included,
-and scores int8 (LiteRT with XNNPACK) and float on the same clips. The draws of noise have a seed of their own, so that
-every model meets the same clips; where the recipe holds no noise out of training, there are no noise conditions.
+Every condition changes the 16-bit samples of the whole testing split as a microphone would, saturation included. Then
+int8 (LiteRT with XNNPACK) and float score the same clips. Noise is drawn with a seed of its own, so every model meets
+the same clips. If the recipe holds no noise out of training, there are no noise conditions.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ from edgekws.progress import progress_bar
 from edgekws.report import metrics
 
 LEVELS_DB = (0.0, -24.0, -12.0, -6.0, 6.0, 12.0)
-DBFS = (-15.0, -25.0, -35.0, -50.0)  # of full scale, a clip's power over its second
-OFFSETS = (0.1, 0.2)  # of full scale
+DBFS = (-15.0, -25.0, -35.0, -50.0)  # power over the clip's second, relative to full scale
+OFFSETS = (0.1, 0.2)  # shares of full scale
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 SHIFTS_MS = (-200.0, -100.0, -50.0, 50.0, 100.0, 200.0)
 SEED = 2019
-COLLAPSE = 0.05  # lost accuracy at 10 dB of noise, a shift of 100 ms or an offset, that no model should have
+COLLAPSE = 0.05  # no model should lose so much at 10 dB of noise, a 100 ms shift or an offset
 _CHUNK = 256  # clips changed at once: 33 MB of float64
 
 Scores = Callable[[np.ndarray], np.ndarray]
@@ -36,8 +37,8 @@ Scores = Callable[[np.ndarray], np.ndarray]
 
 @dataclass(frozen=True)
 class Condition:
-    """One change of the clips: a level by or a loudness to so many dB, an offset as a share of full scale, noise at a
-    ratio in dB, or a shift in ms (later is positive)."""
+    """One change of the clips. ``value`` is dB to add (level), dB of full scale to reach (loudness), a share of full
+    scale (offset), a signal-to-noise ratio in dB (noise), or ms, positive for later (shift)."""
 
     kind: str  # level, loudness, offset, noise or shift
     value: float
@@ -56,7 +57,7 @@ class Condition:
         return f"{'+' if self.value > 0 else '−'}{size} dB" if self.value else "as recorded"
 
     def apply(self, samples: np.ndarray, noise: np.ndarray | None = None) -> np.ndarray:
-        """int16 (n, 16000) changed; ``noise``, int16 (n, 16000), is what each clip gets where this adds noise."""
+        """Changed clips, int16 (n, 16000). ``noise``, int16 (n, 16000), is needed only if this condition adds noise."""
         changed = np.empty_like(samples)
         for start in range(0, len(samples), _CHUNK):
             part = slice(start, start + _CHUNK)
@@ -75,7 +76,7 @@ class Condition:
 
 
 def conditions(*, noise: bool) -> tuple[Condition, ...]:
-    """Every condition, the recording as it is first."""
+    """Every condition; the first leaves recordings unchanged."""
     kinds = [
         ("level", LEVELS_DB),
         ("loudness", DBFS),
@@ -87,24 +88,24 @@ def conditions(*, noise: bool) -> tuple[Condition, ...]:
 
 
 def at_level(samples: np.ndarray, decibels: float) -> np.ndarray:
-    """int16 samples louder or quieter, rounded and saturated."""
+    """int16 samples made louder by ``decibels``, or quieter if negative; rounded and saturated."""
     return to_int16(samples * 10.0 ** (decibels / 20), 1)
 
 
 def at_loudness(samples: np.ndarray, dbfs: float) -> np.ndarray:
-    """int16 (n, length) with this power over the clip, in dB of full scale, rounded and saturated; silence stays."""
+    """int16 (n, length) brought to this power over the clip, in dB of full scale; rounded, saturated. Silence stays."""
     return to_int16(samples * (32_768 * 10.0 ** (dbfs / 20) / np.maximum(_rms(samples), 0.5)), 1)
 
 
 def shifted(samples: np.ndarray, by: int) -> np.ndarray:
-    """int16 (n, length) later by ``by`` samples (earlier where negative); zeros move in."""
+    """int16 (n, length) later by ``by`` samples, or earlier if negative; zeros fill the gap."""
     length = samples.shape[1]
     padded = np.pad(samples, ((0, 0), (max(by, 0), max(-by, 0))))
     return padded[:, max(-by, 0) :][:, :length]
 
 
 def with_noise(samples: np.ndarray, noise: np.ndarray, snr_db: float) -> np.ndarray:
-    """int16 (n, length) plus noise (n, length); the ratio is of both powers over the whole second, as in training."""
+    """int16 (n, length) plus noise (n, length). The ratio compares their powers over the whole clip, as in training."""
     speech, level = (_rms(x) for x in (samples, noise))
     factor = speech / np.maximum(level, 1.0) * 10.0 ** (-snr_db / 20)
     return to_int16(samples + noise * factor, 1)
@@ -119,14 +120,14 @@ def measure(
     int8_scores: Scores,
     float_scores: Scores,
 ) -> dict[str, Any]:
-    """Every condition's figures, for report.json.
+    """The figures of every condition, for report.json.
 
     Args:
         samples: the testing split, int16 (n, 16000).
         labels: int64 (n,); its largest is the last class.
-        speakers: who speaks each clip, "" for nobody.
-        noises: one-second windows that training never met, int16 (windows, 16000); none: no noise conditions.
-        heard: how the model hears samples, such as its recipe's ``model`` table.
+        speakers: the speaker of each clip; "" for a clip of nobody.
+        noises: windows that training never met, int16 (windows, 16000). If empty, there are no noise conditions.
+        heard: the model's front end and coding, such as its recipe's ``model`` table.
         int8_scores: int8 codes (n, 16000) → scores (n, classes).
         float_scores: float32 network inputs (n, 16000) → scores (n, classes).
     """
@@ -168,11 +169,12 @@ def measure(
 
 
 def worst_speakers(right: np.ndarray, speakers: Sequence[str]) -> dict[str, Any] | None:
-    """Accuracy over the tenth of the speakers that is heard worst; of speakers alike, those with more clips.
+    """Accuracy over the tenth of the speakers who are heard worst; of equal speakers, those with more clips.
 
-    None where nobody is named.
+    None if no clip names a speaker.
 
-    They are chosen by these very clips: chance alone puts them under the average, and the interval does not know it.
+    The same clips choose these speakers and measure them: chance alone puts them below the average, and the interval
+    does not allow for that.
     """
     clips: dict[str, list[bool]] = defaultdict(list)
     for speaker, hit in zip(speakers, right.tolist(), strict=True):
@@ -187,7 +189,7 @@ def worst_speakers(right: np.ndarray, speakers: Sequence[str]) -> dict[str, Any]
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """The figures as text, one line a condition."""
+    """The figures as text, a line for each condition."""
     text = [f"{'int8 (XNNPACK) outside the split':34}{'accuracy, 95 % Wilson interval':36}int8 minus float"]
     for row in found["conditions"]:
         paired = row["int8_minus_float"]

@@ -1,4 +1,4 @@
-"""Tuning the detector of a run on streams of its validation split, and measuring it on streams of its testing split."""
+"""Tunes the detector of a run on streams of its validation split, and measures it on streams of its testing split."""
 
 from __future__ import annotations
 
@@ -29,18 +29,24 @@ from edgekws.progress import progress_bar
 from edgekws.recipe import Data
 from edgekws.workspace import Run
 
-SEEDS = {"validation": 2026, "testing": 2027}  # of the streams: other sentences, gaps and levels in each split
+SEEDS = {"validation": 2026, "testing": 2027}  # each split gets other sentences, gaps and levels
 
 
 def tune(
     run: Run, clips: Corpus, per_hour: float, hours: float, given: Sequence[Kind] = (), texts: Texts | None = None
 ) -> tuple[Tuned, dict[str, Any]]:
-    """The settings chosen on validation streams, and the figures for report.json; nothing is written.
+    """The settings chosen on validation streams, and the figures for report.json. Nothing is written.
 
-    per_hour: false accepts an hour that are wished for in the worst kind of sound; settings for ``thresholds.GOALS``
-    are chosen as well. hours: of streams without keywords in each split, beside the recorded words that are none, the
-    recordings of no word and the sound that is ``given``, of which each speaker serves one split. texts: what is said
-    in that. Raises UserError where a split gets none of it.
+    Args:
+        per_hour: the goal: false accepts an hour in the worst kind of sound. Settings for ``thresholds.GOALS`` are
+            chosen as well.
+        hours: of synthetic streams without keywords in each split. Recorded words that are no keywords, recordings of
+            no word and ``given`` are added to them.
+        given: kinds of sound without keywords. Each speaker serves one split.
+        texts: what is said in ``given``.
+
+    Raises:
+        UserError: a split gets nothing of ``given``.
     """
     model = artifact.load(run.folder)
     scorer, others = host_library.scorer(model), sources.other_words(run.recipe)
@@ -101,9 +107,9 @@ def tune(
 
 
 def apart(kind: Kind, run: Run, known: Mapping[str, Heard] | None) -> dict[str, Kind]:
-    """The recordings of a kind for validation and for testing: each speaker in one, and none that the run trained on.
+    """The recordings of a kind for validation and for testing. Each speaker is in one, and none is of the training.
 
-    Who is in a split of the run's own stays there; the rest is halved by the data set's rule.
+    A speaker that the run has in a split stays there. The others are halved by the data set's rule.
     """
     data = run.recipe.data
     parts: dict[str, list[Recording]] = {name: [] for name in SEEDS}
@@ -123,20 +129,20 @@ def apart(kind: Kind, run: Run, known: Mapping[str, Heard] | None) -> dict[str, 
 
 
 def split_of(one: Recording, kind: str, data: Data, known: Mapping[str, Heard] | None) -> str:
-    """The split that a recording is in as a run knows its speaker, else by the data set's rule."""
+    """The split of a recording: where the run has its speaker, else by the data set's rule."""
     learned = heard.learned(known or {}, one.speaker, one.path)
     speaker = one.speaker or f"{kind}/{one.name}"
     return learned or speaker_split(speaker, data.validation_percent, data.testing_percent)
 
 
 def is_recorded(kind: str) -> bool:
-    """Whether a stream is of recorded speech: no synthesizer's, and no words alone."""
+    """Whether a stream is recorded speech: neither a synthesizer's nor single words in a row."""
     return sound_kinds.sort_of(kind) == sound_kinds.SPEECH and kind != trials.SYNTHETIC
 
 
 def deciding(negatives: Sequence[Scored]) -> list[Scored]:
-    """The streams that a goal is kept in: each that is long enough for a rate; where people speak in one, not those of
-    words alone, which come one after the other as nobody speaks."""
+    """The streams that must keep to the goal: those long enough for a rate. If people speak in one of them, streams of
+    single words in a row do not count, since nobody speaks like that."""
     long = sound_kinds.long_enough([stream.seconds / 3600 for stream in negatives])
     streams = [stream for stream, enough in zip(negatives, long, strict=True) if enough]
     if any(is_recorded(stream.kind) for stream in streams):
@@ -147,8 +153,8 @@ def deciding(negatives: Sequence[Scored]) -> list[Scored]:
 def material(
     run: Run, clips: Corpus, others: Corpus | None, name: str, given: Mapping[str, object] | None = None
 ) -> Material:
-    """What the streams of a split are made from; a folder of data.unknown_from is left out where one of its name is
-    ``given``."""
+    """The sound that the streams of a split are made from. A folder of data.unknown_from is left out if ``given`` has a
+    folder of the same name."""
     data, split = run.recipe.data, clips.split(name)
     selection = Selection(run.recipe.seed, 0, data.validation_percent, data.testing_percent)
     spoken = split.labels < len(data.words)
@@ -170,7 +176,7 @@ def material(
 def summary(
     settings: Settings, labels: Sequence[str], keywords: Sequence[Scored], negatives: Sequence[Scored]
 ) -> dict[str, Any]:
-    """False accepts an hour of each kind of sound, first those of the worst kind of speech; misses at each ratio."""
+    """False accepts an hour of each kind of sound, the worst kind of speech first, and misses at each ratio."""
     rows = outcome.of_negatives(settings, labels, negatives)
     worst = outcome.worst(rows) or max(rows, key=lambda row: row["per_hour"])
     words = [label for label in labels if not rejects(label)]
@@ -192,8 +198,8 @@ def det(
     keywords: Sequence[Scored],
     negatives: Sequence[Scored],
 ) -> dict[str, Any]:
-    """Points of the detection error tradeoff, [false accepts an hour in the worst kind of sound, share missed]: of all
-    words over the family of thresholds, and of each word at 10 dB over one threshold for all."""
+    """Points of the detection error tradeoff: [false accepts an hour in the worst kind of sound, share missed]. ``det``
+    has all words over the family of thresholds, ``det_by_word`` each word at 10 dB over one common threshold."""
     per_hour = _worst([outcome.rates(labels, settings, family, stream).sum(1) for stream in negatives])
     curves = []
     for stream in keywords:
@@ -215,7 +221,7 @@ def _worst(rates: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _during(stream: Scored, settings: Settings) -> dict[str, int]:
-    """How many false accepts there were near each kind of what was said; empty where nothing was."""
+    """How many false accepts came near each kind of speech that was said; empty if nothing was said."""
     if not stream.said:
         return {}
     events = thresholds.sweep(stream.scores, settings, np.array([settings.thresholds]))

@@ -1,5 +1,5 @@
-"""Fake quantization of the float model, and the training that goes with it.
+"""Fake quantization of the float model, and training with it: the float network rounds as int8 will.
 
-The only room that imports tf_keras and TFMOT.
+No other room imports tf_keras and TFMOT.
 Used by `convert.pipeline`.
 """

@@ -1,8 +1,8 @@
-"""Quantization-aware training: the island where tf_keras and TFMOT live.
+"""Builds the fake-quantized model. Only this module uses tf_keras and TFMOT, the TensorFlow Model Optimization Toolkit.
 
-The float network, batch norm folded, is rebuilt in tf_keras and wrapped by TFMOT. Activation ranges are set from a pass
-of the float network over training clips before the first step: TFMOT's own start (+-6, moving average 0.999) is still
-four times too coarse after a hundred steps. Post-training quantization is the same network with no step taken.
+It rebuilds the float network, with batch norm folded, in tf_keras and wraps it by TFMOT. A pass of the float network
+over training clips sets the activation ranges before the first step: TFMOT's own start (+-6, moving average 0.999) is
+still four times too coarse after a hundred steps. Post-training quantization is this network before any step.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def fake_quant_model(architecture: Architecture, *, classes: int, dropout: float
     quantizers = tfmot.quantization.keras.quantizers
     for layer in model.layers:
         if type(layer).__name__ == "QuantizeLayer":
-            # an input range that a moving average cannot shrink
+            # a moving average could shrink the input's range; this quantizer cannot
             layer.quantizer = quantizers.AllValuesQuantizer(
                 num_bits=8, per_axis=False, symmetric=False, narrow_range=False
             )
@@ -41,10 +41,10 @@ def fake_quant_model(architecture: Architecture, *, classes: int, dropout: float
 
 
 def seed_dropout(model: Any, seed: int, epoch: int) -> None:
-    """Make what the model's dropout draws from here on a function of ``seed`` and ``epoch``.
+    """Make the model's dropout depend only on ``seed`` and ``epoch`` from here on.
 
-    The state of its generators is in no variable that a checkpoint holds. They are variables of TensorFlow's all the
-    same, so that a step which is compiled already sees the new state.
+    No checkpoint holds the state of its generators. But the state is a TensorFlow variable, so a step that is already
+    compiled sees the new value.
     """
     import tf_keras
 
@@ -55,9 +55,9 @@ def seed_dropout(model: Any, seed: int, epoch: int) -> None:
 def calibrate(
     model: Any, architecture: Architecture, weights: Weights, inputs: np.ndarray, batch_size: int = 64
 ) -> None:
-    """Set weights (kernel and bias by layer) and every quantizer's range from ``inputs`` float32 (n, 1, window, 1).
+    """Set the weights (kernel and bias by layer), and each quantizer's range from ``inputs`` float32 (n, 1, window, 1).
 
-    A range is the mean over batches of the batch's extreme: the value TFMOT's moving average would settle at.
+    A range is the mean over batches of the batch's extreme, which is where TFMOT's moving average would settle.
     """
     import tf_keras
 
@@ -65,7 +65,7 @@ def calibrate(
     for name, (kernel, bias) in weights.items():
         variables[f"{name}/kernel"].assign(kernel)
         variables[f"{name}/bias"].assign(bias)
-    model(inputs[:1], training=True)  # kernels' ranges follow the weights in training mode only
+    model(inputs[:1], training=True)  # only in training mode do the kernels' ranges follow the weights
 
     plain = network.build(architecture, classes=weights["classes"][1].size, keras=tf_keras)
     for name, (kernel, bias) in weights.items():

@@ -1,4 +1,4 @@
-"""The quantize step of a run: calibrate, keep that as post-training quantization, then train with fake quantization."""
+"""The quantize step of a run: calibrates, keeps that as post-training quantization, then trains further."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgekws.model import catalogue, coding, front_end, network
 from edgekws.train import float_model, loop
 from edgekws.workspace import Run
 
-DRAWS = 16  # more than the augmentation of one step takes, each of which moves its random state by one
+DRAWS = 16  # more than one step's augmentation draws; each draw moves the random state by one
 LEARNED = "the float model's scores"
 
 
@@ -52,7 +52,7 @@ def quantize(run: Run, clips: Corpus) -> None:
 
 
 def read_weights(run: Run) -> dict[str, list[np.ndarray]]:
-    """The weights of the fake-quantized models that ``quantize`` wrote, by kind (ptq, qat)."""
+    """The weights of the fake-quantized models from ``quantize``, by kind: ptq and qat."""
     remedy = "remove it, and run 'edgekws quantize' again"
     file = archives.arrays(run.quantized, remedy)
     with untrusted.reading(run.quantized, "weights", remedy):
@@ -64,7 +64,7 @@ def read_weights(run: Run) -> dict[str, list[np.ndarray]]:
 
 
 def _calibration_inputs(run: Run, clips: Corpus) -> np.ndarray:
-    """Training clips, drawn by the seed and coded as the int8 model will see them, float32 (n, 1, window, 1)."""
+    """Training clips chosen by the seed and coded as the int8 model will see them: float32 (n, 1, window, 1)."""
     samples = clips.split("training").samples
     count = min(run.recipe.quantization.calibration_clips, len(samples))
     chosen = np.sort(np.random.default_rng(run.recipe.seed).permutation(len(samples))[:count])
@@ -73,19 +73,21 @@ def _calibration_inputs(run: Run, clips: Corpus) -> np.ndarray:
 
 
 def front_state(seed: int, epoch: int, step: int, steps: int) -> list[int]:
-    """The augmentation's random state as a step of an epoch of so many begins; no two steps come to share one."""
+    """The augmentation's random state when a step begins, of an epoch of ``steps`` steps. No two steps share one."""
     return [seed, (epoch * steps + step) * DRAWS]
 
 
 def _float_scores(run: Run) -> Callable[[np.ndarray], np.ndarray]:
-    """The float model as a function: float32 (batch, 1, window, 1) to probabilities (batch, classes)."""
+    """The float model as a function: float32 (batch, 1, window, 1) → probabilities (batch, classes)."""
     return float_model.load(run.float_model).predict_on_batch
 
 
 def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> loop.Outcome:
-    """Fine-tune at a low rate: what is learned are the float model's scores of the same augmented sound (distillation,
-    Hinton et al., arXiv:1503.02531, from the labels' part nothing), and the epoch kept is the one that most often gives
-    the float model's word on the validation split, so that the int8 model stays near it."""
+    """Fine-tune at a low rate, and keep the epoch that most often gives the float model's word on the validation split.
+
+    The model learns the float model's scores of the same augmented sound, not the labels: distillation (Hinton et al.,
+    arXiv:1503.02531). Both choices keep the int8 model near the float model.
+    """
     from edgekws.train.augment import Front
 
     recipe = run.recipe
@@ -94,7 +96,7 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> loop.Outcome:
     front = Front(recipe.augment, recipe.model, noises, recipe.seed, name="front")
 
     def augmented(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
-        # the layer's random state is set from epoch and step, so that a resumed run draws the same
+        # random state by epoch and step: a resumed run draws the same
         front.seed_generator.state.assign(front_state(recipe.seed, epoch, step, len(batches)))
         return np.asarray(front(samples, training=True))
 

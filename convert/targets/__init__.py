@@ -1,7 +1,7 @@
-"""What a bundle can be made for: each target fills a folder from a model, and says what its manifest should.
+"""The targets of bundles. A target fills a folder from a model, and returns facts for the bundle's manifest.
 
-A module here holds one family of targets; its templates stand in ``firmware_assets/templates``. Adding one: write the
-module with a ``TARGETS`` tuple and name it in ``MODULES``.
+Each module here holds one family of targets, as its tuple ``TARGETS``. Its templates are in
+``firmware_assets/templates``. To add a module, name it in ``MODULES``; docs/adding-a-target.md shows how.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MODULES = (
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """What a bundle is made from. ``kernels``: a kernel set of the engine, or None for what the target likes best."""
+    """What a bundle is made from. ``kernels``: a kernel set of the engine; None: the sets that the target prefers."""
 
     artifact: Artifact
     kernels: str | None = None
@@ -37,12 +37,12 @@ class Request:
 class Target:
     """One kind of bundle.
 
-    ``write(request, folder)`` fills an empty folder and returns what the manifest should say beside the common facts.
-    ``archive``: the bundle is a zip file whose only entry at the top is a folder of the model's identifier.
-    ``engine``: the model is run by the engine, so that a request may choose its kernels and mode.
-    ``of_tools``: files and facts of the manifest that other tools, or none, make otherwise.
-    ``board``, ``microphone``, ``checked``: for ``edgekws bundle --list``: what it runs on, which microphone its example
-    listens to, and what has checked it. ``kernels``: the engine's kernel sets in it, whose memory the list shows.
+    ``write(request, folder)`` fills an empty folder and returns the manifest's facts in addition to the common ones.
+    ``archive``: the bundle is a zip file, whose only top entry is a folder with the model's identifier as its name.
+    ``engine``: the engine runs the model, so a request may choose kernels and mode.
+    ``of_tools``: files, and facts of the manifest, that differ with the tools that this machine has.
+    ``board``, ``microphone``, ``checked``: for ``edgekws bundle --list``: the board, the microphone that the example
+    listens to, and what has checked the target. ``kernels``: its kernel sets, whose memory the list shows.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Target:
 
 
 def request(artifact: Artifact, target: Target, kernels: str | None = None, mode: str | None = None) -> Request:
-    """What to make for this target; without ``mode``, a result every hop for a tuned model, else one a second."""
+    """The request for this target. Without ``mode``: sliding (a result every hop) for a tuned model, else window."""
     tuned = target.engine and artifact.detector
     return Request(artifact, kernels, mode or ("sliding" if tuned else "window"))
 
@@ -71,7 +71,7 @@ def targets() -> dict[str, Target]:
 
 
 def find(name: str) -> Target:
-    """The target of this name; a UserError names the nearest one where there is none."""
+    """The target of this name. If there is none, a UserError suggests the nearest name."""
     known = targets()
     if name not in known:
         hint = nearest(name, known, f"choose one of {', '.join(known)}, or all")
@@ -80,7 +80,7 @@ def find(name: str) -> Target:
 
 
 def listing() -> str:
-    """Every target as text: what it is, its board, its microphone, RAM and flash of ``small``, and what checked it."""
+    """Every target as text: what it is, board, microphone, RAM and flash of the model ``small``, what checked it."""
     figures = untrusted.json_object(zoo.default() / "report.json", "install edgekws again")
     builds = [build for build in figures["engine"]["builds"] if build["mode"] == "window"]
     lines = []
@@ -97,7 +97,7 @@ def listing() -> str:
 
 
 def _cost(kernels: str, builds: list[dict[str, Any]]) -> list[tuple[int, int]]:
-    """RAM and flash, in bytes, of the first build with these kernels; none where no emulated core runs them."""
+    """RAM and flash, in bytes, of the first build with these kernels; empty if no emulated core runs them."""
     found = (build for build in builds if build["kernels"] == kernels and build["stack_bytes"] is not None)
     return [(build["state_bytes"] + build["stack_bytes"], build["flash_bytes"]) for build in found][:1]
 

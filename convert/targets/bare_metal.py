@@ -1,6 +1,6 @@
-"""Targets that are boards without an operating system: an image that runs the self-test.
+"""Targets for boards without an operating system: an image that runs the self-test.
 
-Startup code, serial port and linker script are the project's own."""
+Startup code, serial port and linker script are this project's own."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ OPTIONS = ("-mthumb", "-O2", "-std=c99", "-ffunction-sections", "-fdata-sections
 
 @dataclass(frozen=True)
 class Board:
-    """A board that QEMU emulates under its own name; memory and compiler flags are those of its core's emulation."""
+    """A board that QEMU knows by ``name``. Its core's entry in emulation.TARGETS has memory and compiler flags."""
 
     name: str
     title: str
-    core: str  # of emulation.TARGETS
+    core: str  # a key of emulation.TARGETS
     kernels: str
     uart: str  # cmsdk or nrf51
     uart_base: int
-    clock: int  # hertz, of the UART
+    clock: int  # of the UART, in hertz
 
 
 BOARDS = (
@@ -78,7 +78,7 @@ def _write(board: Board, request: Request, folder: Path) -> dict[str, Any]:
 
 
 def _compiler() -> tuple[str, str]:
-    """The cross compiler in words; or nothing, and why."""
+    """(the cross compiler's name and version, ""), or ("", why there is none)."""
     if shutil.which("arm-none-eabi-gcc") is None:
         return "", "arm-none-eabi-gcc is not here (apt install gcc-arm-none-eabi libnewlib-arm-none-eabi)"
     return emulation.tool(["arm-none-eabi-gcc", "--version"]).splitlines()[0], ""

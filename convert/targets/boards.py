@@ -1,4 +1,4 @@
-"""Targets that hold the engine as C, alone or with the files that a framework's build needs."""
+"""Targets with the engine as C: alone, or with the files that a framework's build needs."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def _library(
     selftest: str = "",
     kernels: tuple[str, ...] = MICROCONTROLLERS,
 ) -> Callable[[Request, Path], dict[str, Any]]:
-    """A ``write`` that puts the engine into the folder ``sources`` and renders the templates.
+    """Make a target's ``write``: it puts the engine into the folder ``sources`` and renders the templates.
 
-    ``example`` and ``selftest``: the folders that get the engine's ``main.c`` and that of the self-test. ``kernels``:
-    the sets for the target's boards, best first.
+    ``example``: the folder for the engine's ``main.c``. ``selftest``: the folder for the self-test's ``main.c``.
+    ``kernels``: the sets for the target's boards, best first.
     """
 
     def write(request: Request, folder: Path) -> dict[str, Any]:
@@ -39,7 +39,7 @@ def _library(
             shutil.move(source_folder / "main.c", folder / example / "main.c")
         artifact = request.artifact
         named = prefix(artifact.name)
-        if sources == ".":  # plain C, whose include path is the user's own
+        if sources == ".":  # plain C: the user sets the include path
             (folder / GENERIC_HEADER).write_text(generic_header(named), encoding="utf-8")
         for template in templates:
             render(

@@ -1,4 +1,4 @@
-"""Bundles: a folder or zip file made from a model for one target, with a manifest by which it is checked later."""
+"""Makes bundles. A bundle is a folder or zip file made from a model for one target; its manifest lets it be checked."""
 
 from __future__ import annotations
 
@@ -24,17 +24,20 @@ from edgekws.workspace import write_json
 
 MANIFEST = "manifest.json"
 MODEL = "model_int8.tflite"
-LICENCE = "LICENSE"  # of the engine and of what edgekws writes around it
-GIT_ATTRIBUTES = b"* -text\n"  # git converts line ends, on Windows by itself, and nothing is as it was made
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # zip knows no earlier time
+LICENCE = "LICENSE"  # covers the engine and all that edgekws writes around it
+GIT_ATTRIBUTES = b"* -text\n"  # git may convert line ends, on Windows by default, and then every file differs
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip has
 
 
 def make(request: Request, target: str, destination: Path) -> Path:
-    """Write the bundle to ``destination``, whole or not at all; a bundle that stands there is replaced.
+    """Write the bundle to ``destination``, whole or not at all. An earlier bundle there is replaced.
 
-    A zip file where the target is an archive (its name then ends in .zip), a folder otherwise. The same request gives
-    the same bytes on a machine. Raises UserError where something else than an earlier bundle is in the way, or one that
-    the user changed, and where kernels or mode are chosen for a target that does not run the engine.
+    The bundle is a folder, or a zip file if the target is an archive; its name then ends in .zip. On one machine the
+    same request gives the same bytes. Returns where the bundle is.
+
+    Raises:
+        UserError: something other than an unchanged bundle is in the way, or the request chooses kernels or a mode and
+            the target does not run the engine.
     """
     chosen = targets.find(target)
     if not chosen.engine and (request.kernels or request.mode != "window"):
@@ -56,9 +59,9 @@ def make(request: Request, target: str, destination: Path) -> Path:
 
 
 def set_aside(target: str, destination: Path) -> Path | None:
-    """Move a bundle that the user changed from where ``make`` would write: where it is now, or None for no such bundle.
+    """If the user changed the bundle that ``make`` would replace, move it aside. Returns its new place, else None.
 
-    Nothing in it is lost, so that ``make`` may take the place.
+    Nothing in it is lost, and ``make`` can then write.
     """
     place = _place(targets.find(target), destination)
     if not place.exists() or not _is_bundle(place) or not _foreign(place):
@@ -71,7 +74,7 @@ def set_aside(target: str, destination: Path) -> Path | None:
 
 
 def not_built(bundle: Path) -> str:
-    """Why a bundle of a board has no image; empty where it has one, or its framework makes it."""
+    """Why a board's bundle has no image; empty if it has one, or the board's framework makes it."""
     if not bundle.is_dir():
         return ""
     built = str(manifest_of(bundle, bundle).get("image_built", ""))
@@ -79,12 +82,12 @@ def not_built(bundle: Path) -> str:
 
 
 def _place(target: targets.Target, destination: Path) -> Path:
-    """Where the bundle goes: archives end in .zip."""
+    """Where the bundle is written: the names of archives end in .zip."""
     return destination.with_name(destination.name.removesuffix(".zip") + ".zip") if target.archive else destination
 
 
 def fill(request: Request, target: targets.Target, folder: Path) -> None:
-    """Write everything that a bundle holds into an empty folder."""
+    """Write all files of a bundle into an empty folder."""
     artifact = request.artifact
     facts = target.write(request, folder)
     (folder / MODEL).write_bytes(artifact.content)
@@ -104,20 +107,20 @@ def fill(request: Request, target: targets.Target, folder: Path) -> None:
         "versions": {"edgekws": __version__},
         "licences": {"engine": "Apache-2.0", "model": "see model_card.md" if artifact.card else "unknown"},
     }
-    if artifact.detector:  # of a target without the engine too, for who writes a detector there
+    if artifact.detector:  # also if the target has no engine: its users write a detector
         common["detector"] = detector.to_json(artifact.detector.settings, artifact.labels)
     sums = {path: sha256(folder / path) for path in paths(folder)}
     write_json(folder / MANIFEST, common | facts | {"sha256": sums})
 
 
 def paths(folder: Path) -> list[str]:
-    """Every file but the manifest, as paths with /, in order."""
+    """The paths of all files but the manifest, with / and sorted."""
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return sorted(path for path in found if path != MANIFEST)
 
 
 def _zip(folder: Path) -> bytes:
-    """A zip of the folder under its own name, the same bytes for the same files."""
+    """The bytes of a zip with the folder as its only top entry. The same files give the same bytes."""
     import io
 
     buffer = io.BytesIO()
@@ -130,7 +133,7 @@ def _zip(folder: Path) -> bytes:
 
 
 def manifest_of(folder: Path, bundle: Path) -> dict[str, Any]:
-    """The manifest in a bundle's folder, with its sums; ``bundle`` is what errors call it."""
+    """The manifest in a bundle's folder. Errors name it as ``bundle``."""
     if not (folder / MANIFEST).exists():
         raise UserError(f"{bundle} is not a bundle: it has no {MANIFEST}")
     found = untrusted.json_object(folder / MANIFEST, "make the bundle again")
@@ -143,7 +146,7 @@ def manifest_of(folder: Path, bundle: Path) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def opened(bundle: Path) -> Iterator[Path]:
-    """The bundle as a folder; a zip is unpacked beside nothing of the user's, within bounds."""
+    """The bundle as a folder. A zip is unpacked into a temporary folder, within limits of size and number."""
     if bundle.is_dir():
         yield bundle
         return
@@ -165,12 +168,12 @@ def opened(bundle: Path) -> Iterator[Path]:
 
 
 def foreign_in(folder: Path, manifest: dict[str, Any]) -> list[str]:
-    """What lies in a bundle's folder that is not its own, or was changed since it was made."""
+    """Paths in a bundle's folder that edgekws did not write, or that changed since."""
     return files.foreign(folder, manifest["sha256"] | {MANIFEST: sha256(folder / MANIFEST)})
 
 
 def _make_place(parent: Path) -> None:
-    """Make the folder that a bundle goes into; a bundle within a bundle would spoil it."""
+    """Make the folder that will contain the bundle; a UserError if that is a bundle itself, which this would spoil."""
     if parent.is_dir() and _is_bundle(parent):
         raise UserError(f"{parent} is a bundle itself; choose another place with --out")
     try:
@@ -181,7 +184,7 @@ def _make_place(parent: Path) -> None:
 
 
 def _refuse_strangers(destination: Path) -> None:
-    """A UserError where ``destination`` holds anything that a new bundle would take from the user."""
+    """A UserError if a new bundle at ``destination`` would destroy anything of the user's."""
     if not destination.exists() or (destination.is_dir() and not any(destination.iterdir())):
         return
     if not _is_bundle(destination):
@@ -200,7 +203,7 @@ def _foreign(bundle: Path) -> list[str]:
 
 
 def _is_bundle(path: Path) -> bool:
-    """Whether a folder or a zip file has the manifest of a bundle: one of a run is none."""
+    """Whether a folder or zip file has a bundle's manifest; a run's manifest does not count."""
     try:
         with opened(path) as folder:
             manifest_of(folder, path)

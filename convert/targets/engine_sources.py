@@ -1,4 +1,4 @@
-"""The part that all targets with the C engine share: its sources for a model, and what a manifest says of them."""
+"""Shared by all targets with the C engine: writes its sources for a model, and the manifest's facts about them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from edgekws.errors import UserError
 from edgekws.files import scratch, writing
 from edgekws.listen import detector
 
-CORES = {  # where a kernel set's memory is measured
+CORES = {  # the emulated core on which a kernel set's memory is measured
     "portable": "cortex-m0",
     "packed": "cortex-m0",
     "dsp": "cortex-m4",
@@ -26,7 +26,7 @@ CORES = {  # where a kernel set's memory is measured
     "mve": "cortex-m55",
 }
 INTERRUPTS = "any call, for a spotter that nothing else uses at that time; how long: largest_push_instructions"
-WHERE = {  # the compiler chooses each
+WHERE = {  # where a compiler chooses the set
     "mve": "on cores with Helium: Cortex-M52, M55, M85",
     "dsp_fast": "on cores with the DSP extension: Cortex-M4, M7, M33",
     "dsp_lean": "on cores with the DSP extension: Cortex-M4, M7, M33; less flash",
@@ -42,7 +42,7 @@ WHERE = {  # the compiler chooses each
 
 @dataclass(frozen=True)
 class Generated:
-    """The engine of one kernel set: its files, and what the manifest says of it and of every set alike."""
+    """The engine with one kernel set: its files, and the manifest's facts. ``common`` are the same for every set."""
 
     files: tuple[tuple[str, bytes], ...]
     described: dict[str, Any]
@@ -60,9 +60,9 @@ def write(
 ) -> dict[str, Any]:
     """Write the engine with the model as C and its self-test into ``folder``, and return the manifest's facts.
 
-    ``kernels``: the target's sets, best first, where the request names none; the compiler's macros choose one.
-    ``example``: with the engine's ``main.c``, which reads a WAV file; frameworks bring a main of their own.
-    ``measure``: the memory, under emulation; without it the facts say that it was not.
+    ``kernels``: the target's sets, best first, if the request names none. The compiler's macros choose one.
+    ``example``: also write the engine's ``main.c``, which reads a WAV file. Frameworks bring their own main.
+    ``measure``: measure the memory under emulation. Otherwise the facts say that nobody measured it.
     """
     sets = (request.kernels,) if request.kernels else kernels
     made = {name: _generated(request.artifact, name, request.mode, measure) for name in sets}
@@ -85,7 +85,7 @@ def write(
 
 
 def kernels_text(facts: dict[str, Any], prefix: str) -> str:
-    """What a README says of the kernel sets in a bundle, from the manifest's facts: a table, and who chooses."""
+    """A README's text about a bundle's kernel sets, from the manifest's facts: a table, and how one is chosen."""
     rows = [
         "| kernels | chosen | state | stack | flash, model included | largest push of 10 ms |",
         "|---|---|---|---|---|---|",
@@ -133,7 +133,7 @@ def _generated(artifact: Artifact, kernels: str, mode: str, measure: bool) -> Ge
 
 @lru_cache(maxsize=16)  # a bundle that is verified is made again
 def _memory(sources: tuple[tuple[str, bytes], ...], kernels: str, samples: int, missing: str) -> dict[str, Any]:
-    """Stack, flash and the largest push, measured under emulation at -O2 on noise; None and the reason where not."""
+    """Stack, flash and the largest push, measured on noise under emulation at -O2; or None and why nothing measured."""
     unmeasured = {"stack_bytes": None, "flash_bytes": None, "largest_push_instructions": None}
     if kernels not in CORES:
         return unmeasured | {"memory_measured": "not measured: no emulated core runs these kernels"}

@@ -1,4 +1,4 @@
-"""Target ``ethos-u55-128``: the model compiled by Arm's Vela, as it is and with time on the height axis."""
+"""Target ``ethos-u55-128``: the model compiled by Arm's Vela, once unchanged and once with time on the height axis."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from edgekws.errors import UserError
 from edgekws.files import scratch
 
 CONFIGURATION = "ethos-u55-128"
-SRAM_LIMIT = 64 << 10  # what the second variant may use
+SRAM_LIMIT = 64 << 10  # limit of the second variant
 
 
 @dataclass(frozen=True)
 class Variant:
-    """One way to compile the model."""
+    """One way of compiling the model."""
 
     name: str
     title: str
@@ -73,7 +73,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
 
 
 def _vela(content: bytes, options: Sequence[str]) -> tuple[bytes, dict[str, str]]:
-    """The compiled .tflite, and the last row of Vela's summary."""
+    """The compiled .tflite file, and the last row of Vela's summary as a dictionary."""
     with scratch() as made:
         source, out = made / "model.tflite", made / "out"
         source.write_bytes(content)

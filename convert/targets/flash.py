@@ -1,4 +1,4 @@
-"""Put a board bundle's image onto a connected board, with the tool that the board's makers use."""
+"""Writes a board bundle's image to a connected board, with the board makers' own tool."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgekws.guard import untrusted
 
 @dataclass(frozen=True)
 class Programmer:
-    """A tool that programs boards, its command with ``{board}`` and ``{image}`` to fill in, and how to get it."""
+    """A tool that programs boards. ``command`` contains ``{board}`` and ``{image}``; ``install`` gets the tool."""
 
     tool: str
     command: tuple[str, ...]
@@ -29,19 +29,19 @@ PROGRAMMERS = {
         "esptool", ("esptool", "--chip", "{board}", "write-flash", "0x0", "{image}"), "image.bin", "pip install esptool"
     ),
 }
-CHIPS = {"microbit": "nrf51822"}  # pyOCD's names, of targets with an image
+CHIPS = {"microbit": "nrf51822"}  # pyOCD's names of the chips of our targets
 MPS = (
     "an Arm MPS board takes its image from its microSD card: copy image.bin there and name it in the board's images.txt"
 )
 
 
 def command(bundle: Path, *, board: str | None = None, image: Path | None = None) -> list[str]:
-    """The command that programs a bundle's image.
+    """The command that writes a bundle's image to a board, as its parts.
 
     Args:
-        bundle: a folder of one of the board targets, or any folder together with ``image``.
-        board: the programmer's name for the chip, in place of what follows from the bundle; esp32… means esptool.
-        image: a file to program in place of the bundle's image, such as one that a framework built.
+        bundle: the folder of a board's bundle, or any folder if ``image`` is given.
+        board: the tool's name for the chip, if it does not follow from the bundle. Names with esp32 choose esptool.
+        image: a file to write in place of the bundle's image, such as one that a framework built.
 
     Raises:
         UserError: the bundle has no image, or nothing says which chip it is for.
@@ -66,7 +66,7 @@ def command(bundle: Path, *, board: str | None = None, image: Path | None = None
 
 
 def run(parts: list[str]) -> None:
-    """Run the command, its output going where ours goes; a UserError where the tool is missing or fails."""
+    """Run the command and show its output. A UserError if the tool is missing or fails."""
     if shutil.which(parts[0]) is None:
         install = next(p.install for p in PROGRAMMERS.values() if p.tool == parts[0])
         raise UserError(f"{parts[0]} is not installed; get it with '{install}' (--dry-run shows the command)")

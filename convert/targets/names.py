@@ -1,7 +1,7 @@
-"""Names of a bundle's C: every file, symbol, macro and target carries the model's identifier.
+"""Puts a model's identifier into every name in a bundle's C: files, symbols, macros and build targets.
 
-So several models can be part of one program. The engine and its templates are written with the names ``edgekws_…`` and
-``EDGEKWS_…``. A bundle of the model *small* has ``edgekws_small_…`` and ``EDGEKWS_SMALL_…`` in their place.
+This lets one program contain several models. The engine and the templates use the names ``edgekws_…`` and
+``EDGEKWS_…``. A bundle of the model *small* has ``edgekws_small_…`` and ``EDGEKWS_SMALL_…`` instead.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-# Last words of the engine's own files and symbols: the model "a detector" must not have the names of model "a".
+# Words that end the engine's own names: a model "a detector" must not get the same names as the detector of model "a".
 OWN_WORDS = frozenset(
     [
         "blocks",
@@ -43,28 +43,28 @@ GENERIC_SIZES = ("CLASSES", "SAMPLE_RATE", "WINDOW", "HOP", "STATE_BYTES", "LEVE
 
 
 def identifier(name: str) -> str:
-    """A model's name as an identifier of C, of CMake and of every library manager: letters, digits and _."""
+    """A model's name as an identifier for C, CMake and every library manager: letters, digits and _."""
     plain = re.sub(r"[^0-9a-z]+", "_", name.lower()).strip("_") or "model"
     return plain if plain[0].isalpha() else f"m_{plain}"
 
 
 def plain_ascii(text: str) -> str:
-    """A line that every tool's manifest takes: letters, digits, spaces and .-_ of ASCII."""
+    """The text as a line that every tool's manifest accepts: ASCII letters, digits, spaces and .-_."""
     return "".join(c if c.isascii() and (c.isalnum() or c in " .-_") else "_" for c in text).strip()
 
 
 def prefix(name: str) -> str:
-    """What every name in the C of this model begins with: ``edgekws_`` and the identifier."""
+    """How every name in this model's C begins: ``edgekws_`` and the identifier."""
     plain = identifier(name)
     stem, _, last = plain.rpartition("_")
     return f"edgekws_{plain}_kws" if stem and last in OWN_WORDS else f"edgekws_{plain}"
 
 
 def renamed(text: str, prefix: str) -> str:
-    """A text of the engine or of a template with the names of one model; prose such as "edgekws verify" stays."""
+    """A text of the engine or a template with one model's names. Prose such as "edgekws verify" stays."""
 
     def with_prefix(found: re.Match[str]) -> str:
-        if found[1] is None:  # a file of kernels
+        if found[1] is None:  # a file of kernels has no edgekws_ in its name
             return f"{prefix}_{found[0]}"
         return prefix if found[1].islower() else prefix.upper()
 
@@ -72,7 +72,7 @@ def renamed(text: str, prefix: str) -> str:
 
 
 def rename_files(folder: Path, prefix: str) -> None:
-    """Give every file of a folder, by name and content, the names of one model."""
+    """Change names and contents of all files in a folder to one model's names."""
     for path in sorted(folder.iterdir()):
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         path.unlink()
@@ -81,16 +81,16 @@ def rename_files(folder: Path, prefix: str) -> None:
 
 
 def _renamed_line(line: str, prefix: str) -> str:
-    """A line of C; its strings stay, since a word to listen for may look like a name of the engine."""
+    """A line of C with one model's names. Its strings stay: a word to listen for may look like a name of the engine."""
     if line.startswith("#include"):
         return renamed(line, prefix)
     return "".join(part if part.startswith('"') else renamed(part, prefix) for part in _STRING.split(line))
 
 
 def generic_header(prefix: str) -> str:
-    """``edgekws.h``: names without the identifier, for a program with this one model.
+    """The text of ``edgekws.h``: the same names without the identifier, for a program with only this model.
 
-    Where the headers of two models are in reach, it is an error to include it: which one is meant?
+    If the headers of two models are in the include path, including it is an error, since nobody knows which is meant.
     """
     upper = prefix.upper()
     aliases = [f"#define edgekws_{name} {prefix}_{name}" for name in GENERIC_FUNCTIONS]

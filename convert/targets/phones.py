@@ -1,4 +1,4 @@
-"""Targets ``android`` and ``ios``: the engine that listens, a sample app, and a class that classifies by MediaPipe."""
+"""Targets ``android`` and ``ios``: the engine that listens, a sample app, and a class that uses MediaPipe."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _write_android(request: Request, folder: Path) -> dict[str, Any]:
 def _write_ios(request: Request, folder: Path) -> dict[str, Any]:
     module = f"Sources/C{prefix(request.artifact.name)}"
     facts = _write("ios", request, folder, "Sources/EdgeKWS", module)
-    public = folder / module / "include"  # what Swift sees: plain functions, no state of thousands of values
+    public = folder / module / "include"  # what Swift sees: plain functions, without the engine's large structs
     public.mkdir()
     for pattern in ("*_stream.h", "*_model.h", "*_model_*.h"):
         for header in (folder / module).glob(pattern):

@@ -1,4 +1,4 @@
-"""Templates in ``firmware_assets/templates``: each target has a folder, whose files become the bundle."""
+"""Renders the templates in ``firmware_assets/templates``. Each has a folder, whose files go into the bundle."""
 
 from __future__ import annotations
 
@@ -13,27 +13,26 @@ from edgekws.errors import plain
 
 
 def markdown(word: str) -> str:
-    """A word or name as Markdown shows it, whatever signs it holds: none of them marks up, none begins a tag."""
+    """A word or name escaped for Markdown, so that it shows as it is."""
     return re.sub(r"([\\`*_{}\[\]()<>#+!|~&$-])", r"\\\1", plain(word))
 
 
 def kotlin(word: str) -> str:
-    """A word as a string of Kotlin, where $ begins a variable."""
+    """A word as a Kotlin string literal, in which $ would begin a variable."""
     return json.dumps(word).replace("$", "\\$")
 
 
 def swift(word: str) -> str:
-    """A word as a string of Swift, whose escapes differ from JSON's beyond ASCII."""
+    """A word as a Swift string literal. Beyond ASCII, Swift's escapes differ from JSON's."""
     return json.dumps(word, ensure_ascii=False)
 
 
 def render(template: str, folder: Path, *, prefix: str = "edgekws", **values: Any) -> None:
-    """Write every file of a template's folder into ``folder``: those that end in .j2 rendered, the others copied.
+    """Write every file of a template's folder into ``folder``: files that end in .j2 are rendered, others copied.
 
-    Names of the engine become those of a model, which begin with ``prefix``; templates have it as a value too.
+    The engine's names become one model's, which begin with ``prefix``. Templates can use ``prefix`` as a value too.
 
-    Names of files and folders may hold ``{{ value }}`` too. A value that a template asks for and is not given is an
-    error.
+    Names of files and folders may contain ``{{ value }}``. It is an error if a template uses a value that is not given.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -41,7 +40,7 @@ def render(template: str, folder: Path, *, prefix: str = "edgekws", **values: An
     environment.filters |= {"markdown": markdown, "kotlin": kotlin, "swift": swift}
     with as_file(files("firmware_assets") / "templates" / template) as root:
         for source in sorted(path for path in root.rglob("*") if path.is_file()):
-            if source.parent.name == "__pycache__":  # pip compiles what is Python in an installed template
+            if source.parent.name == "__pycache__":  # pip compiles Python files of installed templates
                 continue
             name = renamed(source.relative_to(root).as_posix().removesuffix(".j2"), prefix)
             destination = folder / environment.from_string(name).render(values, prefix=prefix)

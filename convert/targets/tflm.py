@@ -1,4 +1,4 @@
-"""Target ``tflm``: what an application built on TensorFlow Lite Micro needs of a model, and a self-test for it."""
+"""Target ``tflm``: the parts of a model that an application with TensorFlow Lite Micro needs, and a self-test."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ CHANNEL_BYTES = 8
 
 @dataclass(frozen=True)
 class Arena:
-    """Bytes of a TFLM arena, computed from the file."""
+    """The size of a TFLM arena in bytes, computed from the file. The arena is the memory that TFLM gives to a model."""
 
-    activations: int  # tensors, placed as TFLM's greedy planner places them
-    scratch: int  # at most, of CMSIS-NN's convolutions: two columns of int16
-    structures: int  # at most, of the interpreter, per tensor, operator and channel
+    activations: int  # of the tensors, placed as TFLM's greedy planner does
+    scratch: int  # upper bound for CMSIS-NN's convolutions: two columns of int16
+    structures: int  # upper bound for the interpreter, per tensor, operator and channel
 
     @property
     def total(self) -> int:
@@ -77,7 +77,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
         "clips": selftest.CLIPS,
         "expected": [", ".join(str(value) for value in row) for row in expected],
     }
-    # an application pushes as it likes: what was tuned keeps its hop, else a result a window
+    # the application chooses when to push: a tuned detector keeps its hop, else a result a window
     tuned = artifact.detector
     settings = tuned.settings if tuned else detector.default(artifact.labels, graph.input.size, graph.input.size)
     detector_source.write(settings, folder, classes_from="edgekws_settings.h")
@@ -95,7 +95,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
 
 
 def arena(artifact: Artifact) -> Arena:
-    """What TFLM needs: the planned activations exactly, its own structures and CMSIS-NN's scratch from above."""
+    """The arena that TFLM needs: exact for the planned activations, upper bounds for its structures and scratch."""
     operators, sizes = _operators(artifact.content)
     lives: dict[int, tuple[int, int]] = {}
     for step, (_, inputs, outputs) in enumerate(operators):
@@ -122,7 +122,7 @@ def arena(artifact: Artifact) -> Arena:
 
 
 def _operators(content: bytes) -> tuple[list[tuple[str, list[int], list[int]]], dict[int, int]]:
-    """Operators as (name, activations in, activations out), and the bytes of every tensor of the file."""
+    """The file's operators as (name, input activations, output activations), and the bytes of every tensor."""
     from ai_edge_litert import schema_py_generated as schema
 
     model = reader.unpacked(content)

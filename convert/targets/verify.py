@@ -1,4 +1,4 @@
-"""Check that a bundle is what edgekws makes of its model. Nothing in the bundle can leave a file out of the check."""
+"""Checks that a bundle is what edgekws makes from its model. Nothing in a bundle can exempt a file from the check."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ _OTHER_TOOLS = "the tools on this machine are not those that made it"
 
 
 class NotCompared(str):
-    """A line about what could not be compared on this machine: nothing is known to be wrong with it."""
+    """A line about something that this machine cannot compare. It may be right."""
 
 
 def problems(bundle: Path) -> list[str]:
-    """What is wrong with a bundle, a line each, or was ``NotCompared``; empty: every file is what its model gives.
+    """One line for each problem of a bundle, and a ``NotCompared`` line for each file or fact that was not compared.
 
-    Every file is compared with the manifest; then files and manifest with what this version of edgekws makes of the
-    bundle's own model. Raises UserError where ``bundle`` is no bundle.
+    Without lines, every file is what the model gives. Every file is compared with the manifest; then files and manifest
+    are compared with what this version of edgekws makes from the bundle's own model. Raises UserError if ``bundle`` is
+    not a bundle.
     """
     with opened(bundle) as folder:
         manifest = manifest_of(folder, bundle)
@@ -42,14 +43,14 @@ def problems(bundle: Path) -> list[str]:
 
 
 def kernels(bundle: Path) -> str:
-    """The kernel sets of a bundle without problems, the one that a compiler prefers first; empty: it has no engine."""
+    """The kernel sets of a bundle without problems as text, in the order of preference; empty: it has no engine."""
     with opened(bundle) as folder:
         sets = manifest_of(folder, bundle).get("kernel_sets", [])
     return ", else ".join(f"{made['kernels']} {made['chosen']}" for made in sets)
 
 
 def _difference(folder: Path, path: str, sums: dict[str, Any]) -> str:
-    """How a file that is not as the manifest says differs from it."""
+    """A line that says how a file differs from the manifest."""
     if path not in sums:
         return f"{path} is not of this bundle"
     if (file := untrusted.inside(folder, path)) is None or (folder / path).is_symlink():
@@ -61,7 +62,7 @@ def _difference(folder: Path, path: str, sums: dict[str, Any]) -> str:
 
 
 def _compared(folder: Path, manifest: dict[str, Any]) -> list[str]:
-    """How files and manifest differ from what is made again from the bundle's model."""
+    """Lines that say how files and manifest differ from a bundle made again from the same model."""
     try:
         target, request = targets.find(str(manifest["target"])), _request(folder, manifest)
     except UserError as error:
@@ -90,7 +91,7 @@ def _compared(folder: Path, manifest: dict[str, Any]) -> list[str]:
 
 
 def _request(folder: Path, manifest: dict[str, Any]) -> Request:
-    """What the bundle was made from, by its own files; a UserError for what cannot be."""
+    """The request that the bundle was made from, read from its own files; a UserError if they cannot be right."""
     with untrusted.reading(MANIFEST, "manifest", "make the bundle again"):
         labels, name = manifest["labels"], manifest["model"]
         if not isinstance(labels, list) or not all(isinstance(word, str) for word in (name, *labels)):

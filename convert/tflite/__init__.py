@@ -1,5 +1,5 @@
-"""The .tflite file: made from fake-quantized Keras, read into a graph, run, rewritten for phones and for Ethos-U.
+"""The .tflite file: makes it from fake-quantized Keras, reads it, runs it, rewrites it for phones and Ethos-U.
 
-`convert.tflite.artifact` is what bundles and profiles start from.
+Bundles and profiles start from `convert.tflite.artifact`.
 Used by every other room of `convert`, and by the command line.
 """

@@ -1,4 +1,4 @@
-"""What bundles and profiles are made from: a run folder, a pretrained folder, or a bare .tflite file."""
+"""A model to make bundles and profiles from: it comes from a run, a pretrained folder, a bundle or a .tflite file."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from edgekws.listen.detector import Tuned, from_json
 from edgekws.listen.detector import read as read_detector
 
 CARD = "model_card.md"
-MODEL = "model_int8.tflite"  # in runs, in what ships and in bundles
+MODEL = "model_int8.tflite"  # the file's name in runs, pretrained folders and bundles
 
 
 @dataclass(frozen=True, eq=False)
 class Artifact:
-    """An int8 model with what its file does not say: its words, and how it hears samples."""
+    """An int8 model, with what its file does not contain: its words, coding, front end and detector."""
 
     name: str
     graph: graph.Graph
     labels: tuple[str, ...]
     coding: str
     content: bytes  # the .tflite file
-    detector: Tuned | None = None  # what the model was tuned to
-    card: str = ""  # the model card: data, licence, limits
-    level_control: bool = False  # of the front end
+    detector: Tuned | None = None  # None: the model was not tuned
+    card: str = ""  # the model card's text: data, licence, limits
+    level_control: bool = False  # whether the front end brings sound to one level
 
     @classmethod
     def of(
@@ -39,7 +39,7 @@ class Artifact:
         coding: str = "linear",
         level_control: bool = False,
     ) -> Artifact:
-        """An artifact of a .tflite file's bytes; without labels its classes are called class_0, class_1, …"""
+        """An artifact from the bytes of a .tflite file. Without labels its classes are called class_0, class_1, …"""
         read = reader.read(content)
         labels = labels or tuple(f"class_{i}" for i in range(read.output.size))
         if len(labels) != read.output.size:
@@ -47,7 +47,8 @@ class Artifact:
         return cls(name, read, labels, coding, content, level_control=level_control)
 
     def at(self, per_hour: float | None) -> Artifact:
-        """The same to be used at up to this number of false accepts an hour, as it was tuned; with None as it is."""
+        """The same with the detector tuned for ``per_hour`` false accepts an hour; with None unchanged. A UserError if
+        the model was not tuned for that."""
         if per_hour is None:
             return self
         if self.detector is None:
@@ -58,7 +59,7 @@ class Artifact:
 
 
 def of_bundle(folder: Path) -> Artifact:
-    """The model that a bundle was made from, with its detector; a UserError where the folder is no whole bundle."""
+    """The model that a bundle was made from, with its detector. A UserError if the folder is no complete bundle."""
     manifest = untrusted.json_object(folder / "manifest.json")
     content = untrusted.content(folder / MODEL, untrusted.MODEL_BYTES)
     try:
@@ -73,12 +74,10 @@ def of_bundle(folder: Path) -> Artifact:
 
 
 def load(named: str | Path, coding: str | None = None, level_control: bool | None = None) -> Artifact:
-    """Read what ``zoo.place`` finds: a run, a model that ships, a bundle, or a .tflite file of this ``coding``
-    (linear).
+    """Read a run, a shipped model, a bundle or a .tflite file, found by ``zoo.place``.
 
-    The words of a .tflite file are in the labels.txt beside it, where there is one.
-
-    ``coding`` and ``level_control``, where given, take the place of what the folder's recipe says.
+    The words of a .tflite file come from labels.txt beside it, if there is one. ``coding`` and ``level_control``, if
+    given, replace those of the folder's recipe; for a .tflite file they default to linear and no level control.
     """
     path = zoo.place(named)
     if path.name == "model_int8.tflite" and (path.parent / "recipe.toml").exists():

@@ -1,4 +1,4 @@
-"""Fake-quantized Keras → full-int8 .tflite, checked op by op; and running any such file over many clips."""
+"""Converts fake-quantized Keras to a full-int8 .tflite, checks it op by op, and runs such files over many clips."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Kernels = Literal["reference", "xnnpack"]
 
 
 class ConversionError(Exception):
-    """The converted file is not what the engine and the parity ladder stand on."""
+    """The converted file is not of the form that the engine and the parity ladder need."""
 
 
 def convert(model: Any, window: int) -> bytes:
-    """The .tflite of a fake-quantized model: int8 (1, 1, window, 1) in, int8 scores (1, classes) out; checked."""
+    """The checked .tflite of a fake-quantized model: int8 (1, 1, window, 1) in, int8 scores (1, classes) out."""
     import tensorflow as tf
 
     function = tf.function(lambda x: model(x, training=False))
@@ -36,10 +36,10 @@ def convert(model: Any, window: int) -> bytes:
 
 
 def check(model: graph.Graph) -> None:
-    """Raise ConversionError unless the input is the recording itself and ReLU falls out of the saturation.
+    """Raise ConversionError unless the input is the recording itself and int8 saturation does the work of ReLU.
 
-    ``reader.read`` has refused anything but int8 CONV_2D, MAX_POOL_2D, RESHAPE, FULLY_CONNECTED and SOFTMAX, so no
-    MUL or ADD of a batch norm can be left.
+    ``reader.read`` accepts only int8 CONV_2D, MAX_POOL_2D, RESHAPE, FULLY_CONNECTED and SOFTMAX, so no MUL or ADD of a
+    batch norm can be left.
     """
     if (model.input.scale, model.input.zero_point) != (1 / 128, 0):
         raise ConversionError(
@@ -59,9 +59,9 @@ def check(model: graph.Graph) -> None:
 def predict(
     content: bytes | Path, codes: np.ndarray, *, kernels: Kernels, title: str = "", progress: bool = True
 ) -> np.ndarray:
-    """int8 codes (n, window) → int8 scores (n, classes), by LiteRT's reference kernels or with XNNPACK.
+    """int8 codes (n, window) → int8 scores (n, classes), by LiteRT with its reference kernels or XNNPACK.
 
-    One single-threaded interpreter a core. The scores are probabilities: (score + 128) / 256.
+    Each core runs a single-threaded interpreter. A score stands for the probability (score + 128) / 256.
     """
     if isinstance(content, Path):
         content = content.read_bytes()

@@ -1,4 +1,4 @@
-"""A model as a plain chain of layers, from which every figure and artifact comes. `convert.tflite.reader` makes it."""
+"""A model as a plain chain of layers. `convert.tflite.reader` makes it; every figure and artifact comes from it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Activation:
 
     @property
     def size(self) -> int:
-        """Values, and bytes."""
+        """How many values it has, which is also its bytes."""
         return self.length * self.channels
 
 
@@ -45,7 +45,7 @@ class Convolution:
 
     @property
     def pad_before(self) -> int:
-        """Frames of padding (holding the input's zero point) before the first one."""
+        """How many frames of padding, filled with the input's zero point, come before the first frame."""
         return _pad_before(self.input.length, self.output.length, self.kernel, self.stride, self.padding)
 
     @property
@@ -71,7 +71,7 @@ class MaxPool:
 
     @property
     def pad_before(self) -> int:
-        """Positions of the first window that lie before the input."""
+        """How many positions of the first window lie before the input."""
         return _pad_before(self.input.length, self.output.length, self.window, self.stride, self.padding)
 
 
@@ -97,7 +97,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Softmax:
-    """exp(beta * x) over the sum of it; int8 with scale 1/256 and zero point -128."""
+    """Output [t] = exp(beta * x[t]) / sum of exp(beta * x); int8 with scale 1/256 and zero point -128."""
 
     input: Activation
     output: Activation
@@ -111,7 +111,7 @@ Layer = Convolution | MaxPool | Dense | Softmax
 
 @dataclass(frozen=True)
 class Graph:
-    """The layers in order; each one's output is the next one's input."""
+    """The layers in order. Each one's output is the next one's input."""
 
     layers: tuple[Layer, ...]
     file_bytes: int
@@ -130,12 +130,12 @@ class Graph:
 
     @property
     def parameters(self) -> int:
-        """Weights and biases."""
+        """How many weights and biases it has."""
         return sum(layer.parameters for layer in self.layers)
 
     @property
     def arena_bytes(self) -> int:
-        """Bytes a runtime that keeps whole activations needs: the largest sum of tensors alive at the same time."""
+        """The bytes that a runtime needs if it keeps whole activations: the most bytes of tensors alive at one time."""
         return max(layer.input.size + layer.output.size for layer in self.layers)
 
 

@@ -1,16 +1,16 @@
-"""The int8 .tflite → the file that phones take: float samples in, probabilities out, TFLite Metadata inside.
+"""Turns the int8 .tflite into the file for phones: float samples in, probabilities out, TFLite Metadata inside.
 
-MediaPipe Tasks' AudioClassifier wants float32 samples (1, window) in [-1, 1), float32 scores (1, classes), and metadata
-with the sample rate and the labels. The int8 core stays as it is, tensor for tensor; operators before it turn a sample
-into the code that ``edgekws.model.coding`` gives for it, and DEQUANTIZE behind it turns scores into probabilities.
+MediaPipe Tasks' AudioClassifier needs float32 samples (1, window) in [-1, 1), float32 scores (1, classes), and metadata
+with the sample rate and the labels. The int8 core stays unchanged, tensor for tensor. Operators before it turn a sample
+into the code that ``edgekws.model.coding`` gives for it. DEQUANTIZE after it turns scores into probabilities.
 
-Coding in float is exact, whatever kernels run it: every intermediate value is a multiple of 2**-16 that float32 holds.
-First the 16-bit sample is restored: s = round(32768 x), half to even as when a recording is read. Then
+This coding in float is exact with any kernels: every intermediate value is a multiple of 2**-16 that float32 can hold.
+First the operators restore the 16-bit sample: s = round(32768 x), half to even, as when a recording is read. Then:
 
-linear   QUANTIZE of (s + 1/2) / 32768. The half sample keeps it off ties, which kernels round in different ways.
-mu_law   Within one segment k the magnitude is 16 (k - 1) + floor((|s| + 132) / 2**(k + 3)), and these lines, of ever
-         lower slope, meet where segments do. So the magnitude is the floor of the lowest of eight lines, and of a
-         ninth, 127, for what G.711 clips. The sign is s clipped to -1 ... 1, as s is whole.
+linear   QUANTIZE of (s + 1/2) / 32768. The half sample avoids ties, which kernels round in different ways.
+mu_law   In segment k the magnitude is 16 (k - 1) + floor((|s| + 132) / 2**(k + 3)). The slopes of these eight lines
+         fall, and neighbouring lines meet where their segments meet. So the magnitude is the floor of the lowest
+         line, with a ninth line, 127, for samples that G.711 clips. The sign is s clipped to -1 ... 1, as s is whole.
 """
 
 from __future__ import annotations
@@ -43,10 +43,10 @@ _OPTIONS = {
 
 
 def build(content: bytes, labels: Sequence[str], coding: str) -> bytes:
-    """The phone file of an int8 model, with the labels' file as a zip behind it; same arguments, same bytes.
+    """The phone file of an int8 model, with a zip of the labels' file appended. The same arguments give the same bytes.
 
     Args:
-        content: a .tflite file that ``reader.read`` takes, its input of scale 1/128 and zero point 0.
+        content: a .tflite file that ``reader.read`` accepts, with an input of scale 1/128 and zero point 0.
         labels: one word a class, in the order of the scores.
         coding: how a sample becomes int8, one of ``edgekws.model.coding.CODINGS``.
 
@@ -79,7 +79,7 @@ def build(content: bytes, labels: Sequence[str], coding: str) -> bytes:
 
 
 def scores(content: bytes | Path, samples: np.ndarray, *, kernels: str = "xnnpack") -> np.ndarray:
-    """int16 samples (n, window) → probabilities float32 (n, classes), by LiteRT on a phone file; one thread."""
+    """int16 samples (n, window) → probabilities float32 (n, classes): runs a phone file in LiteRT, in one thread."""
     data = content.read_bytes() if isinstance(content, Path) else content
     runner = litert.Runner(data, reference=kernels == "reference")
     found = np.empty((len(samples), runner.classes), np.float32)
@@ -89,14 +89,14 @@ def scores(content: bytes | Path, samples: np.ndarray, *, kernels: str = "xnnpac
 
 
 def _linear(editor: _Editor, samples: int) -> int:
-    """Operators from samples in [-1, 1) to code / 128 before rounding."""
+    """Add operators from samples in [-1, 1) to code / 128, not yet rounded."""
     whole = _whole_samples(editor, samples)
     off_ties = editor.operator("ADD", "off_ties", editor.shape(whole), whole, editor.constant([0.5]))
     return editor.operator("MUL", "code", editor.shape(whole), off_ties, editor.constant([1 / FULL_SCALE]))
 
 
 def _mu_law(editor: _Editor, samples: int) -> int:
-    """Operators from samples in [-1, 1) to code / 128, which is whole: 9 lines of every sample, and the lowest."""
+    """Add operators from samples in [-1, 1) to code / 128 of a whole code: the lowest of 9 lines, with a sign."""
     whole = _whole_samples(editor, samples)
     shape, segment = editor.shape(whole), np.arange(8)
     slopes = np.append(2.0 ** -(segment + 3), 0)
@@ -113,7 +113,8 @@ def _mu_law(editor: _Editor, samples: int) -> int:
 
 
 def _whole_samples(editor: _Editor, samples: int) -> int:
-    """x → s, rounded by the additions: float32 has no fractions from 2**23 on (ROUND has no reference kernel)."""
+    """Add operators from x to s. Additions round it, as float32 has no fractions from 2**23 on; ROUND has no
+    reference kernel."""
     shape, wholes = editor.shape(samples), 3 * 2**22
     scaled = editor.operator("MUL", "scaled", shape, samples, editor.constant([FULL_SCALE]))
     shifted = editor.operator("ADD", "shifted", shape, scaled, editor.constant([wholes]))
@@ -121,14 +122,14 @@ def _whole_samples(editor: _Editor, samples: int) -> int:
 
 
 class _Editor:
-    """Adds float tensors and operators to a model; what is there keeps its number and its bytes."""
+    """Adds float tensors and operators to a model. Existing tensors and operators keep their numbers and bytes."""
 
     def __init__(self, content: bytes) -> None:
         from ai_edge_litert import schema_py_generated as schema
 
         self.schema = schema
         self.model = reader.unpacked(content)
-        self.model.signatureDefs = None  # they name the core's input and output
+        self.model.signatureDefs = None  # they still name the core's input and output
         self.subgraph = self.model.subgraphs[0]
         self.codes: dict[str, int] = {}
 
@@ -155,7 +156,7 @@ class _Editor:
         return number
 
     def operator(self, op: str, output: str | int, shape: Sequence[int], *inputs: int) -> int:
-        """Append an operator that writes a new float tensor of this name and shape, or that existing tensor."""
+        """Append an operator. Its output is a new float tensor of this name and shape, or the existing tensor given."""
         target = self.activation(output, shape) if isinstance(output, str) else output
         operator = self.schema.OperatorT()
         operator.opcodeIndex = self._code(op)
@@ -195,9 +196,9 @@ class _Editor:
 
 
 def _metadata(classes: int) -> bytes:
-    """TFLite Metadata: what goes in, what comes out, and that the labels are in the zip behind the model.
+    """TFLite Metadata: describes input and output, and says that the labels are in the zip after the model.
 
-    Tables are written by the slot numbers of TensorFlow's metadata_schema.fbs, file identifier M001.
+    The slot numbers of its tables are those of TensorFlow's metadata_schema.fbs, file identifier M001.
     """
     import flatbuffers
     from flatbuffers import number_types as types
@@ -249,7 +250,7 @@ def _empty(builder: Any) -> int:
 
 
 def _zipped(labels: Sequence[str]) -> bytes:
-    """A stored zip of the labels' file, dated as zip's first day."""
+    """An uncompressed zip of the labels' file, with zip's earliest date."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         archive.writestr(zipfile.ZipInfo(LABELS_FILE), "".join(f"{label}\n" for label in labels))

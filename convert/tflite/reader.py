@@ -1,11 +1,11 @@
-"""A .tflite file → a `graph.Graph`: read, walked and checked.
+"""Reads a .tflite file, checks it, and returns a `graph.Graph`.
 
-It reads the int8 models of this project and their like: CONV_2D with a (1, K) kernel over (1, 1, time, channels),
-MAX_POOL_2D, RESHAPE (which moves nothing here and is dropped), FULLY_CONNECTED and SOFTMAX, one after the other.
-It refuses anything else by name.
+It accepts int8 models like this project's: CONV_2D with a (1, K) kernel over (1, 1, time, channels), MAX_POOL_2D,
+RESHAPE (which moves no values here and is dropped), FULLY_CONNECTED and SOFTMAX, in one chain. It refuses anything
+else and names it.
 
-A file is never trusted: offsets, lengths and shapes are checked against the file's own size before anything of that
-size is made, and every walk has a fixed depth, so that a hostile file ends in one clear error.
+It trusts no file. It checks offsets, lengths and shapes against the file's own size before it allocates anything of
+that size, and every walk has a fixed depth. A hostile file ends in one clear error.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from edgekws.errors import UserError
 from edgekws.guard import untrusted
 
 MAX_LAYERS = 1000
-MAX_ELEMENTS = 1 << 28  # of one tensor
+MAX_ELEMENTS = 1 << 28  # in one tensor
 
 
 def read(source: str | Path | bytes) -> Graph:
     """Read and check a .tflite file, given by its path or its bytes.
 
     Raises:
-        UserError: it is no .tflite file, is damaged, or holds something outside the family of models described above.
+        UserError: it is not a .tflite file, is damaged, or contains something outside the models described above.
     """
     if isinstance(source, bytes):
         return parse(source, "the model")
@@ -38,7 +38,7 @@ def read(source: str | Path | bytes) -> Graph:
 
 
 def parse(data: bytes, name: str) -> Graph:
-    """The graph in the bytes of a .tflite file; `name` starts every error message."""
+    """The graph in the bytes of a .tflite file. Every error message begins with `name`."""
     if data[4:8] != b"TFL3":
         raise UserError(f"{name}: expected a .tflite file, but it does not carry the mark TFL3; give a converted model")
     with untrusted.reading(name, ".tflite file", "convert the model again"):
@@ -49,7 +49,7 @@ def parse(data: bytes, name: str) -> Graph:
 
 
 def unpacked(data: bytes, name: str = "the model") -> Any:
-    """The whole of a file that ``parse`` takes as the schema's ModelT, to be changed and packed again."""
+    """The whole file as the schema's ModelT, which can be changed and packed again. Raises as ``parse`` does."""
     from ai_edge_litert import schema_py_generated as schema
 
     parse(data, name)
@@ -60,7 +60,7 @@ def unpacked(data: bytes, name: str = "the model") -> Any:
 
 
 class _RefusedError(Exception):
-    """A reason not to take a file, in one line."""
+    """Why a file is refused, in one line."""
 
 
 def _require(condition: bool, refusal: str) -> None:
@@ -121,7 +121,7 @@ class _Reader:
     def name(self, operator: Any) -> str:
         _require(operator.OpcodeIndex() < self.model.OperatorCodesLength(), "an operator has no operator code")
         code = self.model.OperatorCodes(operator.OpcodeIndex())
-        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())  # which field counts depends on the file's age
+        number = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())  # older files use the deprecated field
         names = {value: key for key, value in vars(self.schema.BuiltinOperator).items() if isinstance(value, int)}
         return names.get(number, f"operator {number}")
 
@@ -154,11 +154,11 @@ class _Reader:
         return Activation(tensor.shape[-2], tensor.shape[-1], float(tensor.scales[0]), zero_point, tensor.index)
 
     def constant(self, op: str, tensor: _Tensor, dtype: type[np.generic], type_number: int) -> np.ndarray:
-        """The values stored for a tensor; its buffer has exactly the bytes its shape asks for."""
+        """The values stored for a tensor. Its buffer must have exactly the bytes that its shape needs."""
         _require(tensor.type == type_number, f"{op}: {tensor} is not {dtype.__name__}")
         _require(tensor.buffer < self.model.BuffersLength(), f"{op}: {tensor} has no buffer")
         buffer = self.model.Buffers(tensor.buffer)
-        stored_after = buffer.Offset() > 1  # files above 2 GB keep buffers behind the flatbuffer
+        stored_after = buffer.Offset() > 1  # files above 2 GB keep buffers after the flatbuffer
         _require(not stored_after, f"{op}: buffers outside the flatbuffer are not supported")
         wanted = math.prod(tensor.shape) * np.dtype(dtype).itemsize
         _require(buffer.DataLength() == wanted, f"{op}: {tensor} needs {wanted} bytes and has {buffer.DataLength()}")
@@ -202,7 +202,7 @@ class _Reader:
 
 
 def _follows(layer: Layer, previous: Layer) -> bool:
-    """Whether no RESHAPE between the two did more than flatten."""
+    """Whether the layers fit together: a RESHAPE between them may only flatten."""
     given, taken = previous.output, layer.input
     keeps_frames = (given.length, given.channels) == (taken.length, taken.channels)
     return keeps_frames or (not isinstance(layer, Convolution | MaxPool) and given.size == taken.size)

@@ -1,4 +1,4 @@
-"""What TensorFlow Lite Micro computes, in NumPy, written for reading: the golden output of tests and of self-tests."""
+"""Computes what TensorFlow Lite Micro computes, in readable NumPy. Tests and self-tests expect its output."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def dense(layer: Dense, value: np.ndarray) -> np.ndarray:
 
 
 def exact_product(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """rows @ weights.T in float64, which is exact: all sums stay below 2^53."""
+    """rows @ weights.T in float64. This is exact, since all sums stay below 2^53."""
     return (rows.astype(np.float64) @ weights.reshape(len(weights), -1).T.astype(np.float64)).astype(np.int64)
 
 
@@ -77,14 +77,14 @@ def multiply_by_quantized_multiplier(x: np.ndarray, multiplier: int, shift: int)
 
 
 def saturating_rounding_doubling_high_mul(a: np.ndarray | np.int64, b: np.ndarray | np.int64) -> np.ndarray:
-    """gemmlowp's definition, truncating division included."""
+    """As gemmlowp defines it, including the truncating division."""
     product = a.astype(np.int64) * np.int64(b)
     nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
     return np.sign(nudged) * (np.abs(nudged) >> 31)
 
 
 def rounding_divide_by_power_of_two(x: np.ndarray, exponent: int) -> np.ndarray:
-    """To nearest, halves away from zero."""
+    """Round to nearest, halves away from zero."""
     magnitude = (np.abs(x) + ((1 << exponent) >> 1)) >> exponent
     return np.sign(x) * magnitude
 
@@ -105,7 +105,7 @@ def softmax(layer: Softmax, value: np.ndarray) -> np.ndarray:
 
 
 def exp_on_negative_values(x: np.ndarray) -> np.ndarray:
-    """26 fractional bits in, 31 out."""
+    """exp(x) for x <= 0. x has 26 fractional bits, the result 31."""
     multiply = saturating_rounding_doubling_high_mul
     quarter = 1 << 24
     modulo = (x & (quarter - 1)) - quarter
@@ -124,7 +124,7 @@ def exp_on_negative_values(x: np.ndarray) -> np.ndarray:
 
 
 def one_over_one_plus_x(x: np.int64) -> np.ndarray:
-    """0 <= x < 1 with 31 fractional bits; Newton-Raphson with 29."""
+    """1 / (1 + x) for 0 <= x < 1 with 31 fractional bits, by Newton-Raphson with 29."""
     multiply = saturating_rounding_doubling_high_mul
     half_denominator = (x + (2**31 - 1) + 1) // 2
     y = 1515870810 + multiply(half_denominator, np.int64(-1010580540))

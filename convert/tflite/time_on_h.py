@@ -1,8 +1,8 @@
-"""The same model with time on the height axis: (1, time, 1, channels) in place of (1, 1, time, channels).
+"""Moves time to the height axis of a model: (1, time, 1, channels) in place of (1, 1, time, channels).
 
-Ethos-U computes a cascade of convolutions stripe by stripe, and stripes are rows: with time on the width axis there is
-one row, and whole activations stay in SRAM. Swapping the two axes moves no value, as one of them has size 1: weights,
-biases and scores are the same bytes.
+Ethos-U computes a cascade of convolutions in stripes of rows. With time on the width axis there is only one row, so
+whole activations stay in SRAM. Swapping the two axes moves no value, as one of them has size 1: weights, biases and
+scores keep their bytes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from convert.tflite import reader
 
 
 def swap_axes(content: bytes) -> bytes:
-    """The .tflite with height and width swapped everywhere; raises UserError for what ``reader.read`` refuses."""
+    """The .tflite with height and width swapped everywhere. Raises UserError as ``reader.read`` does."""
     import flatbuffers
     from ai_edge_litert import schema_py_generated as schema
 

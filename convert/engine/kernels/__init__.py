@@ -1,7 +1,7 @@
-"""The kernel sets of the engine: which C function a stage gets, and how it wants its weights laid out.
+"""The kernel sets of the engine: which C function computes a stage, and which layout of weights it needs.
 
-A set of fast kernels is one module that makes a `KernelSet`, and one C file `kernels_NAME.c`. For every stage it
-returns a `Kernel`, its own or another set's with values of the same width, and says why.
+A set of fast kernels is one module here, which makes a `KernelSet`, and one C file `kernels_NAME.c`. For every stage a
+set returns a `Kernel` and the reason for it. The kernel may be another set's, if its values have the same width.
 """
 
 from __future__ import annotations
@@ -18,18 +18,21 @@ from edgekws.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A convolution with the max pool behind it. Lengths are in frames of one window."""
+    """A convolution and the max pool after it, if any. Lengths are in frames of one window.
+
+    A frame is the values of all channels at one time. A position is a frame of the convolution, before the pool.
+    """
 
     name: str
     weights: np.ndarray  # int8 (out, taps, in)
     scaling: Scaling
     input_zero_point: int
-    input_range: tuple[int, int]  # values that the input can take, padding included
+    input_range: tuple[int, int]  # lowest and highest value of the input, padding included
     stride: int
     pad_before: int
     pool: int  # 1: none
-    first_pool: int  # positions of the first and of the last output, fewer where clipped
-    last_pool: int
+    first_pool: int  # positions that the first output takes, fewer if the window's edge clips it
+    last_pool: int  # the same of the last output
     in_length: int
     conv_length: int
     out_length: int
@@ -49,40 +52,40 @@ class Stage:
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """How a stage is computed."""
+    """The C function that computes a stage, its weights and its memory."""
 
     function: str  # of type edgekws_stage_kernel
     weights: np.ndarray  # int8, int16 or int32, written in C order, in the function's layout
-    positions: int  # convolution positions a call, rounded down to whole outputs; memory grows with them
-    reason: str  # why this one: written into the generated file
+    positions: int  # positions a call, rounded down to whole outputs; memory grows with them
+    reason: str  # why this kernel; the generated file says it
     scratch_bytes: int = 0
-    scaling: Scaling | None = None  # in place of the stage's own
-    read_past: int = 0  # values beyond its input that the function may load
+    scaling: Scaling | None = None  # replaces the stage's own
+    read_past: int = 0  # values after its input that the function may load
 
 
 @dataclass(frozen=True, eq=False)
 class KernelSet:
-    """All that the generator needs to know of a set."""
+    """Everything that the generator needs to know about a set."""
 
     name: str
     value_bits: int  # of activations in memory: 8 or 16
     sources: tuple[str, ...]  # C files of the engine that it needs
-    stage: Callable[[Stage, int | None], Kernel]  # with the positions a call that were asked for, if any
+    stage: Callable[[Stage, int | None], Kernel]  # the second argument: positions a call, if asked for
     dense_function: str = "edgekws_dense_portable"
     dense_weights: Callable[[np.ndarray], np.ndarray] = lambda weights: weights  # int8 (frames, units, values)
-    buffer_alignment: int = 4  # bytes, of every stage's buffer
-    requires: str = ""  # a preprocessor condition that must hold, e.g. defined(__ARM_FEATURE_DSP)
-    hint: str = ""  # what to do where it does not
+    buffer_alignment: int = 4  # bytes; every stage's buffer begins at a multiple
+    requires: str = ""  # a preprocessor condition, such as defined(__ARM_FEATURE_DSP)
+    hint: str = ""  # what to do if the condition does not hold
 
 
 def portable_stage(stage: Stage, positions: int | None) -> Kernel:
-    """The reference kernel; one output a call needs the least memory."""
+    """The reference kernel. It computes one output a call, which needs the least memory."""
     wanted = positions or stage.pool
     return Kernel("edgekws_convolve_portable", stage.weights, wanted, "the reference takes every shape")
 
 
 KERNELS = KernelSet("portable", 8, ("kernels_portable.c",), portable_stage)
-# Each has its set as KERNELS.
+# Each module defines its set as KERNELS.
 MODULES = {
     "portable": "convert.engine.kernels",
     "packed": "convert.engine.kernels.packed",
@@ -98,7 +101,7 @@ MODULES = {
 
 
 def find(name: str) -> KernelSet:
-    """The kernel set of that name."""
+    """The kernel set of this name; a UserError if there is none."""
     if name not in MODULES:
         raise UserError(f"no kernels are called {name!r}; choose one of {', '.join(MODULES)}")
     found: KernelSet = import_module(MODULES[name]).KERNELS

@@ -1,4 +1,4 @@
-"""The kernels for x86-64 with AVX2 (kernels_avx2.c): weights as int16, in its layout."""
+"""The kernel set `avx2` (kernels_avx2.c): x86-64 with AVX2. Weights are int16."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from convert.engine.kernels import Kernel, KernelSet, Stage, toom_cook
 
 BLOCK = 16  # output channels, as in kernels_avx2.c
-POSITIONS = 48  # a call: memory is cheap here
+POSITIONS = 48  # positions a call: memory is cheap on these machines
 READ_PAST = 1  # the direct kernels read values in pairs
 
 
@@ -30,7 +30,7 @@ def stage(stage: Stage, positions: int | None) -> Kernel:
 
 
 def _no_toom_cook(stage: Stage) -> str:
-    """Why Toom-Cook cannot compute a stage; empty where it can."""
+    """Why Toom-Cook cannot compute a stage; empty if it can."""
     if stage.taps != toom_cook.TAPS or stage.stride != 1 or stage.in_channels % 16:
         return "it is for 5 taps, stride 1, and channels in by 16"
     return toom_cook.overflow(stage.weights)

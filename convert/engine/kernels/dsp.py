@@ -6,16 +6,16 @@ import numpy as np
 
 from convert.engine.kernels import Kernel, KernelSet, Stage, portable_stage
 
-POSITIONS = 12  # that the kernels take at a time, in blocks
+POSITIONS = 12  # most positions a call; the kernels take them BLOCK at a time
 BLOCK = 3
-MAX_SHIFT = 22  # then upper word (2^30) and zero point shifted left by as much (2^29) together fit int32
-WIDE_FROM = 500  # positions a window from which weights are stored as int16: faster, but twice the flash
-UNROLLED = 4  # rows that the loop does at a time
-ROWS_BYTES = 1024  # of scratch that less work is worth
+MAX_SHIFT = 22  # then the upper word (2^30) plus the shifted zero point (2^29) fits int32
+WIDE_FROM = 500  # from so many positions a window, weights are int16: faster, twice the flash
+UNROLLED = 4  # rows in one step of the loop
+ROWS_BYTES = 1024  # of scratch memory at most, for less work
 
 
 def stage(stage: Stage, positions: int | None, wide_from: int = WIDE_FROM) -> Kernel:
-    """Direct convolution where the pool and the scaling allow it, else the reference."""
+    """Direct convolution if the pool and the scaling allow it, else the reference kernel."""
     problem = problem_of(stage)
     if problem:
         reference = portable_stage(stage, positions)
@@ -59,12 +59,12 @@ def _samples(stage: Stage, positions: int | None) -> Kernel:
 
 
 def is_relu(stage: Stage) -> bool:
-    """Whether the kernels need no more of the scaling than what lies among their weights."""
+    """Whether the kernels find all that they need of the scaling among their weights."""
     return stage.scaling.zero_point == stage.scaling.minimum == -128
 
 
 def problem_of(stage: Stage) -> str:
-    """Why these kernels can't compute a stage; empty if they can."""
+    """Why these kernels cannot compute a stage; empty if they can."""
     scaling = stage.scaling
     largest = np.abs(stage.weights.astype(np.int64)).sum(axis=(1, 2)) * 128 + np.abs(scaling.bias.astype(np.int64))
     if stage.pool > POSITIONS:
@@ -77,14 +77,14 @@ def problem_of(stage: Stage) -> str:
 
 
 def with_channels(stage: Stage, words: np.ndarray) -> np.ndarray:
-    """int32 (pairs of channels out, words): the constants of both channels before the weights' words."""
+    """int32 (pairs of output channels, words): the constants of both channels, then the words of their weights."""
     constants = np.zeros((len(words) * 2, 4), np.int32)
     constants[: stage.out_channels] = _constants(stage)
     return np.concatenate([constants.reshape(len(words), 8), words.reshape(len(words), -1)], axis=1)
 
 
 def _constants(stage: Stage) -> np.ndarray:
-    """int32 (channels, 4): the edgekws_dsp_channel of each."""
+    """int32 (channels, 4): each channel's edgekws_dsp_channel."""
     scaling, channels = stage.scaling, stage.out_channels
     right = -np.broadcast_to(scaling.shift.astype(np.int64), channels)
     offset = np.where(right > 0, 1 << np.maximum(right - 1, 0), 0) + (scaling.zero_point << right)
@@ -93,7 +93,7 @@ def _constants(stage: Stage) -> np.ndarray:
 
 
 def _rows(weights: np.ndarray, taps: int) -> np.ndarray:
-    """int8 (out, K, in) → (pairs of channels out, rows, taps, 2 channels out, 2 values), padded with zeros."""
+    """int8 (out, K, in) → (pairs of output channels, rows, taps, 2 output channels, 2 values), filled with zeros."""
     out = len(weights)
     flat = weights.reshape(out, taps, -1)
     values = -(-flat.shape[2] // (2 * UNROLLED)) * 2 * UNROLLED
@@ -104,7 +104,7 @@ def _rows(weights: np.ndarray, taps: int) -> np.ndarray:
 
 
 def _packed(rows: np.ndarray, wide: bool) -> np.ndarray:
-    """The words of the weights, little endian: two int16, or four int8 of which two channels take turns."""
+    """The weights as little-endian words: two int16, or four int8 in which the two channels alternate."""
     values = np.ascontiguousarray(rows.astype("<i2")) if wide else np.ascontiguousarray(rows.swapaxes(-1, -2))
     return values.reshape(len(rows), -1).view("<i4")
 

@@ -1,4 +1,4 @@
-"""The kernel set `dsp_fast`: Toom-Cook convolution (kernels_dsp_fast.c) where it is proved exact and pays."""
+"""The kernel set `dsp_fast`: Toom-Cook convolution (kernels_dsp_fast.c) where it is proved exact and is worth it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 
 from convert.engine.kernels import Kernel, KernelSet, Stage, dsp, toom_cook
 
-CHUNK = 32  # channels in
-MAX_CHANNELS = 128  # in
-LONG_FROM = 500  # positions a window; below it, the weights' flash, 3.2 times the int8, is not worth it
-FRAMES_PAST = 3  # of the input, that the kernel may read: its tiles make 4 outputs
+CHUNK = 32  # input channels
+MAX_CHANNELS = 128  # input channels
+LONG_FROM = 500  # positions a window; below it, 3.2 times the flash of int8 weights is not worth it
+FRAMES_PAST = 3  # frames after the input that the kernel may read: a tile makes 4 outputs
 POINTS = len(toom_cook.POINTS)
 SUMS_BYTES = dsp.POSITIONS * 4
 CHUNK_BYTES = POINTS * (CHUNK // 2 + 2) * dsp.BLOCK * 4
 
 
 def stage(stage: Stage, positions: int | None, long_from: int = LONG_FROM, wide_from: int = dsp.WIDE_FROM) -> Kernel:
-    """Toom-Cook from so many positions a window on, or the direct kernel and why."""
+    """Toom-Cook from ``long_from`` positions a window on; else the direct kernel, with the reason."""
     problem = dsp.problem_of(stage) or _problem(stage, long_from)
     if problem:
         direct = dsp.stage(stage, positions, wide_from)
@@ -45,7 +45,7 @@ def _problem(stage: Stage, long_from: int) -> str:
 
 
 def _transformed(weights: np.ndarray) -> np.ndarray:
-    """int8 (out, taps, in) → words (pairs of channels out, chunks, points, pairs of channels in, 2 channels out)."""
+    """int8 (out, taps, in) → words (pairs of output channels, chunks, points, pairs of inputs, 2 output channels)."""
     out, _, channels = weights.shape
     points = np.zeros((out + out % 2, POINTS, channels), "<i2")
     points[:out] = toom_cook.transformed(weights)

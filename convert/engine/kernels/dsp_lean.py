@@ -1,4 +1,4 @@
-"""The kernel set `dsp_lean`: that of `dsp_fast` with less flash, Toom-Cook in the longest layers alone."""
+"""The kernel set `dsp_lean`: the kernels of `dsp_fast` with less flash. Only the longest layers use Toom-Cook."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import replace
 from convert.engine.kernels import Kernel, Stage, dsp_fast
 
 LONG_FROM = 1000  # positions a window
-NEVER = 1 << 31  # no weights stored as int16 for the direct kernels
+NEVER = 1 << 31  # the direct kernels never store weights as int16
 
 
 def stage(stage: Stage, positions: int | None) -> Kernel:
-    """As `dsp_fast`, with a higher bar for what costs flash."""
+    """As `dsp_fast`, but it spends flash in fewer layers."""
     return dsp_fast.stage(stage, positions, LONG_FROM, NEVER)
 
 

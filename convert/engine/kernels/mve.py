@@ -1,4 +1,4 @@
-"""The kernels for Helium (kernels_mve.c): which stage gets which, with the weights in its layout."""
+"""The kernel set `mve` (kernels_mve.c): Helium, the vectors of Cortex-M55 and M85."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def stage(stage: Stage, positions: int | None) -> Kernel:
 
 
 def _not_plain(stage: Stage) -> str:
-    """Why only the kernel for any shape is exact for a stage; empty if others are."""
+    """Why only the kernel for any shape is exact for this stage; empty if the others are too."""
     if not stage.scaling.zero_point == stage.scaling.minimum == -128:
         return "the faster kernels need ReLU and the output's zero point at -128"
     if stage.scaling.shift.max() > 0:
@@ -57,7 +57,7 @@ def _constants(stage: Stage) -> np.ndarray:
 
 
 def _swapped(rows: np.ndarray) -> np.ndarray:
-    """In every four rows, the second and the third change places."""
+    """Swap the second and third of every four rows."""
     return rows.reshape(-1, 4, *rows.shape[1:])[:, [0, 2, 1, 3]].reshape(rows.shape)
 
 
@@ -84,7 +84,7 @@ def _blocks(
     reason: str,
     past: int = 0,
 ) -> Kernel:
-    """Constants and weights of every 16 output channels, then of those that are left."""
+    """Constants and weights of every 16 output channels, then of the channels that are left."""
     constants = np.split(_constants(stage).astype("<i4"), range(BLOCK, stage.out_channels, BLOCK))
     weights = np.split(layout(stage.weights), range(BLOCK // 2, stage.out_channels // 2, BLOCK // 2))
     parts = [part for pair in zip(constants, weights, strict=True) for part in pair]
@@ -100,13 +100,13 @@ def _blocks(
 
 
 def _tiles(weights: np.ndarray) -> np.ndarray:
-    """int8 (pairs of channels out, channels in / 16, taps, 2, 16)."""
+    """int8 (pairs of output channels, input channels / 16, taps, 2, 16)."""
     out, taps, channels = weights.shape
     return weights.reshape(out // 2, 2, taps, channels // LANES, LANES).transpose(0, 3, 2, 1, 4)
 
 
 def _runs(weights: np.ndarray) -> np.ndarray:
-    """int8 (pairs of channels out, vectors, 2, 16), zeros behind each run."""
+    """int8 (pairs of output channels, vectors, 2, 16), with zeros after each run of values."""
     rows = weights.reshape(len(weights), -1)
     rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % LANES)))
     return rows.reshape(len(rows) // 2, 2, -1, LANES).swapaxes(1, 2)

@@ -1,4 +1,4 @@
-"""The kernel set `neon` (kernels_neon.c): 64-bit Arm, with the dot product where the compiler has it."""
+"""The kernel set `neon` (kernels_neon.c): 64-bit Arm, with the dot product if the compiler has it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ BLOCK, TOGETHER, STEP = 8, 4, 8  # as in kernels_neon.c
 
 
 def stage(stage: Stage, positions: int | None) -> Kernel:
-    """The one kernel; a weight of -128, which TensorFlow Lite never makes, goes to the reference."""
+    """The set's one kernel; the reference kernel for weights of -128, which TensorFlow Lite never makes."""
     if stage.weights.min() < -127:
         return portable_stage(stage, positions)
     weights = blocks.rows(stage.weights, BLOCK, TOGETHER, STEP)

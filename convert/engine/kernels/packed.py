@@ -1,4 +1,4 @@
-"""The kernel set `packed` (kernels_packed.c): cores without SIMD, two positions in one multiplication."""
+"""The kernel set `packed` (kernels_packed.c): for cores without SIMD. One multiplication serves two positions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TOGETHER = 4  # values, as in kernels_packed.c
 
 
 def stage(stage: Stage, positions: int | None) -> Kernel:
-    """The one kernel; a weight of -128, which TensorFlow Lite never makes, goes to the reference."""
+    """The set's one kernel; the reference kernel for weights of -128, which TensorFlow Lite never makes."""
     if stage.weights.min() < -127:
         return portable_stage(stage, positions)
     rows = stage.weights.reshape(stage.out_channels, -1)

@@ -1,4 +1,4 @@
-"""The kernel set `vnni` (kernels_vnni.c): x86-64 with VNNI, of AVX-512 or as AVX-VNNI."""
+"""The kernel set `vnni` (kernels_vnni.c): x86-64 with VNNI, either AVX-512's or AVX-VNNI."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BLOCK, STEP = 16, 4  # as in kernels_vnni.c
 
 
 def stage(stage: Stage, positions: int | None) -> Kernel:
-    """The one kernel, unless sums of values up to 255 could leave 32 bits."""
+    """The set's one kernel; the reference kernel if sums of values up to 255 could leave 32 bits."""
     sums = stage.weights.astype(np.int64).reshape(stage.out_channels, -1)
     if 255 * np.abs(sums).sum(axis=1).max() >= 2**31:
         return portable_stage(stage, positions)

@@ -9,7 +9,7 @@ MAX_SHIFT = 30  # to the right
 
 
 def stage(stage: Stage, positions: int | None) -> Kernel:
-    """The one kernel; a shift by 31, which leaves nothing of any sum, goes to the reference."""
+    """The set's one kernel; the reference kernel for a shift by 31, which makes every sum 0."""
     if stage.scaling.shift.min() < -MAX_SHIFT:
         return portable_stage(stage, positions)
     weights = blocks.rows(stage.weights, BLOCK, PAIR, STEP)

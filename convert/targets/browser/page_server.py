@@ -1,4 +1,4 @@
-"""A folder of a page, served on this machine alone."""
+"""Serves a page's folder to browsers on this machine only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from edgekws.errors import UserError
 
 HOST = "127.0.0.1"
-TYPES = {  # not what this machine's registry says: a browser runs no script of another type
+TYPES = {  # fixed here: the system's own types may be wrong, and a browser runs no script of another type
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript",
     ".mjs": "text/javascript",
@@ -38,7 +38,7 @@ class _Handler(SimpleHTTPRequestHandler):
 
 
 def server(folder: Path, port: int) -> ThreadingHTTPServer:
-    """A server of this folder; port 0 takes a free one. A UserError where the port is taken or not allowed."""
+    """A server of this folder. Port 0 takes a free port. A UserError if the port is taken or not allowed."""
     if not 0 <= port <= 65_535:
         raise UserError(f"a port is a number from 0 to 65535, got {port}")
     try:

@@ -1,4 +1,4 @@
-"""Target ``web``: a page that listens and an npm package, of the engine as WebAssembly."""
+"""Target ``web``: the engine as WebAssembly, with a page that listens and an npm package."""
 
 from __future__ import annotations
 

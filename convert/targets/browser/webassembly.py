@@ -1,4 +1,4 @@
-"""C → WebAssembly by clang, without a C library; and the module of small-listen, which ships built."""
+"""Compiles C to WebAssembly by clang, without a C library. The module of small-listen ships already built."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from edgekws.errors import UserError
 MODULE = "lib/spotter.wasm"
 OPTIONS = ("--target=wasm32", "-O3", "-std=c99", "-mbulk-memory", "-nostdlib", "-fvisibility=hidden")
 LINKING = ("-Wl,--no-entry", "-Wl,--strip-all", "-Wl,--stack-first", "-Wl,-z,stack-size=16384")
-FLAGS = {"wasm": ("-msimd128",)}  # that a kernel set needs
+FLAGS = {"wasm": ("-msimd128",)}  # the compiler's flags that a kernel set needs
 SHIPPED = "small-listen"
 
 
 def command(sources: Sequence[str], kernels: str) -> list[str]:
-    """What makes MODULE in a bundle's folder."""
+    """The compiler's command that makes MODULE in a bundle's folder."""
     return ["clang", *OPTIONS, *FLAGS.get(kernels, ()), "-Isrc", "-Iwasm", *sources, *LINKING, "-o", MODULE]
 
 
 def build(folder: Path, line: Sequence[str]) -> tuple[str, str]:
-    """Make MODULE in a bundle's folder; the compiler in words, or nothing and why there is none."""
+    """Make MODULE in a bundle's folder. Returns (the compiler in words, ""), or ("", why there is none)."""
     if shutil.which("clang") is None or shutil.which("wasm-ld") is None:
         return "", "clang and wasm-ld make WebAssembly, and are not both here (apt install clang lld)"
     try:
@@ -38,7 +38,7 @@ def build(folder: Path, line: Sequence[str]) -> tuple[str, str]:
 
 
 def shipped(request: Request) -> bytes:
-    """The module that ships for just this model and these thresholds; empty where there is none."""
+    """The shipped module for exactly this model and these thresholds; empty if there is none."""
     file = files("firmware_assets") / "page" / f"{SHIPPED}.wasm"
     if request.mode != "sliding" or request.kernels or not file.is_file():
         return b""

@@ -1,4 +1,4 @@
 """Targets for machines in a home: a Raspberry Pi or PC with Home Assistant, and boards that ESPHome programs.
 
-Both always hear in sliding mode, with the detector, since they listen to sound that goes on.
+Both always run in sliding mode with the detector, since they listen to continuous sound.
 """

@@ -25,7 +25,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
         "esphome",
         folder,
         prefix=component,
-        dashed=component.replace("_", "-")[:31].rstrip("-"),  # a name of the network
+        dashed=component.replace("_", "-")[:31].rstrip("-"),  # the device's name in the network
         ascii_name=plain_ascii(artifact.name),
         labels=_quoted(artifact.labels),
         never=[index for index, label in enumerate(artifact.labels) if rejects(label)],
@@ -40,7 +40,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
 
 
 def _quoted(words: Any) -> str:
-    """A list of words as both Python and YAML read it; no sign of theirs is one of C's or a shell's."""
+    """A list of words in quotes, as both Python and YAML read it."""
     return json.dumps(list(words), ensure_ascii=False)
 
 

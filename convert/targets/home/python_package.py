@@ -1,4 +1,4 @@
-"""Target ``python``: a package that pip builds by any C compiler, with a Wyoming service for Home Assistant."""
+"""Target ``python``: a package that pip builds with any C compiler, with a Wyoming service for Home Assistant."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def _write(request: Request, folder: Path, *, measure: bool = True) -> dict[str,
 
 
 def importable(artifact: Artifact, folder: Path) -> str:
-    """Make the bundle's package in an empty folder and compile its engine, without pip: the package's name, to be
-    imported from ``folder / "src"``. Raises UserError where there is no C compiler, or it fails."""
+    """Make the bundle's package in an empty folder and compile its engine without pip. Returns the package's name,
+    which can be imported from ``folder / "src"``. Raises UserError if there is no C compiler, or it fails."""
     compiler = next((cc for cc in (os.environ.get("CC", ""), "cc", "gcc", "clang") if cc and shutil.which(cc)), None)
     if compiler is None:
         raise UserError("no C compiler was found; on Debian: apt install gcc libc6-dev")
