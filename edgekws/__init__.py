@@ -6,8 +6,8 @@
     for event in spotter.listen("meeting.wav"):    # or blocks of samples, or edgekws.microphone()
         print(event.time, event.word, event.score)
 
-``edgekws.run`` trains, quantizes, converts and proves; ``edgekws.bundle`` writes what a board builds from. Which room
-may import which is written in ``tests/test_rooms.py``.
+``edgekws.run`` trains, quantizes, converts and proves. ``edgekws.bundle`` writes the files that a board's build needs.
+``tests/test_rooms.py`` says which room may import which.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """The functions of ``edgekws.spotter``, which is imported when one of them is first asked for."""
+    """A name of ``edgekws.spotter``, which is imported when it is first needed."""
     if name not in __all__:
         raise AttributeError(f"module 'edgekws' has no attribute '{name}'")
     from edgekws import spotter

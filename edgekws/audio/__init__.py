@@ -1,7 +1,7 @@
-"""Recordings in whatever form they come, as 16-bit mono at 16 kHz.
+"""Reads recordings in any form as 16-bit mono at 16 kHz.
 
-One reader for clips, long recordings, pipes and standard input: ``blocks``; ``read`` and ``read_clip`` collect what it
-gives. It reads on until the sound ends, whatever the header says, and memory does not grow with the length.
+``blocks`` is the one reader for clips, long recordings, pipes and standard input. ``read`` and ``read_clip`` collect
+its blocks. It reads until the sound ends, even if the header says otherwise. Memory does not grow with the length.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ __all__ = [
 ]  # fmt: skip
 
 CLIP_SAMPLES = 16_000
-LONGEST_SECONDS = 3_600.0  # of what is read into memory as a whole
+LONGEST_SECONDS = 3_600.0  # of a recording that is read into memory as a whole
 LONGEST_CLIP_SECONDS = 60.0
-_SILENT_SPAN = 16  # from the lowest to the highest sample of what holds no sound: -72 dBFS
+_SILENT_SPAN = 16  # lowest to highest sample of a recording without sound: -72 dBFS
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How many clips there are and to how many recordings each thing was done; sums with `+`.
+    """How many clips there are, and how many recordings each change was made to. Two can be added with `+`.
 
-    A recording is a clip, but for other sound: of one that is cut into seconds each is a clip.
+    A recording is one clip. Only a recording of other sound gives several: it is cut into seconds.
     """
 
     clips: int = 0
     resampled: int = 0
     mixed_down: int = 0
-    one_channel: int = 0  # channels that cancel each other: the loudest was taken
-    rescaled: int = 0  # integers saved as floats
-    miscounted: int = 0  # read whole in spite of a wrong length in the header
-    damaged: int = 0  # sound is missing in places
+    one_channel: int = 0  # the channels cancel each other; the loudest one was taken
+    rescaled: int = 0  # integers that were saved as floats
+    miscounted: int = 0  # the header gave a wrong length; all of it was read
+    damaged: int = 0  # some sound is missing inside
     padded: int = 0
     cropped: int = 0
-    lost: int = 0  # of the cropped: have sound outside the second that was kept
-    clipped: int = 0  # had samples beyond 16 bits, set to the limit, or that stay at one value near it
-    silent: int = 0  # hold no sound
-    too_long: int = 0  # only their beginning was read
+    lost: int = 0  # cropped, with sound outside the part that was kept
+    clipped: int = 0  # samples beyond 16 bits, or several in a row at one value near the limit
+    silent: int = 0  # without any sound
+    too_long: int = 0  # only the beginning was read
     left_out: int = 0  # training clips beyond clips_per_word
-    copies: int = 0  # have the samples of another clip, in the same split
-    copies_left_out: int = 0  # have the samples of a recording in a later split
-    not_audio: int = 0  # files in the word folders that are no recordings, passed over
+    copies: int = 0  # with the samples of another clip in the same split
+    copies_left_out: int = 0  # left out: a later split has a recording with the same samples
+    not_audio: int = 0  # files in the word folders that are no recordings; skipped
     not_found: int = 0  # entries of the split lists without a file
 
     def __add__(self, other: Preparation) -> Preparation:
@@ -61,13 +61,16 @@ class Preparation:
 
 
 def blocks(path: str | Path, faults: Faults, *, pipes: bool = True) -> Iterator[np.ndarray]:
-    """A recording as int16 blocks at 16 kHz of about half a second; what is wrong with it is counted in ``faults``.
+    """Read a recording as int16 blocks (n,) at 16 kHz, about half a second each. Faults of the sound are counted in
+    ``faults``.
 
-    Any format, rate and number of channels that libsndfile knows. 16-bit mono at 16 kHz comes through sample-exact.
-    ``pipes``: also from a pipe, or "-", standard input; WAV as it comes. Raises UserError for what is no recording,
-    and, after all that is there of it, for one that is cut off.
+    It reads every format, rate and number of channels that libsndfile knows; 16-bit mono at 16 kHz stays sample for
+    sample. ``pipes``: ``path`` may also be a pipe or "-", standard input; WAV is then given as it arrives.
+
+    Raises:
+        UserError: it is not a recording; or it is cut off, which is raised after the last block.
     """
-    from edgekws.audio import recording  # libsndfile is loaded where something is read
+    from edgekws.audio import recording  # libsndfile is loaded only to read
 
     empty = True
     for block in recording.blocks(path, faults, pipes):
@@ -78,8 +81,8 @@ def blocks(path: str | Path, faults: Faults, *, pipes: bool = True) -> Iterator[
 
 
 def length(path: str | Path) -> int:
-    """The samples that a recording will have at 16 kHz, decoded for it only where nothing else tells. UserError as for
-    ``blocks``."""
+    """How many samples a recording has at 16 kHz. It is decoded only if its header cannot tell. Raises UserError as
+    ``blocks`` does."""
     from edgekws.audio import recording
 
     return recording.length(path)
@@ -88,9 +91,9 @@ def length(path: str | Path) -> int:
 def read(
     path: str | Path, *, most_seconds: float = LONGEST_SECONDS, pipes: bool = False
 ) -> tuple[np.ndarray, Preparation]:
-    """A whole recording, int16 (samples,) at 16 kHz, and what was done to it; of a longer one the beginning.
+    """A recording as int16 (samples,) at 16 kHz, and what was done to it. Only ``most_seconds`` are read.
 
-    Raises UserError for anything but a whole, readable, finite recording.
+    Raises UserError if it is not a recording, is cut off, or has samples that are not finite.
     """
     faults, most = Faults(), round(most_seconds * SAMPLE_RATE)
     parts, count = [], 0
@@ -106,14 +109,14 @@ def read(
 
 
 def done_to(faults: Faults) -> Preparation:
-    """What was done to a clip with these faults."""
+    """The ``Preparation`` of one clip with these faults."""
     names = {field.name for field in fields(Preparation)} & vars(faults).keys()
     counts = {name: int(getattr(faults, name) > 0) for name in names}
     return Preparation(clips=1, **counts)
 
 
 def to_wav(samples: np.ndarray) -> bytes:
-    """int16 (n,) at 16 kHz as the bytes of a WAV file."""
+    """The bytes of a WAV file with int16 (n,) samples at 16 kHz."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(1)
@@ -124,9 +127,9 @@ def to_wav(samples: np.ndarray) -> bytes:
 
 
 def read_clip(path: str | Path, length: int = CLIP_SAMPLES) -> tuple[np.ndarray, Preparation]:
-    """Read a recording and make it int16 (length,), of a longer one that where its speech is.
+    """Read a recording as int16 (length,) at 16 kHz; a longer one is cut to its speech. Returns also what was done.
 
-    Returns everything that was done to it as well.
+    Raises UserError as ``read`` does.
     """
     samples, done = read(path, most_seconds=LONGEST_CLIP_SECONDS)
     clip, made = clipped(samples, length)
@@ -134,7 +137,8 @@ def read_clip(path: str | Path, length: int = CLIP_SAMPLES) -> tuple[np.ndarray,
 
 
 def clipped(samples: np.ndarray, length: int) -> tuple[np.ndarray, Preparation]:
-    """A recording, int16 (n,), as a clip (length,): in the middle of zeros, or where its speech is; what was done."""
+    """A recording, int16 (n,), as a clip, int16 (length,): put in the middle of zeros, or cut to its speech. Returns
+    also what was done to it."""
     if len(samples) <= length:
         return fit(samples, length), Preparation(padded=int(len(samples) < length))
     start, lost = cut.speech(samples, length)
@@ -142,7 +146,7 @@ def clipped(samples: np.ndarray, length: int) -> tuple[np.ndarray, Preparation]:
 
 
 def fit(samples: np.ndarray, length: int = CLIP_SAMPLES) -> np.ndarray:
-    """int16 (n,) to int16 (length,): shorter ones in the middle of zeros, of longer ones the middle."""
+    """int16 (n,) as int16 (length,): a shorter one goes in the middle of zeros; of a longer one the middle is taken."""
     missing = length - len(samples)
     if missing >= 0:
         return np.pad(samples, (missing // 2, missing - missing // 2))
@@ -150,5 +154,5 @@ def fit(samples: np.ndarray, length: int = CLIP_SAMPLES) -> np.ndarray:
 
 
 def is_silent(samples: np.ndarray) -> bool:
-    """Whether int16 (n,) holds no sound: nothing above -72 dBFS, whatever constant it lies at."""
+    """Whether int16 (n,) has no sound: nothing above -72 dBFS, apart from a constant offset."""
     return not len(samples) or int(samples.max()) - int(samples.min()) <= _SILENT_SPAN

@@ -1,7 +1,7 @@
-"""Recordings made of chunks: WAV, RIFX, RF64, BW64, W64, AIFF and CAF.
+"""Finds the sound in recordings made of chunks: WAV, RIFX, RF64, BW64, W64, AIFF and CAF.
 
-The size that the header gives the sound is only believed where the file bears it out. libsndfile gets a header made
-anew, without the chunks that do not describe the samples.
+The header's size of the sound counts only if the file confirms it. libsndfile gets a new header, without the chunks
+that do not describe the samples.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from edgekws.audio.decode import Part, cut_off
 from edgekws.audio.faults import Faults
 from edgekws.audio.source import NotWholeError, Source
 
-HEAD_BYTES = 40  # by which a family is known
-_PIECE_BYTES = 2**30  # a longer recording is decoded in pieces, whose headers have room for their size
-_UNKNOWN = 0x7FFF0000  # programs that write to a pipe put 0 or a size from here on, as they do not know it
+HEAD_BYTES = 40  # enough to recognize a family
+_PIECE_BYTES = 2**30  # a longer recording is decoded in pieces, whose size fits a header
+_UNKNOWN = 0x7FFF0000  # programs that write to a pipe do not know the size; they put 0, or this or more
 _MOST_CHUNKS = 10_000
 _MOST_DESCRIPTION = 65_536
-_SCRAP = 256  # bytes behind the sound that are no chunk and not worth telling: a tag, what fills a block
-# codings of AIFC whose samples can be counted by their bytes
+_SCRAP = 256  # so few bytes after the sound are no fault: a tag, or filling
+# codings of AIFC with a fixed number of bytes for each sample
 _PLAIN = (b"", b"NONE", b"sowt", b"twos", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")
-_PLAIN_TAGS = (0x1, 0x3, 0x6, 0x7, 0xFFFE)  # the same of WAV: PCM, floats, A-law, mu-law, PCM or floats
+_PLAIN_TAGS = (0x1, 0x3, 0x6, 0x7, 0xFFFE)  # the same for WAV: PCM, floats, A-law, mu-law, and PCM or floats
 _KNOWN = (b"LIST", b"id3 ", b"ID3 ", b"bext", b"iXML", b"cue ", b"smpl", b"fact", b"PEAK", b"_PMX", b"afsp", b"DISP")
 _MPEG_IN_WAV = 0x55
 
 
 @dataclass(frozen=True)
 class Family:
-    """How a container writes its chunks."""
+    """How a kind of container writes its chunks."""
 
-    order: str  # of bytes, for struct
-    size: str  # struct's letter
-    first: int  # where the first chunk begins
+    order: str  # byte order, for struct
+    size: str  # type of a chunk's size, as struct's letter
+    first: int  # place of the first chunk
     id_bytes: int = 4
     align: int = 2
     whole: bool = False  # the size counts the chunk's own header
@@ -68,7 +68,7 @@ def family(head: bytes) -> Family | None:
 
 
 def streams(source: Source, head: bytes) -> bool:
-    """Whether what comes through a pipe can be heard as it comes: samples of which each stands for itself."""
+    """Whether sound from a pipe can be decoded as it arrives: each sample must be complete in itself."""
     kind = family(head)
     if kind is None or kind is CAF:
         return False
@@ -82,14 +82,14 @@ def streams(source: Source, head: bytes) -> bool:
 
 
 def parts(source: Source, faults: Faults) -> Iterator[Part]:
-    """The sound of a file in pieces, and of those joined to it. NotWholeError, at the end where one is cut off."""
+    """The sound of a file in pieces, and of recordings appended to it. If one is cut off, NotWholeError at the end."""
     at: int | None = 0
     while at is not None and (kind := family(source.read_at(at, HEAD_BYTES))):
         at = yield from _recording(source, kind, at, faults)
 
 
 def _recording(source: Source, kind: Family, at: int, faults: Faults) -> Generator[Part, None, int | None]:
-    """The pieces of the recording that begins there; returns where another one begins, if any does."""
+    """The pieces of the recording that begins at ``at``. Returns where another one begins, or None."""
     description, declared, start = _described(source, kind, at)
     if kind is AIFF:
         offset = int.from_bytes(source.read_at(start, 4), "big")
@@ -119,7 +119,7 @@ def _recording(source: Source, kind: Family, at: int, faults: Faults) -> Generat
 
 
 def _described(source: Source, kind: Family, start: int) -> tuple[bytes, int, int]:
-    """The description of the samples, and the declared size and the place of the sound."""
+    """The chunk that describes the samples, the sound's declared size, and the sound's place."""
     at, description, large = start + kind.first, b"", 0
     for _ in range(_MOST_CHUNKS):
         name, size = _chunk(source, kind, at)
@@ -130,14 +130,14 @@ def _described(source: Source, kind: Family, start: int) -> tuple[bytes, int, in
             return description, large if large and size == 0xFFFFFFFF else size, body
         if name == kind.described:
             description = source.read_at(body, min(size, _MOST_DESCRIPTION))
-        elif name == b"ds64":  # of RF64: the size of the whole, then of the sound
+        elif name == b"ds64":  # RF64: first the size of the file, then of the sound
             large = int.from_bytes(source.read_at(body + 8, 8), "little")
         at = body + size + -size % kind.align
     raise NotWholeError(f"is not a whole recording (more than {_MOST_CHUNKS} chunks before its sound)")
 
 
 def _chunk(source: Source, kind: Family, at: int) -> tuple[bytes, int]:
-    """Name and size of the chunk at a place; NotWholeError behind the last."""
+    """Name and size of the chunk at a place; NotWholeError after the last."""
     head = source.read_at(at, kind.header)
     if len(head) < kind.header:
         raise NotWholeError("is not a whole recording (it ends before its sound)")
@@ -150,11 +150,11 @@ def _is_unknown(kind: Family, declared: int) -> bool:
 
 
 def _following(source: Source, kind: Family, at: int) -> int | None:
-    """Where only chunks follow the sound, or next to nothing, or zeros: the end of the file, or of this recording
-    where another one is joined to it. None where more sound follows."""
+    """The end of the file, or of this recording if another is appended, provided that only chunks, zeros or very few
+    bytes follow the sound. None if more sound follows."""
     end = source.size or 0
     if at % kind.align and _is_name(source.read_at(at, 4)):
-        at -= 1  # a writer that does not fill up to even places
+        at -= 1  # this writer does not align chunks to even places
     for _ in range(_MOST_CHUNKS):
         at += -at % kind.align
         if end - at < _SCRAP:
@@ -176,9 +176,10 @@ def _is_name(name: bytes) -> bool:
 def _through_a_pipe(
     source: Source, kind: Family, description: bytes, declared: range, align: int, faults: Faults
 ) -> Generator[Part, None, int | None]:
-    """Pieces as they come: the declared bytes, and behind them what is no chunk; without any, until the pipe ends.
+    """Pieces as they arrive: the declared bytes, then any bytes that are no chunk. Without declared bytes, all that
+    arrives until the pipe ends.
 
-    Returns where another recording begins, if one is joined to it.
+    Returns where another recording begins, or None.
     """
     at, left = declared.start, len(declared)
     while True:
@@ -197,12 +198,12 @@ def _through_a_pipe(
             if len(ahead) < _SCRAP or _is_name(ahead[after - at :][:4]):
                 return _behind_chunks(source, kind, after, faults)
             faults.miscounted += 1
-            at -= len(declared) % align  # a part of a frame
+            at -= len(declared) % align  # an incomplete frame
         left = max(left - size, 0)
 
 
 def _behind_chunks(source: Source, kind: Family, at: int, faults: Faults) -> int | None:
-    """Passes over the chunks in a pipe; where another recording begins, if one does. Other bytes are a fault."""
+    """Skip chunks in a pipe. Returns where another recording begins, or None. Other bytes are a fault."""
     while len(head := source.read_at(at, _SCRAP)) == _SCRAP:
         if family(head):
             return at
@@ -215,7 +216,7 @@ def _behind_chunks(source: Source, kind: Family, at: int, faults: Faults) -> int
 
 
 def _frame_bytes(kind: Family, description: bytes) -> int:
-    """How many bytes belong together, so that a recording can be cut behind them; 1 where that is not known."""
+    """The bytes of a frame, after which a recording can be cut; 1 if unknown."""
     try:
         if kind is AIFF:
             channels, _, bits = struct.unpack_from(">hIh", description)
@@ -232,14 +233,14 @@ def _piece(align: int) -> int:
 
 
 def _part(kind: Family, description: bytes, sound: range, align: int) -> Part:
-    """A file of its own with this sound."""
+    """A complete file with this sound."""
     size = len(sound)
     if kind is CAF:
         head = b"caff" + struct.pack(">HH4sq", 1, 0, b"desc", len(description)) + description
         return Part((head + struct.pack(">4sqI", b"data", size + 4, 0), sound))
     if kind is AIFF:
         described, form = description, b"AIFC" if len(description) > 18 else b"AIFF"
-        if description[18:22] in _PLAIN:  # of others its number of frames is the only one
+        if description[18:22] in _PLAIN:  # only the header knows how many frames the other codings have
             described = description[:2] + struct.pack(">I", size // align) + description[6:]
         chunks = _packed(">", b"COMM", described) + struct.pack(">4sIII", b"SSND", size + 8, 0, 0)
         return Part((struct.pack(">4sI4s", b"FORM", 4 + len(chunks) + size, form) + chunks, sound))

@@ -1,4 +1,4 @@
-"""Which container a recording is in, and its parts for the decoder."""
+"""Recognizes the container of a recording, and cuts the recording into parts for the decoder."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from edgekws.audio.faults import Faults
 from edgekws.audio.source import NotWholeError, Source
 
 HEAD_BYTES = 4_096
-_FLAC_MOST = 6_000  # samples that a byte of FLAC can stand for
+_FLAC_MOST = 6_000  # the most samples that a byte of FLAC can encode
 _AU = {b".snd": ">", b"dns.": "<"}
 _AU_UNKNOWN = 0xFFFFFFFF
-_SCRAP = 256  # bytes behind the sound that are not worth telling
+_SCRAP = 256  # so few bytes after the sound are no fault
 
 
 def parts(source: Source, head: bytes, faults: Faults) -> Iterator[Part]:
-    """The parts of a recording that begins with ``head``; what is wrong on the way is counted, at the end raised."""
+    """The parts of a recording that begins with ``head``. Faults inside are counted; faults at the end are raised."""
     if chunks.family(head):
         return chunks.parts(source, faults)
     start = _behind_tags(source)
@@ -35,7 +35,7 @@ def parts(source: Source, head: bytes, faults: Faults) -> Iterator[Part]:
 
 
 def _behind_tags(source: Source) -> int:
-    """Where the sound begins behind ID3 tags, which also stand before FLAC."""
+    """Where the sound begins after ID3 tags. They can also come before FLAC."""
     at = 0
     while (head := source.read_at(at, 10))[:3] == b"ID3":
         at += mpeg.tag_bytes(head)
@@ -43,7 +43,7 @@ def _behind_tags(source: Source) -> int:
 
 
 def _flac(source: Source, start: int, faults: Faults) -> Iterator[Part]:
-    """One part with an unknown number of samples, so that all of them are read, and the number that the header says."""
+    """One part. Its header says "unknown length", so that all samples are read; ``frames`` is the original number."""
     head = bytearray(source.read_at(start, 42))
     if len(head) < 42:
         raise NotWholeError("is not a whole recording (its header is cut off)")
@@ -58,7 +58,7 @@ def _flac(source: Source, start: int, faults: Faults) -> Iterator[Part]:
 
 
 def _au(source: Source, order: str, faults: Faults) -> Iterator[Part]:
-    """One part that goes to the end of the file."""
+    """One part, up to the end of the file."""
     head = source.read_at(0, 24)
     if len(head) < 24:
         raise NotWholeError("is not a whole recording (its header is cut off)")

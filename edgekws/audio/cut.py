@@ -1,4 +1,4 @@
-"""Where in a longer recording its speech is."""
+"""Finds the speech in a longer recording."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import numpy as np
 from edgekws.audio.convert import SAMPLE_RATE
 
 _FRAME = SAMPLE_RATE // 100  # 10 ms
-_QUIET_SHARE = 0.2  # of the frames is taken for background
-_OVER_BACKGROUND = 4.0  # times its energy is sound: 6 dB
-_ENDS = 0.01  # of the loudest second's energy, before and after which there is no more word
-_LOST = 0.05  # of all sound's energy outside the cut, from which on speech may be lost
+_QUIET_SHARE = 0.2  # this share of the frames, the quietest, is background
+_OVER_BACKGROUND = 4.0  # a frame with so many times the background's energy is sound: 6 dB
+_ENDS = 0.01  # share of the energy at each end that does not belong to the word
+_LOST = 0.05  # speech may be lost if so much of the energy is outside the cut
 
 
 def speech(samples: np.ndarray, length: int) -> tuple[int, bool]:
-    """Where to cut ``length`` samples out of more of them, int16 (n,), and whether speech may be lost.
+    """Where to cut ``length`` samples out of a longer recording, int16 (n,), and whether speech may be lost.
 
-    The loudest stretch of this length is looked for, by the energy of 10 ms frames that are 6 dB over the background
-    (the quietest fifth of them). What sounds in it, but for 1 % of its energy at either end, is put into the middle.
-    Where nothing sounds it is the middle of all.
+    It finds the loudest stretch of this length, by the energy of 10 ms frames that are 6 dB above the background, which
+    is the quietest fifth of them. The sound in it, without 1 % of its energy at each end, goes into the middle of the
+    cut. If nothing sounds, it cuts the middle of the recording.
     """
     energy = _sound(samples)
     if not energy.any():
@@ -31,13 +31,13 @@ def speech(samples: np.ndarray, length: int) -> tuple[int, bool]:
 
 
 def extent(samples: np.ndarray, most: int) -> tuple[int, int]:
-    """Where the loudest sound of up to ``most`` samples in int16 (n,) begins and ends; nothing sounds: the whole."""
+    """Where the loudest sound of up to ``most`` samples in int16 (n,) begins and ends; if nothing sounds, the whole."""
     energy = _sound(samples)
     return _extent(energy, most) if energy.any() else (0, len(samples))
 
 
 def _extent(energy: np.ndarray, length: int) -> tuple[int, int]:
-    """The same by the energy of 10 ms frames: what sounds in the loudest stretch but for 1 % at either end."""
+    """The same in 10 ms frames, by their energy: the sound in the loudest stretch without 1 % at each end."""
     passed = np.concatenate([[0.0], np.cumsum(energy)])
     frames = min(length // _FRAME, len(energy))
     within = passed[frames:] - passed[:-frames]
@@ -50,7 +50,7 @@ def _extent(energy: np.ndarray, length: int) -> tuple[int, int]:
 
 
 def _sound(samples: np.ndarray) -> np.ndarray:
-    """Energy of each 10 ms, float64 (frames,), of what is over the background; 0 elsewhere."""
+    """The energy of each 10 ms, float64 (frames,); 0 if it does not exceed the background."""
     whole = samples[: len(samples) // _FRAME * _FRAME].astype(np.float64).reshape(-1, _FRAME)
     energy = np.square(whole - whole.mean()).sum(axis=1)
     background = np.quantile(energy, _QUIET_SHARE)

@@ -1,4 +1,4 @@
-"""Decode the parts of a recording by libsndfile, which gets headers made for it and never seeks in the sound."""
+"""Decodes the parts of a recording with libsndfile. It gets headers made for it, and never seeks in the sound."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from edgekws.audio.source import NotWholeError, Source
 
 BLOCK_SECONDS = 0.5
 RATES = (1_000, 768_000)  # Hz
-_BLOCK_VALUES = 2**18  # the most samples of all channels in a block
+_BLOCK_VALUES = 2**18  # values in a block at most, all channels together
 _PLAUSIBLE_FRAMES = 2**40
 
 
 @dataclass(frozen=True)
 class Part:
-    """What libsndfile is given as one file: bytes that were made for it, and ranges of the recording's bytes."""
+    """One file for libsndfile: a sequence of bytes made for it and ranges of the recording's bytes."""
 
     pieces: tuple[bytes | range, ...]
-    frames: int | None = None  # that there must be; None: nobody knows
-    trust: bool = False  # with ``frames`` None: as many as libsndfile finds in the header
+    frames: int | None = None  # how many it must have; None: unknown
+    trust: bool = False  # with ``frames`` None: believe the number that libsndfile reads
 
 
 class View:
-    """The bytes of a part one after the other, as the file object that soundfile wants. A seek alone reads nothing."""
+    """The bytes of a part as the file object that soundfile needs. A seek alone reads nothing."""
 
     def __init__(self, source: Source, pieces: tuple[bytes | range, ...]) -> None:
         self._source, self._pieces = source, pieces
         self._size, self._at = sum(map(len, pieces)), 0
-        self.error: BaseException | None = None  # soundfile would print what is raised while it reads, and go on
+        self.error: BaseException | None = None  # soundfile would print an exception from readinto and continue
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         self._at = max(offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence], 0)
@@ -44,14 +44,14 @@ class View:
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        """As many bytes as there are from here on, up to the buffer's size."""
+        """Fill the buffer with the next bytes; fewer at the end."""
         done = 0
         try:
             while done < len(buffer) and (content := self._next(len(buffer) - done)):
                 buffer[done : done + len(content)] = content
                 done += len(content)
                 self._at += len(content)
-        except BaseException as error:  # also Ctrl-C, while a pipe gives nothing
+        except BaseException as error:  # includes Ctrl-C while a pipe gives nothing
             self.error = error
         return done
 
@@ -66,7 +66,7 @@ class View:
 
 
 class Decoded:
-    """A part as blocks of float32 (frames, channels). ``form``: its rate, channels, and whether they are floats."""
+    """A part as blocks of float32 (frames, channels). ``form``: its rate, channels, and whether it has floats."""
 
     def __init__(self, source: Source, part: Part, faults: Faults) -> None:
         self._view, self._part, self._faults = View(source, part.pieces), part, faults
@@ -74,7 +74,7 @@ class Decoded:
             self._file = soundfile.SoundFile(self._view)
         except (OSError, RuntimeError, TypeError, ValueError) as error:
             raise self._view.error or NotWholeError(_reason(error)) from None
-        self._file.seekable = lambda: False  # it would seek after every block, which some formats cannot
+        self._file.seekable = lambda: False  # else soundfile seeks after every block, which fails in some formats
         rate, channels = int(self._file.samplerate), int(self._file.channels)
         if not RATES[0] <= rate <= RATES[1]:
             self._file.close()
@@ -83,7 +83,7 @@ class Decoded:
         self.form = rate, channels, self._file.subtype in ("FLOAT", "DOUBLE")
 
     def length(self) -> int:
-        """How many frames it has, decoded only where nothing else tells."""
+        """How many frames it has. It is decoded only if its header cannot tell."""
         told = self._part.frames or self._file.frames
         with self._file:
             if 0 <= told < _PLAUSIBLE_FRAMES:
@@ -91,7 +91,7 @@ class Decoded:
             return sum(map(len, self.blocks()))
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Half a second each, less where there are many channels. NotWholeError where the part ends too early."""
+        """Blocks of half a second, or less if there are many channels. NotWholeError if the part ends too early."""
         rate, channels, _ = self.form
         size = max(min(round(rate * BLOCK_SECONDS), _BLOCK_VALUES // channels), 1)
         wanted, got = self._part.frames, 0
@@ -108,7 +108,7 @@ class Decoded:
                 raise cut_off(got / rate, wanted / rate)
 
     def _read(self, size: int) -> np.ndarray:
-        """The next frames, none at the end. FLAC goes on behind what is damaged."""
+        """The next frames; none at the end. In FLAC, reading continues after damage."""
         room = np.full((size, self.form[1]), np.nan, np.float32)
         try:
             block = self._file.read(out=room)
@@ -116,14 +116,14 @@ class Decoded:
             if self._file.format != "FLAC":
                 raise self._view.error or NotWholeError(_reason(error)) from None
             self._lost = True
-            block = room[: int((~np.isnan(room[:, 0])).sum())]  # soundfile does not tell how many there were
+            block = room[: int((~np.isnan(room[:, 0])).sum())]  # soundfile does not say how many it read
         if self._view.error:
             raise self._view.error
         return np.asarray(block)
 
 
 def cut_off(there: float | None = None, wanted: float | None = None) -> NotWholeError:
-    """That a recording ends too early, by the seconds that are there and those that its header promises."""
+    """The error for a recording that ends too early, with the seconds it has and those its header promises."""
     known = "" if wanted is None else f" ({there:.1f} s are there, the header says {wanted:.1f} s)"
     return NotWholeError(f"is truncated: it ends before its header says{known}; copy it again or remove it")
 

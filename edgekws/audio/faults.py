@@ -1,4 +1,4 @@
-"""What was found wrong with sound, and what was done to it."""
+"""Counts the faults found in sound, and the changes made to it."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _TEXTS = {
 
 @dataclass
 class Faults:
-    """Counts of what was wrong with the sound so far."""
+    """How often each fault was found so far, and each change made."""
 
     not_finite: int = 0  # samples that were NaN or infinite, taken as silence
-    clipped: int = 0  # samples beyond full scale, set to the limit, or that stay at one value near it
-    overruns: int = 0  # blocks that were lost because they came too fast; those that are known to be are silence
-    unplugged: int = 0  # times the microphone was lost; until it is back there is silence
-    one_channel: int = 0  # parts whose channels cancel each other: the loudest channel was taken
-    rescaled: int = 0  # parts of integers saved as floats, scaled to full scale
-    miscounted: int = 0  # parts whose header gave another length than they have
-    damaged: int = 0  # places with bytes that cannot be sound, or where pages are missing
+    clipped: int = 0  # samples beyond full scale, or several in a row at one value near it
+    overruns: int = 0  # blocks lost because they came too fast; replaced by silence if known
+    unplugged: int = 0  # times the microphone was lost; silence replaces it until it is back
+    one_channel: int = 0  # parts whose channels cancel each other; the loudest one was taken
+    rescaled: int = 0  # parts with integers saved as floats; scaled to full scale
+    miscounted: int = 0  # parts with a wrong length in the header
+    damaged: int = 0  # places with bytes that are no sound, or with missing pages
     unfinished: int = 0  # Ogg streams without an end mark
-    resampled: int = 0  # parts of another rate; no fault, and not told
-    mixed_down: int = 0  # parts of several channels, whose mean was taken; no fault, and not told
+    resampled: int = 0  # parts of another rate; a change, not reported as a fault
+    mixed_down: int = 0  # parts of several channels, averaged; a change, not reported
 
     def lines(self, before: Faults) -> list[str]:
-        """What came to be since ``before``, a line each."""
+        """A line for each kind of fault found since ``before``."""
         grown = {key: getattr(self, key) - getattr(before, key) for key in _TEXTS}
         return [_TEXTS[key].format(count) for key, count in grown.items() if count]

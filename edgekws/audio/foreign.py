@@ -1,11 +1,11 @@
-"""Recognize by its first bytes a file that edgekws does not read, and say what to do about it."""
+"""Recognizes files that edgekws does not read by their first bytes, and says how to convert them."""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
 
-_MAGIC = (  # place, bytes, name of what ffmpeg converts
+_MAGIC = (  # (place, bytes, name) of formats that ffmpeg converts
     (0, b"\x1a\x45\xdf\xa3", "WebM or Matroska"),
     (0, b"#!AMR", "AMR"),
     (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "WMA or another ASF file"),
@@ -44,7 +44,7 @@ _BRANDS = {
     b"hei": "a HEIC picture",
     b"avi": "an AVIF picture",
 }
-_SILENT = (  # what holds no sound at all
+_SILENT = (  # files without any sound
     (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"),
     (b"GIF8", "a GIF picture"),
@@ -58,7 +58,7 @@ _ARCHIVES = (b"PK\x03\x04", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"R
 
 
 def described(path: str | Path, head: bytes) -> str | None:
-    """What the file is by its beginning and what to do, to go on after its name; None where that is not known."""
+    """What the file is by its first bytes and what to do: text to follow its name. None if it is not recognized."""
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:200].lower()
     if not head:
         return "is an empty file; record it again or remove it"
@@ -86,14 +86,14 @@ def described(path: str | Path, head: bytes) -> str | None:
 
 
 def converted(path: str | Path, name: str) -> str:
-    """That it is of this kind, and the command that converts it."""
+    """A text that says its kind, and the command that converts it."""
     if name.endswith("picture"):
         return f"is {name}; expected a recording"
     return f"is {name}, which edgekws does not read; convert it: {command(path)}"
 
 
 def command(path: str | Path) -> str:
-    """What makes a WAV at 16 kHz of it."""
+    """The command that makes a WAV at 16 kHz from it."""
     made = Path(path).with_suffix(".16k.wav" if Path(path).suffix.lower() == ".wav" else ".wav")
     return f"ffmpeg -i {shlex.quote(str(path))} -ac 1 -ar 16000 {shlex.quote(str(made))}"
 

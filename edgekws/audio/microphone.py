@@ -1,4 +1,4 @@
-"""A microphone: sound as it comes, 16-bit mono at 16 kHz. What is wrong with it is counted, and listening goes on."""
+"""Reads a microphone as 16-bit mono at 16 kHz. Faults are counted, and listening continues."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from edgekws.audio.convert import SAMPLE_RATE, Converter
 from edgekws.audio.faults import Faults
 from edgekws.errors import UserError
 
-_SILENT_SECONDS = 3.0  # without a block from the microphone: it was unplugged
+_SILENT_SECONDS = 3.0  # without a block for so long, the microphone counts as unplugged
 _RETRY_SECONDS = 1.0
 
 
 def blocks(faults: Faults, sounddevice: Any = None) -> Iterator[np.ndarray]:
-    """The default microphone as int16 blocks at 16 kHz, until the program is stopped.
+    """The default microphone as int16 blocks (n,) at 16 kHz, until the program is stopped.
 
-    One that is unplugged, or gives nothing, is opened again every second until it is back; meanwhile there is silence,
-    so that time goes on. A UserError where it could never be opened. ``sounddevice``: the module, for tests.
+    If it is unplugged or gives nothing, it is opened again every second until it is back. Silence fills the gap, so
+    that times stay right. Raises UserError if it cannot be opened at all. ``sounddevice``: a stand-in for the module,
+    for tests.
     """
     if sounddevice is None:
         sounddevice = _sounddevice()
@@ -35,7 +36,7 @@ def blocks(faults: Faults, sounddevice: Any = None) -> Iterator[np.ndarray]:
                 sounddevice._initialize()
             for block in _opened(faults, sounddevice):
                 now = time.monotonic()
-                if lost:  # what passed until this block began
+                if lost:  # silence for the time until this block began
                     yield np.zeros(max(round((now - since) * SAMPLE_RATE) - len(block), 0), np.int16)
                 heard, lost, since = True, False, now
                 yield block
@@ -54,16 +55,16 @@ def blocks(faults: Faults, sounddevice: Any = None) -> Iterator[np.ndarray]:
 
 
 def _opened(faults: Faults, sounddevice: Any) -> Iterator[np.ndarray]:
-    """What the default microphone gives from now on; queue.Empty where it gives nothing any more."""
+    """The blocks of the default microphone from now on. Raises queue.Empty when it stops giving any."""
     blocks: queue.Queue[np.ndarray] = queue.Queue(maxsize=20)
-    missing = 0  # samples that were lost since the block that was put last
+    missing = 0  # samples lost since the last block that was queued
 
     def arrived(block: np.ndarray, frames: int, time: Any, status: Any) -> None:
         nonlocal missing
         if status.input_overflow:
             faults.overruns += 1
         try:
-            blocks.put_nowait(np.pad(block, ((missing, 0), (0, 0))))  # silence where they were
+            blocks.put_nowait(np.pad(block, ((missing, 0), (0, 0))))  # silence for the lost samples
             missing = 0
         except queue.Full:
             faults.overruns += 1

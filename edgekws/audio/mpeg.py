@@ -1,7 +1,7 @@
-"""MP3 and the older MPEG layers, read frame by frame: only counting the frames gives the length.
+"""Reads MP3 and the older MPEG layers frame by frame: only counting the frames gives the length.
 
-Every part begins with a Xing header that gives the true number of frames, as libsndfile stops where it says, and
-guesses by the first frame's bit rate where there is none.
+Every part gets a Xing header with the true number of frames. libsndfile stops where this header says, and without it
+guesses the length from the first frame's bit rate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from edgekws.audio.decode import Part, cut_off
 from edgekws.audio.faults import Faults
 from edgekws.audio.source import NotWholeError, Source
 
-_KBITS = {  # by MPEG 1 or not, and layer
+_KBITS = {  # by (whether MPEG 1, layer)
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
     (True, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
     (True, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
@@ -22,38 +22,38 @@ _KBITS = {  # by MPEG 1 or not, and layer
     (False, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
     (False, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
-_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}  # by version's bits
-_SMALLEST = 24  # bytes of a frame
-_TAG_BYTES = 128  # that a frame needs for a Xing header
-_MOST_JUNK = 2**20  # bytes between frames
+_RATES = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}  # by the version's bits
+_SMALLEST = 24  # bytes in a frame at least
+_TAG_BYTES = 128  # bytes that a frame needs for a Xing header
+_MOST_JUNK = 2**20  # bytes between frames at most
 _MOST_CANDIDATES = 20_000
 _OLD_TAG_BYTES = 128
-_SCRAP = 256  # bytes between frames that are not worth telling
+_SCRAP = 256  # so few bytes between frames are no fault
 _ODD_FRAMES = 1  # writers do not agree whether the Xing header's own frame counts
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame by the four bytes of its header."""
+    """A frame, described by the four bytes of its header."""
 
     header: bytes
     size: int  # bytes
     samples: int
-    kind: tuple[int, int, int, bool]  # version, layer, rate, mono: what stays the same in a stream
+    kind: tuple[int, int, int, bool]  # version, layer, rate, mono: constant in a stream
 
     @property
     def tag(self) -> int:
-        """Where a Xing header lies within."""
+        """The place of a Xing header within the frame."""
         version, _, _, mono = self.kind
         return 4 + ((17 if mono else 32) if version == 3 else (9 if mono else 17))
 
 
 @dataclass
 class _Run:
-    """Frames that belong together, from a Xing header on where they have one."""
+    """Frames that belong together. They begin with a Xing header if they have one."""
 
     first: Frame
-    tagged: bytes | None  # the whole frame with the Xing header
+    tagged: bytes | None  # the whole frame that has the Xing header
     frames: int = 0
     places: list[range] = field(default_factory=list)
 
@@ -66,7 +66,7 @@ class _Run:
 
 
 def frame(header: bytes) -> Frame | None:
-    """The frame that begins with these bytes, if they are a header."""
+    """The frame that begins with these bytes, or None if they are no header."""
     if len(header) < 4 or header[0] != 0xFF or header[1] & 0xE0 != 0xE0:
         return None
     version, layer = header[1] >> 3 & 3, 4 - (header[1] >> 1 & 3)
@@ -82,7 +82,7 @@ def frame(header: bytes) -> Frame | None:
 
 
 def begins(source: Source, at: int) -> bool:
-    """Whether a stream begins here: two frames of a kind, or one that is all there is."""
+    """Whether a stream begins here: with two frames of one kind, or with the only frame."""
     one = frame(source.read_at(at, 4))
     if not one:
         return False
@@ -92,7 +92,7 @@ def begins(source: Source, at: int) -> bool:
 
 
 def parts(source: Source, faults: Faults, start: int = 0, stop: int | None = None) -> Iterator[Part]:
-    """The streams from ``start`` on, one for each kind of frames. NotWholeError at the end where it is cut off."""
+    """The streams from ``start`` on, one for each kind of frames. If it is cut off, NotWholeError at the end."""
     stop, short = source.size if stop is None else stop, False
     run: _Run | None = None
     for at, one in _frames(source, start, stop or 0, faults):
@@ -116,7 +116,7 @@ def parts(source: Source, faults: Faults, start: int = 0, stop: int | None = Non
 
 
 def _is_short(run: _Run, faults: Faults) -> bool:
-    """Whether frames are missing by its Xing header. One that says what cannot be, or too few, counts as a fault."""
+    """Whether frames are missing by its Xing header. A header with too few, or an impossible number, is a fault."""
     if run.tagged is None or not run.tagged[run.first.tag + 7] & 1:
         return False
     told = int.from_bytes(run.tagged[run.first.tag + 8 :][:4], "big")
@@ -136,7 +136,7 @@ def _part(run: _Run) -> Part:
 
 
 def _counted(run: _Run) -> bytes:
-    """A frame with a Xing header that tells the number of frames."""
+    """A frame with a Xing header that has the right number of frames."""
     if run.tagged is not None and run.tagged[run.first.tag + 7] & 1:
         facts = struct.pack(">I", run.frames)
         if run.tagged[run.first.tag + 7] & 2:
@@ -157,7 +157,7 @@ def _counted(run: _Run) -> bytes:
 
 
 def _frames(source: Source, at: int, stop: int, faults: Faults) -> Iterator[tuple[int, Frame]]:
-    """Every whole frame and its place. Tags are passed over, other bytes, up to a MiB, too, and counted."""
+    """Every whole frame and its place. Tags are skipped; other bytes, up to a MiB, are skipped and counted."""
     inside = False
     while at + 4 <= stop:
         head = source.read_at(at, 10)
@@ -181,13 +181,13 @@ def _frames(source: Source, at: int, stop: int, faults: Faults) -> Iterator[tupl
 
 
 def _found(source: Source, at: int, size: int) -> Iterator[int]:
-    """How far from here streams begin."""
+    """The distances from here at which streams begin."""
     junk = source.read_at(at, size)
     return (i for i in _candidates(junk) if begins(source, at + i))
 
 
 def _candidates(junk: bytes) -> Iterator[int]:
-    """Where frames or tags could begin, not more than some thousands."""
+    """Places where frames or tags could begin, at most some thousands."""
     at, count = -1, 0
     while (at := junk.find(b"\xff", at + 1)) >= 0 and (count := count + 1) < _MOST_CANDIDATES:
         if frame(junk[at : at + 4]):

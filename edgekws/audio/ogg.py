@@ -1,4 +1,4 @@
-"""Ogg: page by page, each stream of a chain by itself, with an end mark where its writer set none."""
+"""Reads Ogg page by page. It separates the streams of a chain, and adds an end mark if the writer set none."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _CODECS = (b"\x01vorbis", b"OpusHead", b"\x7fFLAC")
 _OTHERS = {b"Speex   ": "Speex", b"\x80theora": "Theora (a film)", b"fishead": "a skeleton", b"\x01video": "a film"}
 _MIRRORED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 _MOST_JUNK = 2**20
-_MOST_PLACES = 1_000  # that look like a page and are none
-_SCRAP = 256  # bytes behind the last page that are not worth telling
+_MOST_PLACES = 1_000  # places that look like a page but are none, at most
+_SCRAP = 256  # so few bytes after the last page are no fault
 
 
 @dataclass(frozen=True)
 class _Page:
     at: int
     flags: int
-    granule: int  # samples so far; -1 where none ends in it
+    granule: int  # samples so far; -1: no packet ends in this page
     serial: int
     number: int
     content: bytes  # the whole page
-    body: int  # where its content begins within
+    body: int  # where its content begins within the page
 
 
 @dataclass
 class _Stream:
-    """One of the streams of a chain: the places of its pages, and its last page."""
+    """One stream of a chain: the places of its pages, and its last page."""
 
     serial: int
     pages: list[range] = field(default_factory=list)
@@ -52,7 +52,7 @@ class _Stream:
 
 
 def parts(source: Source, faults: Faults) -> Iterator[Part]:
-    """The first sound of every stream of the chain. Raises NotWholeError, at the end where it is cut off."""
+    """The first sound stream of every link of the chain. Raises NotWholeError; if it is cut off, at the end."""
     streams, others, problem, opening = [], "", None, True
     current: _Stream | None = None
     pages = _pages(source, faults)
@@ -65,7 +65,7 @@ def parts(source: Source, faults: Faults) -> Iterator[Part]:
             problem = error
             break
         if page.flags & _FIRST:
-            current = current if opening else None  # else the next of the chain begins
+            current = current if opening else None  # else the chain's next link begins
             start = page.content[page.body :][:8]
             if current is None and start.startswith(_CODECS):
                 current = _Stream(page.serial)
@@ -94,7 +94,7 @@ def _part(stream: _Stream, faults: Faults) -> Part:
 
 
 def _marked(page: _Page) -> bytes:
-    """The page with the mark of the last one."""
+    """The page with the end mark set."""
     content = bytearray(page.content)
     content[5] |= _LAST
     content[22:26] = struct.pack("<I", _sum(content))
@@ -102,14 +102,14 @@ def _marked(page: _Page) -> bytes:
 
 
 def _sum(page: bytes | bytearray) -> int:
-    """The checksum of a page: CRC-32 without mirroring, by zlib's with it."""
+    """The checksum of a page: CRC-32 with unmirrored bits, computed by zlib's, which mirrors them."""
     content = bytes(page[:22]) + bytes(4) + bytes(page[26:])
     mirrored = zlib.crc32(content.translate(_MIRRORED), 0xFFFFFFFF) ^ 0xFFFFFFFF
     return int.from_bytes(mirrored.to_bytes(4, "little").translate(_MIRRORED), "big")
 
 
 def _pages(source: Source, faults: Faults) -> Iterator[_Page]:
-    """Every whole page. Other bytes are passed over; NotWholeError at the end where the last page is cut."""
+    """Every whole page. Other bytes are skipped. If the last page is cut off, NotWholeError at the end."""
     at, end, left = 0, source.size or 0, _MOST_PLACES
     while at < end and left:
         head = source.read_at(at, 27 + 255)
@@ -131,6 +131,6 @@ def _pages(source: Source, faults: Faults) -> Iterator[_Page]:
             faults.damaged += end - at >= _SCRAP
             return
         left -= 1
-        at += 1 + found  # what this leaves out shows in the numbers of the pages
+        at += 1 + found  # skipped pages show in the page numbers
     if not left:
         raise cut_off()

@@ -1,4 +1,4 @@
-"""The one reader of recordings: a file or a pipe, its parts decoded, and block by block 16-bit mono at 16 kHz."""
+"""The one reader of recordings: decodes the parts of a file or pipe to 16-bit mono at 16 kHz, block by block."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from edgekws.audio.faults import Faults
 from edgekws.audio.source import NotWholeError, Pipe, opened
 from edgekws.errors import UserError
 
-_HELD_VALUES = 2**18  # of a file, by which its scale and channels are judged: 3 s of stereo at 44.1 kHz
+_HELD_VALUES = 2**18  # values that judge a file's scale and channels: 3 s of stereo at 44.1 kHz
 
 
 def blocks(path: str | Path, faults: Faults, pipes: bool) -> Iterator[np.ndarray]:
-    """What ``audio.blocks`` promises."""
+    """See ``audio.blocks``."""
     with _parts(path, faults, pipes) as (parts, held):
         for (rate, channels, floats), alike in itertools.groupby(parts, key=lambda part: part.form):
             converter = Converter(rate, faults)
@@ -32,14 +32,14 @@ def blocks(path: str | Path, faults: Faults, pipes: bool) -> Iterator[np.ndarray
 
 
 def length(path: str | Path) -> int:
-    """What ``audio.length`` promises."""
+    """See ``audio.length``."""
     with _parts(path, Faults(), False) as (parts, _):
         return sum(-(-part.length() * SAMPLE_RATE // part.form[0]) for part in parts)
 
 
 @contextlib.contextmanager
 def _parts(path: str | Path, faults: Faults, pipes: bool) -> Iterator[tuple[Iterator[Decoded], int]]:
-    """A recording's parts, and how many values may be held back to judge them; what goes wrong is a UserError."""
+    """A recording's parts, and how many values may be held back to judge them. Failures become a UserError."""
     try:
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(opened(path, pipes))
@@ -47,7 +47,7 @@ def _parts(path: str | Path, faults: Faults, pipes: bool) -> Iterator[tuple[Iter
             if not chunks.family(head) and (known := foreign.described(path, head)):
                 raise NotWholeError(known)
             if isinstance(source, Pipe):
-                held = 0  # it is heard as it comes
+                held = 0  # a pipe must be heard as it arrives
                 if not chunks.streams(source, head):
                     source = stack.enter_context(source.spooled())
             yield (Decoded(source, part, faults) for part in containers.parts(source, head, faults)), held

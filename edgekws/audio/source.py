@@ -1,4 +1,4 @@
-"""The bytes of a recording: a regular file, or a pipe that is read once and forward."""
+"""The bytes of a recording, from a regular file, or from a pipe that can be read only once and forward."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from pathlib import Path
 from typing import IO, Any
 
 STANDARD_INPUT = ("-", "/dev/stdin")
-_KEPT_BYTES = 2**20  # of the beginning of a pipe, where the description of the sound is
-_SPOOLED_BYTES = 2**30  # the most that is copied of a pipe
+_KEPT_BYTES = 2**20  # of a pipe's beginning, which describes the sound
+_SPOOLED_BYTES = 2**30  # the most that is copied from a pipe
 _COPY_BYTES = 2**20
 
 
 class NotWholeError(Exception):
-    """Why a recording cannot be read, or not to its end; the text goes on after the recording's name."""
+    """Why a recording cannot be read, or not to its end. The text follows the recording's name."""
 
 
 class Source:
-    """Bytes by their place. ``size`` is None where only reading tells it."""
+    """Gives bytes by their place. ``size`` is None if only reading can tell it."""
 
     size: int | None
-    taken = 0  # how many bytes a pipe gave so far
+    taken = 0  # bytes that a pipe gave so far
 
     def __init__(self, handle: IO[bytes]) -> None:
         self._handle = handle
 
     def read_at(self, offset: int, size: int) -> bytes:
-        """Up to ``size`` bytes from ``offset`` on, fewer at the end alone."""
+        """``size`` bytes from ``offset`` on; fewer only at the end."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -43,7 +43,7 @@ class Source:
 
 
 class File(Source):
-    """A file that can be read anywhere."""
+    """A file, which can be read at any place."""
 
     def __init__(self, handle: IO[bytes]) -> None:
         super().__init__(handle)
@@ -57,7 +57,7 @@ class File(Source):
 
 
 class Pipe(Source):
-    """A pipe: of what was read, the first MiB and the last bytes come again."""
+    """A pipe. Of the bytes read before, only the first MiB and the last ones can be read again."""
 
     size = None
 
@@ -77,14 +77,14 @@ class Pipe(Source):
         return found + self._take(size - len(found))
 
     def _again(self, offset: int, size: int) -> bytes:
-        """What is still known from there on."""
+        """The bytes from ``offset`` on that are still kept."""
         for start, content in ((0, self._kept), (self.taken - len(self._last), self._last)):
             if start <= offset < start + len(content):
                 return bytes(content[offset - start :][:size])
         return b""
 
     def spooled(self) -> File:
-        """All that comes through it, as a file that goes when it is closed."""
+        """Everything that comes through the pipe, as a temporary file that is deleted when closed."""
         copy = tempfile.TemporaryFile()  # noqa: SIM115 - the File closes it
         copy.write(self._kept)
         while content := self._take(_COPY_BYTES):
@@ -97,13 +97,13 @@ class Pipe(Source):
         return File(copy)
 
     def _take(self, size: int) -> bytes:
-        """The next bytes, fewer at the end alone."""
+        """The next bytes; fewer only at the end."""
         parts = []
         while size and (part := self._handle.read(size)):
             parts.append(part)
             size -= len(part)
         taken = b"".join(parts)
-        if self.taken == len(self._kept):  # nothing was left out before
+        if self.taken == len(self._kept):  # the kept beginning has no gap
             self._kept += taken[: _KEPT_BYTES - len(self._kept)]
         self.taken += len(taken)
         self._last = taken or self._last
@@ -111,7 +111,7 @@ class Pipe(Source):
 
 
 def opened(path: str | Path, pipes: bool) -> Source:
-    """Open a recording, with ``pipes`` also a pipe or standard input ("-"). Raises NotWholeError for anything else."""
+    """Open a file, and with ``pipes`` also a pipe or standard input ("-"). Raises NotWholeError for anything else."""
     try:
         if pipes and str(path) in STANDARD_INPUT:
             if sys.stdin is None or sys.stdin.isatty():

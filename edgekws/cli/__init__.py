@@ -1,7 +1,7 @@
 """The command line, ``edgekws COMMAND``.
 
-Each module here holds a family of commands: ``add`` describes them, and one function does each. ``moved`` describes
-arguments that several commands share, and ``next_step`` the line that every command ends with. Heavy imports stand
+Each module here holds a family of commands: ``add`` describes them, and each has a function that does it. ``moved`` has
+the arguments that several commands share, and ``next_step`` the line that every command ends with. Heavy imports are
 inside the functions, so that ``--help`` is quick.
 """
 
@@ -38,8 +38,11 @@ edgekws COMMAND --help                        say more about a command
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; exit status 0: done, 1: a check failed, 2: a mistake in the call, the recipe or the data,
-    3: all that could be compared on this machine is right, and something could not be (``verify``)."""
+    """Run one command and return its exit status.
+
+    0: done. 1: a check failed. 2: a mistake in the call, the recipe or the data. 3, from ``verify``: everything that
+    this machine could compare is right, but something could not be compared.
+    """
     os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")
     args = _parser().parse_args(argv)
     pressed = interrupt.Pressed()
@@ -52,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return _stopped(args)
     except BrokenPipeError:
-        sys.stdout = None  # the reader of our output is gone, and nothing more can be told
+        sys.stdout = None  # the reader of our output is gone; nothing more can be printed
         return 0
     except OSError as error:
         if pressed.now:
@@ -62,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"edgekws: error: {plain(str(error.filename or 'output'))}: {error.strerror}", file=sys.stderr)
         return 2
     except Exception:
-        if pressed.now:  # libraries that are being imported turn Ctrl-C into errors of theirs
+        if pressed.now:  # libraries turn Ctrl-C into their own errors while they are imported
             return _stopped(args)
         raise
 
@@ -93,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
 def _described(
     make: Callable[..., argparse.ArgumentParser], about: str, examples: str, **options: Any
 ) -> argparse.ArgumentParser:
-    """A parser whose help begins with ``about`` and ends with ``examples``, line for line as they are written."""
+    """A parser whose help begins with ``about`` and ends with ``examples``, with their lines unchanged."""
     epilog = "examples:\n" + indent(cleandoc(examples), "  ")
     kept = argparse.RawDescriptionHelpFormatter
     return make(description=about.strip(), epilog=epilog, formatter_class=kept, **options)

@@ -1,4 +1,4 @@
-"""Commands about what goes onto a device: bundles, and what a model costs there."""
+"""Commands for devices: bundles, and what a model costs there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from edgekws.cli import moved, next_step
 from edgekws.errors import UserError, plain
 
-PORT = 8416  # one that stays: a browser remembers by it that the microphone is allowed
+PORT = 8416  # always the same: with it a browser remembers that the microphone is allowed
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -109,7 +109,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def artifact_arguments(parser: argparse.ArgumentParser, **options: Any) -> None:
-    """Describe the model that a command works on."""
+    """Describe the arguments that name a model."""
     parser.add_argument("run", type=Path, metavar="RUN", **options, help=moved.RUN)
     parser.add_argument("--coding", help=moved.CODING)
     parser.add_argument("--level-control", action="store_true", default=None, help="for a .tflite file without its "
@@ -134,7 +134,8 @@ def _bundle(args: argparse.Namespace) -> int:
         raise UserError("--false-accepts-per-hour needs --mode sliding: thresholds are tuned for a result every hop")
     run = zoo.place(args.run)
     model = artifact.load(run, args.coding, args.level_control).at(args.per_hour)
-    own = run.is_dir() and (args.run.exists() or run not in zoo.folders().values())  # not where edgekws is installed
+    # a folder of the user's, not one where edgekws is installed
+    own = run.is_dir() and (args.run.exists() or run not in zoo.folders().values())
     failed = 0
     for name, target in zip(names, chosen, strict=True):
         request = targets.request(model, target, args.kernels, args.mode)

@@ -1,4 +1,4 @@
-"""Note when Ctrl-C is pressed: some libraries turn it into errors of their own while they are imported."""
+"""Notes when Ctrl-C is pressed, since some libraries turn it into their own errors while they are imported."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 
 class Pressed:
-    """Within its block, ``now`` says whether Ctrl-C was pressed; KeyboardInterrupt comes as ever.
+    """Within its block, ``now`` says whether Ctrl-C was pressed. KeyboardInterrupt is still raised as usual.
 
-    Where the shell has it ignored, or another thread than the main one runs the command, nothing changes.
+    Nothing changes if the shell ignores Ctrl-C, or if the command does not run in the main thread.
     """
 
     now = False

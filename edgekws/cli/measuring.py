@@ -74,7 +74,7 @@ def transcript_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def texts_of(args: argparse.Namespace, folders: Sequence[Path], labels: Sequence[str]) -> Texts:
-    """What the transcripts beside the folders, and those of ``--transcripts``, say for a model of these classes."""
+    """The transcripts of the folders, from beside them and from ``--transcripts``, for a model with these classes."""
     from edgekws.corpus import transcripts
     from edgekws.listen.hearing import Texts
 
@@ -110,7 +110,7 @@ def _measure(args: argparse.Namespace) -> int:
     place = zoo.place(args.run)
     out = args.out or (place if (place / "corpus.json").exists() else None)
     if out:
-        with writing(out):  # now, not after an hour
+        with writing(out):  # fail now, not after an hour
             out.mkdir(parents=True, exist_ok=True)
             atomic_write(out / "measured.json", "{}\n")
     request = measure.Request(
@@ -140,7 +140,7 @@ def _measure(args: argparse.Namespace) -> int:
 
 
 def _next(args: argparse.Namespace, out: Path | None, worst: dict[str, Any] | None) -> str:
-    """What to do now."""
+    """The text of the line ``next:``."""
     if worst and worst["false_accepts"] and not args.save_accepts:
         return "the same with --save-accepts DIR to hear what sets it off"
     if worst and worst["false_accepts"]:

@@ -1,4 +1,4 @@
-"""Commands about finished models: classify recordings, publish a run, collect the recordings behind what ships."""
+"""Commands for finished models: classify recordings, publish a run, collect a shipped model's recordings."""
 
 from __future__ import annotations
 

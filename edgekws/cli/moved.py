@@ -1,4 +1,4 @@
-"""Arguments that several commands share: what RUN may be, where recordings are now, thresholds."""
+"""Arguments that several commands share: RUN, the places of recordings that moved, and thresholds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def add_thresholds(parser: argparse.ArgumentParser) -> None:
-    """Describe ``--threshold`` and ``--false-accepts-per-hour``, of which one may be given."""
+    """Describe ``--threshold`` and ``--false-accepts-per-hour``; only one may be given."""
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--threshold", type=float, metavar="P", help="one threshold for every word, from 0 to 1, in "
                         "place of the model's own")  # fmt: skip
@@ -36,8 +36,8 @@ def add_thresholds(parser: argparse.ArgumentParser) -> None:
 
 
 def found(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:
-    """The run with its recordings where they are now: those of words in ``data``, and each of ``unknown_from`` in place
-    of the recipe's folder of that name. Raises UserError for one that the recipe does not name."""
+    """The run with the present places of its recordings: ``data`` has the words, and each folder of ``unknown_from``
+    replaces the recipe's folder of the same name. Raises UserError if the recipe has no folder of that name."""
     from edgekws import recipe
     from edgekws.corpus import sources
     from edgekws.files import folder_name
@@ -53,5 +53,5 @@ def found(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:
         )
     changes = {"data.unknown_from": [now.get(name, folder) for folder, name in names.items()]}
     changed = recipe.replace(run.recipe, changes | ({"data.source": data} if data else {}))
-    # a run of before its paths were absolute began in the folder that holds runs/
+    # older runs have relative paths, from the folder that contains runs/
     return dataclasses.replace(run, recipe=sources.anchored(changed, run.folder.absolute().parent.parent))

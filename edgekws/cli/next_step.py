@@ -1,4 +1,4 @@
-"""The line that a command ends with: what to do next."""
+"""The last line of a command, ``next:``, says what to do next."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-LOWEST = 0.25  # a threshold under this hears words everywhere
+LOWEST = 0.25  # with a lower threshold, a model hears words everywhere
 
 
 def tell(args: argparse.Namespace, text: str) -> None:
-    """Print the line to standard error, but not where the output is JSON for a program."""
+    """Print the line to standard error, unless the output is JSON for a program."""
     if not getattr(args, "json", False):
         print(f"next: {text}", file=sys.stderr)
 
 
 def call(command: str, path: Path | str, options: str = "") -> str:
-    """``edgekws COMMAND PATH OPTIONS`` as it can be pasted into a shell."""
+    """``edgekws COMMAND PATH OPTIONS``, quoted for a shell."""
     return " ".join(filter(None, ["edgekws", command, shlex.quote(str(path)), options]))
 
 
 def after_proof(run: Path, *, holds: bool, tuned: bool) -> str:
-    """After ``run`` and ``check``."""
+    """The next step after ``run`` and ``check``."""
     if not holds:
         return (
             f"{run / 'report.html'} shows the bound that is broken; more quantization.epochs bring the int8 model "
@@ -37,7 +37,7 @@ def after_proof(run: Path, *, holds: bool, tuned: bool) -> str:
 
 
 def after_tuning(run: Path, *, reached: bool, per_hour: float) -> str:
-    """After ``tune``."""
+    """The next step after ``tune``."""
     if not reached:
         more = call("tune", run, f"--false-accepts-per-hour {4 * per_hour:g}")
         return f"'{more}' allows more; or train with recordings of other speech (data.unknown_from)"
@@ -47,10 +47,10 @@ def after_tuning(run: Path, *, reached: bool, per_hour: float) -> str:
 
 
 def after_listening(model: str, *, heard: bool, tuned: bool, near: float, words: Sequence[str]) -> str:
-    """After ``listen``; ``near`` is the score that came nearest to a threshold, 0 to 1."""
+    """The next step after ``listen``. ``near`` is the score that came nearest to a threshold, 0 to 1."""
     if heard:
         return f"'{call('bundle', model, '--target T')}' takes the model to a device"
-    threshold = math.floor(20 * near - 0.5) / 20  # a round number that is clearly lower
+    threshold = math.floor(20 * near - 0.5) / 20  # a round number, clearly lower
     hope = f"--threshold {threshold:.2f} hears it, and more that is not one of its words"
     if threshold < LOWEST:
         hope = f"nothing came near a word of this model, which are {', '.join(words)}"

@@ -1,9 +1,9 @@
-"""Hide the log lines of TensorFlow, absl and LiteRT; ``EDGEKWS_LOGS=1`` in the environment shows them.
+"""Hides the log lines of TensorFlow, absl and LiteRT. ``EDGEKWS_LOGS=1`` in the environment shows them.
 
-These libraries write some lines to file descriptor 2 while they load, before they read any setting. What is written
-there therefore goes through a process that runs this file and drops the lines that ``is_log`` knows. Everything else
-passes. Python's own output does not go through the process, and the process outlives the command, so that the last
-lines of a crash come out too.
+These libraries write some lines to file descriptor 2 while they load, before they read any setting. So file descriptor
+2 goes through a second process, which runs this file and drops the lines that ``is_log`` knows. Everything else passes.
+Python's own output does not go through that process. The process outlives the command, so that the last lines of a
+crash come out too.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-_SEVERITY = rb"[IWE]"  # F, a fatal error, passes; an error that stops a step comes as an exception too
+_SEVERITY = rb"[IWE]"  # F, a fatal error, passes; other errors that matter also raise an exception
 _LOG = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog"
     rb"|" + _SEVERITY + rb"\d{4} \d\d:\d\d:\d[\d.]+ +\d+ [^\s:]+:\d+\]"  # absl
@@ -25,18 +25,18 @@ _LOG = re.compile(
     rb"|(?:VERBOSE|INFO|WARNING): .*(?:tensorflow|tflite|litert|xnnpack|delegate)",
     re.IGNORECASE,
 )
-_WAIT_SECONDS = 2.0  # for its end: a process that the command started may hold on to the descriptor
+_WAIT_SECONDS = 2.0  # for the filter to end: a process that the command started may keep the descriptor
 _UNENDED_SECONDS = 0.1  # LiteRT writes a line in pieces
 
 
 def is_log(line: bytes) -> bool:
-    """Whether a line, from its beginning on, is one that TensorFlow, absl or LiteRT logged."""
+    """Whether TensorFlow, absl or LiteRT logged this line, judged by its beginning."""
     return _LOG.match(line) is not None
 
 
 @contextlib.contextmanager
 def libraries(*, native: bool) -> Iterator[None]:
-    """Within it, libraries log nothing: neither through Python nor, with ``native``, to file descriptor 2."""
+    """Within the block, libraries log nothing through Python, nor, with ``native``, to file descriptor 2."""
     if os.environ.get("EDGEKWS_LOGS"):
         yield
         return
@@ -54,11 +54,11 @@ def libraries(*, native: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _filtered() -> Iterator[None]:
-    """File descriptor 2 goes through a process of this file; ``sys.stderr`` goes where both went before."""
+    """Send file descriptor 2 through a process that runs this file; ``sys.stderr`` goes straight to the old place."""
     import subprocess
 
     with open(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace") as direct:
-        # in a session of its own: Ctrl-C is for the command, which may have more to say
+        # in its own session: Ctrl-C must not end it before the command's last lines
         command = [sys.executable, "-I", "-S", __file__]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
         assert process.stdin is not None
@@ -74,12 +74,12 @@ def _filtered() -> Iterator[None]:
 
 
 def _filter() -> None:
-    """Standard input to standard error without logs; a line that is not ended after a while goes on as it is."""
-    line, begun = b"", False  # begun: the beginning of the line has gone on already
+    """Copy standard input to standard error without logs. A line that does not end in time is passed on unfinished."""
+    line, begun = b"", False  # begun: the line's beginning is passed on already
     while True:
         if line and not select.select([0], [], [], _UNENDED_SECONDS)[0]:
             if not begun and is_log(line):
-                continue  # its end will come
+                continue  # wait for its end
             os.write(2, line)
             line, begun = b"", True
         if not (chunk := os.read(0, 1 << 16)):

@@ -1,4 +1,4 @@
-"""Commands about runs: train, quantize, convert, check, and what a run is made from."""
+"""Commands for runs: run, train, quantize, convert, check; and the list of models."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _open(args: argparse.Namespace) -> Run:
 
 
 def changes_of(assignments: Sequence[str]) -> dict[str, Any]:
-    """Recipe keys and their values as ``--set`` gives them."""
+    """The recipe's keys with the values from ``--set``."""
     from edgekws import recipe, recipe_text
 
     changes: dict[str, Any] = {}
@@ -169,7 +169,7 @@ def _check(args: argparse.Namespace) -> int:
     if run.manifest.exists() and not run.corpus_file.exists():
         status = _check_shipped(run, damaged, args.robustness)
     else:
-        keep = bool(damaged)  # the folder as it is
+        keep = bool(damaged)  # leave the folder unchanged
         clips = pipeline.load_corpus(run, write=not keep)
         status = proved(run, lambda: pipeline.check(run, clips, write=not keep), keep=keep)
         if args.robustness and not damaged and run.report.exists():
@@ -184,7 +184,7 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _check_shipped(run: Run, damaged: list[str], robustness_too: bool) -> int:
-    """A published model: its files, and its robustness where asked; the ladder was climbed before it was published."""
+    """Check a published model's files and, if asked, its robustness. Its parity was proved before it was published."""
     from convert import pipeline
     from convert.prove import robustness
     from edgekws.corpus import sources
@@ -202,7 +202,7 @@ def _check_shipped(run: Run, damaged: list[str], robustness_too: bool) -> int:
 
 
 def proved(run: Run, prove: Callable[[], Ladder], *, keep: bool = False) -> int:
-    """Prove the run and print the ladder and, unless the folder is left as it is (``keep``), what its report says."""
+    """Prove the run and print the parity ladder. Unless ``keep`` leaves the folder unchanged, print the report too."""
     from convert.prove import parity
     from edgekws.report import summary
 

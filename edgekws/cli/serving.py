@@ -1,4 +1,4 @@
-"""The command that serves a model's words to other programs: serve."""
+"""The command serve, which sends a model's words to other programs."""
 
 from __future__ import annotations
 

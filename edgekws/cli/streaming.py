@@ -1,4 +1,4 @@
-"""Commands about sound that goes on: listen, tune."""
+"""Commands for continuous sound: listen, tune."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from edgekws.listen.events import Event, Progress
     from edgekws.spotter import Spotter
 
-_FAULTS_SECONDS = 1.0  # between lines about what is wrong with the sound
-_ALONE_SECONDS = 2.0  # a recording shorter than this is of one word; one that is not heard is told what hears it
+_FAULTS_SECONDS = 1.0  # between lines about faults of the sound
+_ALONE_SECONDS = 2.0  # a shorter recording has one word; if it is not heard, suggest classify
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -147,7 +147,7 @@ def _listen(args: argparse.Namespace) -> int:
 
 
 def _draw(picture: Path, path: Path, model: Spotter) -> None:
-    """The recording heard again, a result at a time, as a picture."""
+    """Hear the recording again, result by result, and draw it as a picture."""
     from edgekws import audio
     from edgekws.corpus.clips import rejects
     from edgekws.files import atomic_write
@@ -171,7 +171,7 @@ def _draw(picture: Path, path: Path, model: Spotter) -> None:
 
 @dataclasses.dataclass
 class _Heard:
-    """What came of a sound: its seconds with the quiet after it, events, and the word nearest to its threshold."""
+    """What was heard: seconds with the quiet at the end, how many events, and the word that came nearest."""
 
     seconds: float = 0.0
     events: int = 0
@@ -179,7 +179,7 @@ class _Heard:
 
 
 def _nothing(name: str, nearest: Event | None, model: Spotter) -> str:
-    """That no word was heard, and what came nearest to one."""
+    """The text that no word was heard, and which word came nearest to its threshold."""
     text = f"{name}: no word was heard" if name else "no word was heard"
     if nearest is None:
         return text
@@ -188,7 +188,7 @@ def _nothing(name: str, nearest: Event | None, model: Spotter) -> str:
 
 
 def _hear(items: Iterable[Event | Progress], faults: Faults, name: str, as_json: bool, heard: _Heard) -> None:
-    """Print events to standard output, a meter and faults to the terminal, and note in ``heard`` what came."""
+    """Print events to standard output, and a meter and faults to the terminal; record everything in ``heard``."""
     from edgekws.listen.events import Event
 
     meter, told, told_at = sys.stderr.isatty(), dataclasses.replace(faults), -_FAULTS_SECONDS

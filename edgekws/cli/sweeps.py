@@ -1,4 +1,4 @@
-"""Commands about many runs."""
+"""Commands for many runs: sweep, tables."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _sweep(args: argparse.Namespace) -> int:
     from edgekws import recipe
     from edgekws.sweep import grid, queue, results
 
-    # absolute, so that it is found from every folder and process
+    # absolute: workers run in other folders
     source = str(Path(args.data).absolute()) if args.data and Path(args.data).is_dir() else args.data
     sweep = grid.load(recipe.find(args.sweep), source)
     folder = (args.runs / sweep.name).absolute()
@@ -68,7 +68,7 @@ def _sweep(args: argparse.Namespace) -> int:
         results.write(folder, sweep.name, runs, endings)
 
     failed: dict[str, Ending] = {}
-    if not args.ray:  # whose machines each have their own
+    if not args.ray:  # Ray's machines each have their own
         done = queue.already_ended(runs, sweep.testing)
         failed = queue.prepare_recordings([run for run in runs if run.recipe.name not in done])
     with only_one(folder / ".lock", str(folder)):

@@ -1,4 +1,4 @@
-"""Commands that make or better a spotter besides ``run``: a recipe, a phrase of one's own, what sets a model off."""
+"""Commands that prepare or improve a spotter: new (a recipe), wake (your own phrase), mine (its false accepts)."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _words(folder: Path) -> tuple[str, ...]:
 
 
 def _sources(parser: argparse.ArgumentParser) -> None:
-    """Describe what a phrase is learned from."""
+    """Describe the sources that a phrase is learned from."""
     parser.add_argument("--language", default="en", metavar="CODE", help="the language of the "
                         "phrase, by eSpeak NG's code, such as de or pt (default: en)")  # fmt: skip
     parser.add_argument("--voices", nargs="+", default=[], metavar="FOLDER", help="voices of Piper (NAME.onnx and "
