@@ -1,5 +1,5 @@
-"""Recordings of words, and of what is none of them: from eSpeak, the Speech Commands archives, or folders.
+"""Recordings of words and of other sound, from eSpeak, the Speech Commands archives, or folders.
 
-`edgekws.corpus.sources` loads a corpus, `edgekws.corpus.clips` says what one is; everything else makes one.
-Used by every room above; knows nothing of models.
+`edgekws.corpus.sources` loads a corpus and `edgekws.corpus.clips` defines one; the other modules help to make it.
+Used by every room above. Knows nothing of models.
 """

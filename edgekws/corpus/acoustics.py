@@ -1,6 +1,6 @@
-"""Sounds made by arithmetic: noises without words, and what a room and a microphone do to a spoken word.
+"""Computes sounds: noises without words, and what a room and a microphone do to a spoken word.
 
-All take and return float32 in [-1, 1] at 16 kHz; all that is random comes from the generator given.
+All functions take and return float32 in [-1, 1] at 16 kHz. Everything random comes from the generator given.
 """
 
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ import numpy as np
 
 from edgekws.audio import SAMPLE_RATE
 
-_AUDIBLE = 0.01  # -40 dB under the peak: quieter beginnings and ends are silence
+_AUDIBLE = 0.01  # 40 dB below the peak: quieter beginnings and ends are silence
 _MARGIN = SAMPLE_RATE // 50  # 20 ms kept around a word
 _REVERBERATION = 2 * SAMPLE_RATE // 5
 
 
 def trim(samples: np.ndarray) -> np.ndarray:
-    """(n,) without the silence before and after the sound."""
+    """Remove the silence before and after the sound, (n,)."""
     loud = np.flatnonzero(np.abs(samples) > _AUDIBLE * np.abs(samples).max(initial=1e-9))
     if not len(loud):
         return samples
@@ -23,7 +23,7 @@ def trim(samples: np.ndarray) -> np.ndarray:
 
 
 def coloured_noise(rng: np.random.Generator, length: int, exponent: float) -> np.ndarray:
-    """(length,) with power falling as 1 / f**exponent (0 white, 1 pink, 2 brown) from 20 Hz up; root mean square 1."""
+    """Noise, (length,), whose power falls as 1 / f**exponent from 20 Hz up (0 white, 1 pink, 2 brown); RMS 1."""
     frequency = np.fft.rfftfreq(length, 1 / SAMPLE_RATE).astype(np.float32)
     spectrum = np.fft.rfft(rng.standard_normal(length, np.float32))
     spectrum *= np.where(frequency < 20, 0, np.maximum(frequency, 20) ** np.float32(-exponent / 2))
@@ -32,7 +32,7 @@ def coloured_noise(rng: np.random.Generator, length: int, exponent: float) -> np
 
 
 def hum(rng: np.random.Generator, length: int, mains: float) -> np.ndarray:
-    """(length,) of mains hum: 12 harmonics that fall off, swaying in loudness, over a little pink noise."""
+    """Mains hum, (length,): 12 ever weaker harmonics whose loudness sways, with a little pink noise."""
     time = np.arange(length) / SAMPLE_RATE
     sway = 1 + 0.3 * np.sin(2 * np.pi * 0.2 * time + rng.uniform(0, 2 * np.pi))
     tones = sum(
@@ -42,7 +42,7 @@ def hum(rng: np.random.Generator, length: int, mains: float) -> np.ndarray:
 
 
 def clicks(rng: np.random.Generator, length: int) -> np.ndarray:
-    """(length,) of clatter: some four short ringing knocks a second over quiet pink noise."""
+    """Clatter, (length,): about four short ringing knocks a second, with quiet pink noise."""
     sound = 0.02 * coloured_noise(rng, length, 1)
     knock = np.arange(SAMPLE_RATE // 10)
     for start in rng.integers(0, length - len(knock), size=4 * length // SAMPLE_RATE):
@@ -52,9 +52,9 @@ def clicks(rng: np.random.Generator, length: int) -> np.ndarray:
 
 
 def calls(rng: np.random.Generator, length: int) -> np.ndarray:
-    """(length,) of animals, sirens and toys: some three calls in two seconds over quiet pink noise.
+    """Sounds like animals, sirens and toys, (length,): about three calls in two seconds, with quiet pink noise.
 
-    A call is a harmonic sound of 0.1 to 0.9 s whose pitch and one resonance glide; the end of the sound may cut it off.
+    A call is a harmonic sound of 0.1 to 0.9 s whose pitch and one resonance glide. The end of the sound may cut it off.
     """
     sound = 0.02 * coloured_noise(rng, length, 1)
     for start in rng.integers(0, length - SAMPLE_RATE // 10, size=max(3 * length // (2 * SAMPLE_RATE), 1)):
@@ -72,7 +72,7 @@ def calls(rng: np.random.Generator, length: int) -> np.ndarray:
 
 
 def drawn(rng: np.random.Generator, length: int, kinds: Sequence[str]) -> np.ndarray:
-    """(length,) of one of ``kinds``, drawn: "hum" of 50 or 60 Hz, "clicks", "calls", or "noise" from white to brown."""
+    """A sound, (length,), of a random one of ``kinds``: "hum" (50 or 60 Hz), "clicks", "calls", "noise" (any colour)."""
     kind = kinds[int(rng.integers(len(kinds)))]
     if kind == "hum":
         return hum(rng, length, rng.choice([50, 60]))
@@ -82,22 +82,22 @@ def drawn(rng: np.random.Generator, length: int, kinds: Sequence[str]) -> np.nda
 
 
 def _glide(rng: np.random.Generator, length: int, low: float, high: float) -> np.ndarray:
-    """(length,) that passes through three values from low to high, drawn evenly on a logarithmic scale."""
+    """A curve, (length,), through three random values from low to high, uniform on a logarithmic scale."""
     return np.interp(np.arange(length), np.linspace(0, length, 3), np.exp(rng.uniform(np.log(low), np.log(high), 3)))
 
 
 def at_speed(rng: np.random.Generator, sound: np.ndarray, percent: float) -> np.ndarray:
-    """(n,) played up to ``percent`` faster or slower, pitch with it, by linear interpolation, float32."""
+    """Play a sound, (n,), up to ``percent`` faster or slower by linear interpolation. The pitch changes with it."""
     speed = 1 + rng.uniform(-percent, percent) / 100
     places = np.arange(0, len(sound) - 1, speed)
     return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
 
 
 def record(rng: np.random.Generator, word: np.ndarray, length: int) -> np.ndarray:
-    """A dry word (n,) as a recording (length,): in a room, through a microphone, at some level, place and noise.
+    """Turn a dry word, (n,), into a recording, (length,), with a random room, microphone, level, place and noise.
 
-    Peaks at -20 to 0 dB of full scale, most of them near -3, words anywhere in the second and 20 to 60 dB over the
-    noise: much as in Speech Commands, without its faintest and noisiest.
+    Peaks are at -20 to 0 dB of full scale, most near -3. Words are anywhere in the second, 20 to 60 dB above the noise.
+    This is much like Speech Commands, without its faintest and noisiest recordings.
     """
     size = 1 << max(len(word) + _REVERBERATION, length).bit_length()
     transfer = np.fft.rfft(_room(rng), size) * _microphone(rng, size)
@@ -115,7 +115,7 @@ def record(rng: np.random.Generator, word: np.ndarray, length: int) -> np.ndarra
 
 
 def _room(rng: np.random.Generator) -> np.ndarray:
-    """Impulse response: the direct sound, then noise 10 to 30 dB under it that loses 60 dB in 0.1 to 0.4 s."""
+    """A room's impulse response: direct sound, then noise 10 to 30 dB below it that falls by 60 dB in 0.1 to 0.4 s."""
     time = np.arange(_REVERBERATION, dtype=np.float32) / SAMPLE_RATE
     tail = rng.standard_normal(_REVERBERATION, np.float32) * np.exp(np.float32(-6.9 / rng.uniform(0.1, 0.4)) * time)
     tail *= np.float32(10 ** (-rng.uniform(10, 30) / 20)) / np.sqrt(np.sum(tail**2))
@@ -124,7 +124,7 @@ def _room(rng: np.random.Generator) -> np.ndarray:
 
 
 def _microphone(rng: np.random.Generator, size: int) -> np.ndarray:
-    """Gain at each frequency of an FFT of `size`: up to 3 dB an octave of tilt, little under 50 to 200 Hz."""
+    """A microphone's gain at each frequency of an FFT of `size`: up to 3 dB an octave, and low below 50 to 200 Hz."""
     frequency = np.maximum(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 20).astype(np.float32)
     tilt = np.clip(frequency / 1000, 0.1, 8) ** np.float32(rng.uniform(-3, 3) / 6.02)
     return tilt / np.sqrt(1 + (np.float32(rng.uniform(50, 200)) / frequency) ** 4)

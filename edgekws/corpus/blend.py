@@ -1,4 +1,4 @@
-"""Several sources of clips as one: their plans one after the other in each split."""
+"""Joins several sources of clips: in each split, the clips of their plans follow each other."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from edgekws.audio import Preparation
 from edgekws.corpus.clips import SPLITS, Clip, Noise
 from edgekws.corpus.store import Plan
 
-FROM = "_from_"  # what begins the name of a clip of a further source
+FROM = "_from_"  # begins the names of clips from further sources
 
 
 def blended(plan: Plan, further: Sequence[tuple[str, Plan]]) -> Plan:
-    """The plan with the clips and the noise of others, each under the name of its source.
+    """The plan with clips and noise of further plans added, under the names of their sources.
 
-    Every plan splits its own voices; a speaker of one is none of another's.
+    Every plan splits its own voices. No speaker belongs to two plans.
     """
     plans = [plan, *(named(name, one) for name, one in further)]
     parts = {split: [[clip for clip in one.clips if clip.split == split] for one in plans] for split in SPLITS}
@@ -28,7 +28,7 @@ def blended(plan: Plan, further: Sequence[tuple[str, Plan]]) -> Plan:
             for source, mine in zip(sources, parts[split], strict=True):
                 for _ in mine:
                     yield next(source)
-        yield from sources[0]  # nothing, but it tells here of recordings that could not be read
+        yield from sources[0]  # gives nothing more, but reports unreadable recordings here
 
     def noise() -> Iterator[Noise]:
         for one in plans:
@@ -48,12 +48,12 @@ def blended(plan: Plan, further: Sequence[tuple[str, Plan]]) -> Plan:
 
 
 def for_training(plan: Plan) -> Plan:
-    """The plan with its training clips alone, which come first."""
+    """The plan with only its training clips, which come first."""
     return replace(plan, clips=tuple(clip for clip in plan.clips if clip.split == "training"))
 
 
 def named(name: str, plan: Plan) -> Plan:
-    """The plan with its clips under the name of their source, speakers too."""
+    """The plan with the source's name in the names of its clips and speakers."""
     return replace(
         plan,
         clips=tuple(

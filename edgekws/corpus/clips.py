@@ -1,4 +1,4 @@
-"""The parts of a corpus: clips with their word, speaker and split, noise, and the choice of clips."""
+"""The parts of a corpus: clips with their words, speakers and splits, noise, and the settings that choose clips."""
 
 import functools
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ UNKNOWN, SILENCE = "_unknown_", "_silence_"
 
 
 def rejects(label: str) -> bool:
-    """Whether a class is for what is no word of the set: a label that begins with _."""
+    """Whether a class stands for sound that is none of the words: its label begins with _."""
     return label.startswith("_")
 
 
@@ -25,7 +25,7 @@ class Clip:
 
     name: str  # relative path, such as "zero/004ae714_nohash_0.wav"
     word: str
-    speaker: str  # "" where nothing says who speaks
+    speaker: str  # "" if nothing says who speaks
     split: str  # one of SPLITS
 
 
@@ -48,21 +48,21 @@ class Split:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which clips a corpus takes, and into which split they go."""
+    """Which clips a corpus takes, and how they are split."""
 
     seed: int = 0
-    clips_per_word: int = 0  # for training; 0: all (eSpeak: its default)
+    clips_per_word: int = 0  # training clips of a word at most; 0: all (eSpeak: its default)
     validation_percent: float = 10  # of the speakers
     testing_percent: float = 10
-    speaker_pattern: str = ""  # where a recording's path tells its speaker; "": as Speech Commands' names, or folders
-    split_by: str = "speaker"  # or "take": one speaker may be in several splits
-    listed: Mapping[str, str] | None = None  # the clips and noises of an earlier time, with their splits
-    length: int = CLIP_SAMPLES  # of a clip
-    cuts: int = 0  # more training clips of a recording, its word at a place drawn
-    parts: int = 0  # clips of _unknown_ of a recording, with half of its word at most
-    drawn_words: tuple[str, ...] = ()  # of which each split has so many percent of the other words' clips, not all
-    drawn_percent: float = 0
-    language: str = "en"  # of eSpeak's voices
+    speaker_pattern: str = ""  # finds the speaker in a path; "": as in Speech Commands, or by folders
+    split_by: str = "speaker"  # or "take": then one speaker may be in several splits
+    listed: Mapping[str, str] | None = None  # clips and noises to keep to, with their splits; None: choose anew
+    length: int = CLIP_SAMPLES  # samples of a clip
+    cuts: int = 0  # extra training clips of each recording, with its word at a random place
+    parts: int = 0  # clips of _unknown_ from each recording, with at most half of its word
+    drawn_words: tuple[str, ...] = ()  # words of which a split has only a random choice of clips
+    drawn_percent: float = 0  # how many, in percent of the split's other clips
+    language: str = "en"  # of eSpeak's voices, by its code
 
     def __post_init__(self) -> None:
         if self.clips_per_word < 0:
@@ -77,21 +77,21 @@ class Selection:
 
 @dataclass(frozen=True)
 class Rejection:
-    """What is in the classes that are no words; with nothing in them there are none."""
+    """What the classes _unknown_ and _silence_ contain. A class with nothing in it does not exist."""
 
-    unknown: tuple[str, ...] = ()  # other words of the source, all in one class
-    unknown_made: int = 0  # training clips made from the words themselves: backwards, or across the border of two
-    unknown_spoken: int = 0  # training clips of other words and pieces of sentences by eSpeak
-    silence: int = 0  # training clips of noise at all levels
-    held_out_noise: tuple[str, ...] = ()  # of which no silence for training is made
-    unknown_from: tuple[str, ...] = ()  # folders of recordings of any length in which no word is said
-    neighbours: int = 0  # training clips by eSpeak of what sounds nearly like a word
-    parts: bool = False  # whether parts of words are among them, which the source makes
-    percent: float = 0  # by Speech Commands' own rules, of the words' clips in each split; 0: by what stands above
+    unknown: tuple[str, ...] = ()  # other words of the source, together in one class
+    unknown_made: int = 0  # training clips made from the words: reversed, or halves of two joined
+    unknown_spoken: int = 0  # training clips of other words and sentences, spoken by eSpeak
+    silence: int = 0  # training clips of noise at any level
+    held_out_noise: tuple[str, ...] = ()  # noises that training never uses
+    unknown_from: tuple[str, ...] = ()  # folders of recordings, of any length, without the words
+    neighbours: int = 0  # training clips by eSpeak that sound nearly like a word
+    parts: bool = False  # whether the source adds parts of words
+    percent: float = 0  # share of the words' clips by Speech Commands' rules; 0: as set above
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The classes there are, which follow the words in label order."""
+        """The classes that exist, in label order. They come after the words."""
         made = self.unknown or self.unknown_made or self.unknown_spoken or self.unknown_from or self.parts
         made = made or self.neighbours
         unknown = (UNKNOWN,) if made else ()
@@ -100,18 +100,18 @@ class Rejection:
 
 @dataclass(frozen=True, eq=False)
 class Corpus:
-    """Clips of `words`, in the order of SPLITS, then words, then names; ``speakers`` tells who is in which split."""
+    """Clips of `words`, ordered by split, then word, then name. ``speakers`` says who is in which split."""
 
-    words: tuple[str, ...]  # the label order; classes that reject begin with _ and come last
+    words: tuple[str, ...]  # in label order; the classes of no word begin with _ and come last
     clips: tuple[Clip, ...]
     samples: np.ndarray  # int16 (clips, window), read-only memory map
     noise: tuple[Noise, ...]
     preparation: Preparation
-    source: str  # one line for people
+    source: str  # one line that tells people where it comes from
     licence: str  # for the model card
     fingerprint: str  # SHA-256 over words, clips, splits, samples and noise
-    copies: tuple[tuple[str, ...], ...] = ()  # names of clips with the same samples
-    ignored: int = 0  # recordings that came after those of `Selection.listed`
+    copies: tuple[tuple[str, ...], ...] = ()  # groups of clips, by name, that have the same samples
+    ignored: int = 0  # recordings that are not in `Selection.listed`
 
     def split(self, name: str) -> Split:
         """The clips of the split `name`, one of SPLITS."""
@@ -128,7 +128,7 @@ class Corpus:
 
     @functools.cached_property
     def _bounds(self) -> dict[str, tuple[int, int]]:
-        """Where each split begins and ends; splits lie one after the other."""
+        """Where each split begins and ends. The splits follow each other."""
         bounds, start = {}, 0
         for split in SPLITS:
             stop = start + sum(clip.split == split for clip in self.clips)
@@ -139,20 +139,20 @@ class Corpus:
 
 @dataclass(frozen=True)
 class Speakers:
-    """What is known of who speaks in the recordings of a corpus."""
+    """How many speakers a corpus has, as far as they are known."""
 
-    counts: Mapping[str, int]  # speakers that are named, in each split
-    nameless: int  # recordings whose speaker is not known
-    shared: int  # speakers who are in more than one split
+    counts: Mapping[str, int]  # named speakers in each split
+    nameless: int  # recordings without a known speaker
+    shared: int  # speakers in more than one split
 
     @property
     def claim(self) -> bool:
-        """Whether it may be said that those of a split are in no other."""
+        """Whether one may say that no speaker is in two splits."""
         return not self.nameless and not self.shared
 
 
 def speakers(corpus: Corpus) -> Speakers:
-    """Who speaks where; silence is spoken by no one, and neither is a recording of no word that names nobody."""
+    """Count the speakers. Silence has none, and nor has other sound without a speaker's name."""
     where: dict[str, set[str]] = defaultdict(set)
     nameless = 0
     for clip in corpus.clips:

@@ -1,7 +1,7 @@
-"""The recordings behind a model that ships, collected again: a list says where each lies, and what of it served.
+"""Collects the recordings of a shipped model again, by a list that names each recording and the seconds used.
 
-A list is a CSV table, a recording a row: corpus, repository, commit and path it is from, licence, speaker, split,
-folder it goes to, and seconds as ``0.00-3.60 5.20-9.00``.
+The list is a CSV table with a row for each recording: its corpus, repository, commit, path, licence, speaker and split,
+the folder it goes to, and the seconds, such as ``0.00-3.60 5.20-9.00``.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ class Listed:
 
     corpus: str
     repository: str
-    path: str  # within the repository
+    path: str  # in the repository
     speaker: str
     split: str
     folder: str
-    spans: tuple[tuple[float, float], ...]  # seconds that served
+    spans: tuple[tuple[float, float], ...]  # (start, end) in seconds of each part that was used
 
 
 @dataclass(frozen=True)
 class Collected:
-    """What became of a list: recordings found, files written, and of each source that lacks some how many."""
+    """What a collection found: recordings, files written, and how many recordings each source lacks."""
 
     found: int
     files: int
@@ -54,7 +54,7 @@ class Collected:
 
 
 def read(path: Path) -> list[Listed]:
-    """The rows of a list. Raises UserError for what is no such table, naming the row."""
+    """The rows of a list. Raises UserError for anything else, and names the row."""
     rows = []
     for number, cells in enumerate(untrusted.table(path, COLUMNS, _REMEDY), 2):
         where = f"{path}, row {number}"
@@ -74,11 +74,11 @@ def read(path: Path) -> list[Listed]:
 
 
 def collect(rows: Sequence[Listed], places: Mapping[str, Path], out: Path) -> Collected:
-    """Write the seconds that served into OUT/FOLDER as WAV files, with the lists by which they are split.
+    """Write the used seconds into OUT/FOLDER as WAV files, together with the lists that split them.
 
-    places: a folder for each corpus or repository, by its name. In a corpus a recording is looked for by the name of
-    its file, in a repository by its path. Raises UserError where ``places`` names what the list does not, or a folder
-    is not there; OUT appears once everything is written.
+    places: a folder for each corpus or repository, by name. In a corpus a recording is found by its file name, in a
+    repository by its path. Raises UserError if ``places`` has a name that is not in the list, or a folder is missing.
+    OUT appears only when everything is written.
     """
     known = {name for row in rows for name in (row.corpus, row.repository)}
     if strange := sorted(set(places) - known):
@@ -131,7 +131,7 @@ def _cut(path: Path, spans: Sequence[tuple[float, float]]) -> Iterator[tuple[flo
 
 
 def _write_lists(out: Path, files: Sequence[tuple[Listed, str, float, float]]) -> None:
-    """Of each folder the recordings of validation and testing; where all are for training, what they were cut from."""
+    """Write each folder's lists of validation and testing; or, if all is for training, the table of a mined folder."""
     for folder in {row.folder for row, _, _, _ in files}:
         mine = [one for one in files if one[0].folder == folder]
         if all(row.split == "training" for row, _, _, _ in mine):

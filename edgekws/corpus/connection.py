@@ -1,7 +1,7 @@
-"""Read from a server that must answer in time and keep a minimum speed.
+"""Reads from a server, which must answer in time and keep a minimum speed.
 
 A hostile server can delay any single call by sending one byte at a time, because each byte restarts the socket's
-timeout. So one thread reads, and the caller, who takes the chunks, watches the clock.
+timeout. So one thread reads, and the caller takes the chunks and watches the clock.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
-WINDOW_SECONDS = 30.0  # in which it must answer, and over which its speed counts
+WINDOW_SECONDS = 30.0  # time to answer; also the time over which its speed is measured
 SLOWEST = 8_000  # bytes a second
 _CHUNK = 1 << 20
 
@@ -26,7 +26,7 @@ class TooSlowError(OSError):
 
 @contextlib.contextmanager
 def opened(request: urllib.request.Request) -> Iterator[tuple[http.client.HTTPResponse, Iterator[bytes]]]:
-    """The answer and the chunks of its body; raises whatever urllib does, and TooSlowError."""
+    """The answer and the chunks of its body. Raises whatever urllib raises, and TooSlowError."""
     items: queue.Queue[Any] = queue.Queue(4)
     gone = threading.Event()
     threading.Thread(target=_receive, args=(request, items, gone), daemon=True).start()
@@ -62,7 +62,7 @@ def _take(items: queue.Queue[Any], seconds: float) -> Any:
 
 
 def _receive(request: urllib.request.Request, items: queue.Queue[Any], gone: threading.Event) -> None:
-    """Put the answer, its chunks, then nothing, or what went wrong; ends soon after nobody takes them any more."""
+    """Put the answer, its chunks and a final None into the queue, or an exception. Ends soon after ``gone`` is set."""
 
     def put(item: Any) -> None:
         while not gone.is_set():

@@ -1,4 +1,4 @@
-"""The official Speech Commands archives: downloaded with resume, checked, and unpacked without trusting them."""
+"""Downloads the official Speech Commands archives with resume, checks them, and unpacks them without trust."""
 
 import contextlib
 import gzip
@@ -21,18 +21,18 @@ from edgekws.progress import Progress, progress_bar
 
 _CHUNK = 1 << 20
 _PAUSE_SECONDS = 2.0
-_TRIES = 5  # connections in a row that bring next to nothing
-_WORTH = 256 << 10  # bytes that are something: more than the slowest connection brings before it is given up
+_TRIES = 5  # connections in a row that may bring next to nothing
+_WORTH = 256 << 10  # bytes that count as progress: more than a connection brings that is too slow
 _MOST_MEMBERS = 500_000
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A .tar.gz on the network and what is known of it."""
+    """A .tar.gz on the network, with what is known about it."""
 
     url: str
     sha256: str
-    unpacked_bytes: int  # about; more than twice as much is refused
+    unpacked_bytes: int  # about; more than twice as many are refused
     title: str
     licence: str
 
@@ -60,11 +60,11 @@ ARCHIVES = {
 
 
 def fetch(archive: Archive, dest: Path, *, progress: bool = True) -> Path:
-    """The folder `dest` with the archive's files; downloads and unpacks it unless it is there.
+    """The folder `dest` with the archive's files. It is downloaded and unpacked if it does not exist.
 
-    What a broken download leaves is kept beside `dest`, and the next call goes on from there. Raises UserError for an
-    unreachable server, a wrong SHA-256, too little room, and an archive that is damaged or holds anything but files and
-    folders of its own; then `dest` is not there.
+    The part that an interrupted download leaves is kept beside `dest`, and the next call continues from it. Raises
+    UserError for an unreachable server, a wrong SHA-256, too little room, and an archive that is damaged or contains
+    anything but plain files and folders; then there is no `dest`.
     """
     if dest.is_dir():
         return dest
@@ -79,17 +79,17 @@ def fetch(archive: Archive, dest: Path, *, progress: bool = True) -> Path:
             f"what came from {archive.url} is not the archive: SHA-256 is {found}, expected {archive.sha256}; "
             "it was removed: try again, and if it stays so, download from another network"
         )
-    with contextlib.suppress(FileExistsError), atomic_folder(dest) as folder:  # another process may be quicker
+    with contextlib.suppress(FileExistsError), atomic_folder(dest) as folder:  # another process may have been quicker
         unpack(part, folder, most_bytes=2 * archive.unpacked_bytes, progress=progress)
     _remove(part)
     return dest
 
 
 def unpack(archive: Path, folder: Path, *, most_bytes: int, progress: bool = True) -> None:
-    """Unpack a .tar.gz into `folder`: plain files and folders inside it, and nothing else of what tar can do.
+    """Unpack the plain files and folders of a .tar.gz into `folder`.
 
-    Links, devices, absolute names, "..", duplicates, more than `most_bytes` and damage raise UserError. Owners, modes
-    and times are not taken over. tarfile's own filters let links through and come only with later patch releases.
+    Raises UserError for links, devices, absolute names, "..", duplicates, more than `most_bytes`, and damage. Owners,
+    modes and times are ignored. tarfile's own filters would let links through, and not every Python 3.11 has them.
     """
     total = 0
     try:
@@ -97,18 +97,18 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int, progress: bool = Tru
             open(archive, "rb") as file,
             progress_bar("unpacking", _size(archive), unit="B", enabled=progress) as bar,
             _BoundedGzip(fileobj=file, mode="rb") as stream,
-            tarfile.open(fileobj=stream, mode="r:") as tar,  # plain: what is packed twice could be of any size
+            tarfile.open(fileobj=stream, mode="r:") as tar,  # "r:", not packed: a file packed twice could have any size
         ):
             for count, member in enumerate(tar):
                 bar.advance(file.tell() - bar.done)
-                total = member.offset_data + member.size  # headers count too
+                total = member.offset_data + member.size  # includes headers
                 _check_size(archive, total <= most_bytes and count < _MOST_MEMBERS)
                 target = folder.joinpath(*_safe_parts(archive, member))
                 if member.isdir():
                     target.mkdir(parents=True, exist_ok=True)
                     continue
                 source = tar.extractfile(member)
-                assert source is not None  # _safe_parts lets only files and folders through
+                assert source is not None  # _safe_parts allows only files and folders
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with open(target, "xb") as out:
                     shutil.copyfileobj(source, out)
@@ -127,7 +127,7 @@ def _check_size(archive: Path, fits: bool) -> None:
 
 
 class _BoundedGzip(gzip.GzipFile):
-    """Refuses the huge single reads by which a hostile header would fill the memory."""
+    """Refuses huge single reads, with which a hostile header would fill the memory."""
 
     def read(self, size: int | None = -1) -> bytes:
         if size is None or not 0 <= size <= 16 * _CHUNK:
@@ -136,7 +136,7 @@ class _BoundedGzip(gzip.GzipFile):
 
 
 def _safe_parts(archive: Path, member: tarfile.TarInfo) -> tuple[str, ...]:
-    """The names of the folders down to the member and its own; UserError for what may not be unpacked."""
+    """The parts of a member's path. UserError if the member may not be unpacked."""
     name = PurePosixPath(member.name)
     strange = name.is_absolute() or ".." in name.parts or len(member.name) > 200 or set(member.name) & set("\\:\0")
     if strange or not (member.isreg() or member.isdir()) or (member.isreg() and not name.parts):
@@ -148,7 +148,7 @@ def _safe_parts(archive: Path, member: tarfile.TarInfo) -> tuple[str, ...]:
 
 
 def _download(archive: Archive, part: Path, progress: bool) -> None:
-    """Fill `part` with the archive, over as many connections as it takes while each brings something new."""
+    """Fill `part` with the archive, over several connections if necessary, as long as they bring something new."""
     best, fruitless = _size(part), 0
     with progress_bar(archive.url.rsplit("/", 1)[-1], None, unit="B", enabled=progress) as bar:
         while True:
@@ -160,7 +160,7 @@ def _download(archive: Archive, part: Path, progress: bool) -> None:
                 problem = f"the server answers {error.code} {error.reason}"
                 if error.code < 500 and error.code != 429:
                     raise UserError(f"cannot download {archive.url}: {problem}") from None
-            except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an address that is none
+            except (OSError, http.client.HTTPException, ValueError) as error:  # ValueError: an invalid address
                 problem = str(getattr(error, "reason", error)) or type(error).__name__
             fruitless = fruitless + 1 if _size(part) - best < _WORTH else 0
             best = max(best, _size(part))
@@ -173,10 +173,10 @@ def _download(archive: Archive, part: Path, progress: bool) -> None:
 
 
 def _receive(archive: Archive, part: Path, bar: Progress) -> bool:
-    """One connection's worth of the archive, appended to `part`; whether it is whole now.
+    """Append what one connection brings to `part`. Returns whether the archive is complete.
 
-    Asks only for what is missing, if the file on the server is still the same (If-Range); starts anew where the server
-    sends everything all the same.
+    It asks only for the missing bytes, if the server's file is still the same (If-Range). If the server sends
+    everything nevertheless, it starts again.
     """
     have, tag = _size(part), _tag_of(part)
     request = urllib.request.Request(archive.url, headers={"User-Agent": "edgekws"})
@@ -199,12 +199,12 @@ def _receive(archive: Archive, part: Path, bar: Progress) -> bool:
 def _kept(
     archive: Archive, part: Path, response: http.client.HTTPResponse, chunks: Iterable[bytes], bar: Progress
 ) -> bool:
-    """Append an answer to `part`, or begin it anew; whether the archive is whole now."""
+    """Append an answer to `part`, or start it again. Returns whether the archive is complete."""
     have, tag = _size(part), _tag_of(part)
     if response.status != 206 or not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
         have = 0
     told = response.headers.get("Content-Length", "")
-    length = int(told) if re.fullmatch("[0-9]{1,18}", told) else None  # a number that is none says nothing
+    length = int(told) if re.fullmatch("[0-9]{1,18}", told) else None  # a malformed number is ignored
     total = None if length is None else have + length
     _check_room(part.parent, (length or 0) + archive.unpacked_bytes)
     etag = response.headers.get("ETag", "")

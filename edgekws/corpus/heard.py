@@ -1,6 +1,6 @@
-"""Which speakers and recordings a run learned from, and whether sound that it is measured on is among them.
+"""Notes the speakers and recordings that a run learned from, and finds them again in sound that measures it.
 
-A check sum over the first second with sound, as it was prepared, identifies a recording. It finds the same recording
+A checksum over the first second with sound, after preparation, identifies a recording. It finds the same recording
 under another name, but not a cut of it or a copy at another level.
 """
 
@@ -22,20 +22,20 @@ from edgekws.files import atomic_write
 from edgekws.guard import untrusted
 
 FILE = "heard.json"
-SPLITS = ("training", "validation")  # what is in neither the run never heard
-_DIGITS = 10  # of a sum: two recordings share one by chance once in 1e12
+SPLITS = ("training", "validation")  # a run learns from these
+_DIGITS = 10  # of a checksum: two recordings share one by chance once in 1e12
 
 
 @dataclass(frozen=True)
 class Heard:
-    """Speakers by name, and sums of recordings, of one split."""
+    """The names of speakers and the checksums of recordings in one split."""
 
     speakers: frozenset[str]
     recordings: frozenset[str]
 
 
 def key(samples: np.ndarray) -> str:
-    """The sum of a recording by its first second with sound, int16 (n,); empty where it has none."""
+    """The checksum of a recording, int16 (n,), over its first second with sound; "" if it has no sound."""
     samples = samples if len(samples) >= CLIP_SAMPLES else fit(samples)
     for start in range(0, len(samples), CLIP_SAMPLES):
         second = samples[start : start + CLIP_SAMPLES]
@@ -45,7 +45,7 @@ def key(samples: np.ndarray) -> str:
 
 
 def to_text(clips: Corpus) -> str:
-    """What ``read`` reads: speakers with a name of their own, and sums, of the splits that a run learns from."""
+    """The text that ``read`` reads: named speakers and checksums of the splits that a run learns from."""
     found = {}
     for name in SPLITS:
         split = clips.split(name)
@@ -55,7 +55,7 @@ def to_text(clips: Corpus) -> str:
 
 
 def read(path: Path) -> dict[str, Heard] | None:
-    """By split what a run's file holds; None where it has none."""
+    """What a run learned from, by split; None if it has no such file."""
     if not path.exists():
         return None
     remedy = "'edgekws check' of the run writes it again once it is removed"
@@ -68,7 +68,7 @@ def read(path: Path) -> dict[str, Heard] | None:
 
 
 def add(path: Path, more: Mapping[str, Heard]) -> None:
-    """Write to a run's file what it learned from besides."""
+    """Add to a run's file what else it learned from."""
     known = read(path) or {}
     merged = {}
     for name in SPLITS:
@@ -88,7 +88,7 @@ def _text(heard: Mapping[str, Heard]) -> str:
 
 
 def learned(known: Mapping[str, Heard], speaker: str, sound: np.ndarray | Path) -> str:
-    """The split that a speaker, or a recording, int16 (n,) or a file, was in when the run learned; "" for none."""
+    """The split that had this speaker or this recording (int16 (n,) or a file) when the run learned; "" if none had."""
     for split, one in known.items():
         if speaker and speaker in one.speakers:
             return split
@@ -99,7 +99,7 @@ def learned(known: Mapping[str, Heard], speaker: str, sound: np.ndarray | Path) 
 
 
 def opening(path: Path) -> np.ndarray:
-    """A recording up to its first second with sound, int16 (n,)."""
+    """A recording up to the end of its first second with sound, int16 (n,)."""
     taken = np.zeros(0, np.int16)
     for block in audio.blocks(path, audio.Faults(), pipes=False):
         taken = np.concatenate([taken, block])
@@ -109,12 +109,12 @@ def opening(path: Path) -> np.ndarray:
 
 
 def _made(clip: Clip) -> bool:
-    """Whether a clip is no recording but was made, from others or by a synthesizer."""
+    """Whether a clip was made from others or by a synthesizer, and is no recording."""
     return rejects(clip.name) and not other_sound.holds(clip)
 
 
 def _keys(split: Split) -> Iterator[str]:
-    """Of each recording that is not made from others."""
+    """The checksums of a split's recordings, without made clips."""
     taken = ""
     for clip, samples in zip(split.clips, split.samples, strict=True):
         whole = clip.name.rsplit("/", 1)[0] if other_sound.holds(clip) else clip.name

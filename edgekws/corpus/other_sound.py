@@ -1,4 +1,4 @@
-"""Recordings of any length in which none of the words is said, cut into seconds: a folder of talk, music, a radio."""
+"""Cuts recordings without the words, of any length, into seconds: folders of talk, music or radio."""
 
 import itertools
 from collections import Counter
@@ -19,26 +19,26 @@ from edgekws.errors import UserError
 from edgekws.files import folder_name, sha256
 from edgekws.text import normal, shown
 
-MINED = "mined.csv"  # in a folder that `edgekws mine` made: all of it is for training
+MINED = "mined.csv"  # marks a folder from `edgekws mine`: all of it is for training
 _LONGEST_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
 class Recording:
-    """A file, the split that it belongs to as a whole, and where its seconds without words begin."""
+    """A file, its one split, and where its seconds without the words begin."""
 
     path: Path
-    name: str  # the folder's name and the path within
-    speaker: str  # of SPEAKER_nohash_0.wav; else the name
+    name: str  # the folder's name, and the path in it
+    speaker: str  # by a file's name SPEAKER_nohash_0.wav; else the name
     split: str
-    seconds: int  # whole ones, one at least
-    starts: tuple[int, ...]  # of its seconds, in samples at 16 kHz; a second that follows another begins where it ends
-    done: Preparation  # to the recording as a whole, but for what only reading it tells; no clips
-    length: int = CLIP_SAMPLES  # of a "second": what a clip holds
+    seconds: int  # whole seconds, at least one
+    starts: tuple[int, ...]  # in samples at 16 kHz; a second that follows another begins at its end
+    done: Preparation  # without clips, and without what only reading shows
+    length: int = CLIP_SAMPLES  # samples of a "second", which becomes one clip
 
     @property
     def clips(self) -> Iterator[Clip]:
-        """Its seconds one after the other; a number is left out where the next second does not follow."""
+        """Its seconds in order. The numbering has a gap if a second does not follow the one before."""
         number = 0
         for i, start in enumerate(self.starts):
             number += 1 + (i > 0 and start != self.starts[i - 1] + self.length)
@@ -46,7 +46,7 @@ class Recording:
 
     @property
     def identity(self) -> tuple[str, str, tuple[int, ...]]:
-        """What its seconds depend on, wherever it lies."""
+        """Everything that its seconds depend on; its place is not part of it."""
         return self.name, sha256(self.path), self.starts
 
 
@@ -56,18 +56,18 @@ def find(
     known: Mapping[str, str],
     words: Sequence[str] = (),
 ) -> list[Recording]:
-    """The recordings in and under the folders, by name.
+    """The recordings in and below the folders, by name.
 
-    A folder's own lists (validation_list.txt and testing_list.txt, a recording a line) say which split a recording is
-    for. Without them it is that of its name by the data set's own rule, SPEAKER_nohash_0.wav by its speaker's.
-    ``known``: speakers of the words and their splits, where they stay. What was mined is for training. Where a table
-    says what is said in a folder, what sounds like one of ``words`` is cut out. A copy of a recording of a later split
-    is left out. Raises UserError for a folder that is not there, does not serve every split, whose lists divide a
-    speaker, or whose recordings would come twice.
+    A folder's own lists (validation_list.txt and testing_list.txt, a recording a line) give the splits. Without lists,
+    the data set's own rule does, by the speaker's name if a file is called SPEAKER_nohash_0.wav, else by the file's name.
+    ``known``: the words' speakers with their splits, which they keep. Mined clips are for training. If a table says
+    what is said in a folder, everything that sounds like one of ``words`` is cut out. A recording is left out if a later
+    split has a copy of it. Raises UserError for a folder that is missing or does not serve every split, for lists that
+    divide a speaker, and for recordings that would come twice.
     """
     _check_apart(folders)
     found: list[Recording] = []
-    judging: dict[str, list[str]] = {}  # by the folder as it was given, the names of its recordings; not of a mined one
+    judging: dict[str, list[str]] = {}  # folder as given → names of its recordings; without mined folders
     for folder in folders:
         place = Path(folder).expanduser()
         if not place.is_dir():
@@ -114,7 +114,7 @@ def find(
 
 
 def _without_copies(found: Sequence[Recording]) -> list[Recording]:
-    """The same, but for files that are, byte for byte, one of a later split, as with a folder's own lists."""
+    """The same without files that are, byte for byte, equal to one in a later split."""
     alike: dict[tuple[int, str], list[Recording]] = {}
     sizes = Counter(one.path.stat().st_size for one in found)
     for one in found:
@@ -135,11 +135,12 @@ def _without_copies(found: Sequence[Recording]) -> list[Recording]:
 
 
 def seconds(recording: Recording) -> Iterator[tuple[np.ndarray, Preparation]]:
-    """Its seconds one after the other, int16 (length,); what was done to the recording comes with the last.
+    """Its seconds in order, int16 (length,) each. The last comes with what was done to the recording.
 
-    Memory does not grow with the length. Raises UserError for anything but a whole, readable, finite recording.
+    Memory does not grow with the length. Raises UserError if it cannot be read, is cut off, or has samples that are not
+    finite.
     """
-    faults, waiting, place, count = audio.Faults(), np.zeros(0, np.int16), 0, 0  # place: of the first sample that waits
+    faults, waiting, place, count = audio.Faults(), np.zeros(0, np.int16), 0, 0  # place: where ``waiting`` begins
     left, length = list(recording.starts), recording.length
     for block in audio.blocks(recording.path, faults, pipes=False):
         waiting, count = np.concatenate([waiting, block]), count + len(block)
@@ -160,13 +161,13 @@ def seconds(recording: Recording) -> Iterator[tuple[np.ndarray, Preparation]]:
 
 
 def _within(waiting: np.ndarray, place: int, start: int, length: int) -> tuple[np.ndarray, int]:
-    """Of the samples that begin at ``place`` those of the second from ``start`` on, and where they begin."""
+    """Those of the samples, which begin at ``place``, that belong to the second from ``start`` on, and their place."""
     first = min(max(start - place, 0), len(waiting))
     return waiting[first : max(start + length - place, 0)], place + first
 
 
 def continued(clips: Sequence[Clip]) -> np.ndarray:
-    """Which clips go on in the next one, bool (n,): seconds of one recording that follow each other."""
+    """Which clips continue in the next one, bool (n,): consecutive seconds of one recording."""
     names = [(clip.name.rpartition("/"), holds(clip)) for clip in clips]
     found = np.zeros(len(clips), bool)
     for i, (((folder, _, one), mine), ((after, _, other), _)) in enumerate(itertools.pairwise(names)):
@@ -175,22 +176,22 @@ def continued(clips: Sequence[Clip]) -> np.ndarray:
 
 
 def holds(clip: Clip) -> bool:
-    """Whether a clip is a second of such a recording."""
+    """Whether a clip is a second of other sound."""
     return clip.name.startswith(f"{UNKNOWN}/") and clip.name.count("/") > 1
 
 
 def folder_of(clip: Clip) -> str:
-    """The name of the folder that such a second is from."""
+    """The name of the folder that a second of other sound comes from."""
     return clip.name.split("/")[1]
 
 
 def source(words: str, folders: Sequence[str]) -> str:
-    """The source of the words, and these folders, by their names alone."""
+    """A text with the source of the words, and the names of these folders."""
     return f"{words}; of no word, second by second: the recordings in {_names(folders)}" if folders else words
 
 
 def licence(words: str, folders: Sequence[str]) -> str:
-    """The licence of the words, and whose concern that of these folders is."""
+    """A text with the licence of the words, and who must state that of these folders."""
     more = f"The recordings in {_names(folders)} are the user's own; whoever passes the model on states their licence."
     return f"{words} {more}" if folders else words
 
@@ -200,7 +201,7 @@ def _names(folders: Sequence[str]) -> str:
 
 
 def _check_apart(folders: Sequence[str]) -> None:
-    """Clips are named by the folder's name, and a recording that came twice could be in two splits."""
+    """A UserError if folders share recordings, which could then be in two splits, or a name, which their clips have."""
     for one, other in itertools.combinations(folders, 2):
         a, b = (Path(folder).expanduser().resolve() for folder in (one, other))
         if a.is_relative_to(b) or b.is_relative_to(a):
@@ -225,7 +226,7 @@ def _by_list(
 
 
 def _check_whole(recordings: Sequence[Recording], place: Path) -> None:
-    """A speaker in two splits would make a test too easy."""
+    """A UserError if a speaker is in two splits, which would make a test too easy."""
     split: dict[str, str] = {}
     for one in recordings:
         if split.setdefault(one.speaker, one.split) != one.split:

@@ -1,4 +1,4 @@
-"""The classes of what is none of the words: `_unknown_` (other words and sounds) and `_silence_`."""
+"""Fills the classes for sound that is none of the words: `_unknown_` (other words and sounds) and `_silence_`."""
 
 import math
 import random
@@ -15,17 +15,17 @@ from edgekws.corpus.spoken import espeak, neighbours, phrases
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError
 
-_LEVELS_DB = (-66.0, -10.0)  # RMS of full scale: from the last bit to a loud room
-_NOISES = ("hum", "clicks", "noise", "calls", "calls")  # each as likely; calls are the most various
+_LEVELS_DB = (-66.0, -10.0)  # RMS in dB of full scale: from the last bit to a loud room
+_NOISES = ("hum", "clicks", "noise", "calls", "calls")  # each entry is equally likely; calls vary the most
 _FADE = 160  # 10 ms
-_FORMAT = 4  # goes up whenever made clips would come out differently
+_FORMAT = 4  # increase it whenever made clips change
 
 
 def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Selection) -> Plan:
-    """The plan of ``words`` and ``settings.unknown`` with these in one class, and with the made clips after them.
+    """Put the words of ``settings.unknown`` into one class of the plan, and add the made clips.
 
-    ``unknown_made``, ``unknown_spoken`` and ``silence`` are clips of the training split; the others get as
-    many for each of their clips.
+    ``unknown_made``, ``unknown_spoken`` and ``silence`` count training clips. The other splits get as many in
+    proportion to their size.
     """
     seed = selection.seed
     recorded = tuple(replace(clip, word=UNKNOWN) if clip.word in settings.unknown else clip for clip in plan.clips)
@@ -81,7 +81,7 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
             for _ in range(silent[name]):
                 noise = noise_of(name, noises, settings.held_out_noise)
                 yield quiet(rng, noise, selection.length), Preparation(clips=1)
-        yield from source  # nothing, but it tells here of recordings that could not be read
+        yield from source  # gives nothing more, but reports unreadable recordings here
 
     return replace(
         plan,
@@ -90,7 +90,7 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
         recordings=recordings,
         source=other_sound.source(plan.source, settings.unknown_from),
         licence=other_sound.licence(plan.licence, settings.unknown_from),
-        # of unknown_from the files, not where they lie: its folders may move
+        # the content of unknown_from, not its place: the folders may move
         settings=[
             *(plan.settings, astuple(settings)[:5], seed, _FORMAT, *(file.identity for file in files)),
             *filter(None, [settings.percent, settings.neighbours]),
@@ -100,8 +100,8 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
 
 
 def noise_of(split: str, noises: Sequence[Noise], held_out: Sequence[str]) -> list[np.ndarray]:
-    """The background noise of a split, int16 each: for training what is not held out of it; of the rest (of all where
-    none is held out) validation has the first halves and testing the second."""
+    """The background noise of a split, int16 each. Training has all that is not held out. Validation has the first
+    halves of the held-out noises, testing the second halves; if none is held out, they halve all noises."""
     if split == "training":
         return [noise.samples for noise in noises if noise.name not in held_out]
     rest = [noise.samples for noise in noises if not held_out or noise.name in held_out]
@@ -109,12 +109,12 @@ def noise_of(split: str, noises: Sequence[Noise], held_out: Sequence[str]) -> li
 
 
 def backwards(samples: np.ndarray) -> np.ndarray:
-    """A word played backwards: a voice that says nothing of the set, int16 (n,)."""
+    """A word reversed, int16 (n,): a voice that says no word of the set."""
     return np.ascontiguousarray(samples[::-1])
 
 
 def halves(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Across the border of two words, int16 (n,) as both are: the end of one, then the beginning of the other."""
+    """The end of one word, then the beginning of another: int16 (n,), as both are."""
     end, start, half = middle(first), middle(second), len(first) // 2
     tail, head = first[end : end + half], second[max(start - half, 0) : start]
     joined = np.zeros(len(first), np.float32)
@@ -124,19 +124,19 @@ def halves(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def middle(samples: np.ndarray) -> int:
-    """Where half of the sound's energy has passed."""
+    """The sample at which half of the sound's energy has passed."""
     energy = np.cumsum(np.square(samples, dtype=np.float64))
     return int(np.searchsorted(energy, energy[-1] / 2))
 
 
 def faded(samples: np.ndarray) -> np.ndarray:
-    """float32 with 10 ms faded in and out, so that a cut is no click."""
+    """float32 with 10 ms faded in and out, so that a cut does not click."""
     ramp = np.minimum(np.arange(1, len(samples) + 1), np.arange(len(samples), 0, -1)) / np.float32(_FADE)
     return samples * np.minimum(ramp, 1).astype(np.float32)
 
 
 def silence(rng: np.random.Generator, noises: Sequence[np.ndarray], length: int = CLIP_SAMPLES) -> np.ndarray:
-    """Sound without words, int16 (length,): noise, recorded or by arithmetic, at any level, or nothing at all."""
+    """Sound without words, int16 (length,): recorded or computed noise at any level, or zeros."""
     whole = [noise for noise in noises if len(noise) >= length]
     if rng.random() < 0.05:
         return np.zeros(length, np.int16)
@@ -152,7 +152,7 @@ def silence(rng: np.random.Generator, noises: Sequence[np.ndarray], length: int 
 
 
 def volume(rng: np.random.Generator, noises: Sequence[np.ndarray], length: int = CLIP_SAMPLES) -> np.ndarray:
-    """Recorded noise at any volume, int16 (length,), as Speech Commands' own rules make silence."""
+    """Recorded noise at any volume, int16 (length,): silence by Speech Commands' own rules."""
     whole = [noise for noise in noises if len(noise) >= length]
     if not whole:
         raise UserError("_silence_ is made of background noise, and there is none long enough in _background_noise_")
@@ -162,7 +162,7 @@ def volume(rng: np.random.Generator, noises: Sequence[np.ndarray], length: int =
 
 
 def heard(rng: np.random.Generator, sound: np.ndarray, length: int = CLIP_SAMPLES) -> np.ndarray:
-    """Speech (n,) in a room, int16 (length,): of what is longer, any stretch."""
+    """Speech, (n,), in a room: int16 (length,). A random stretch if the speech is longer."""
     start = int(rng.integers(max(len(sound) - length, 0) + 1))
     recording = acoustics.record(rng, sound[start : start + length], length)
     return to_int16(recording)
@@ -171,7 +171,7 @@ def heard(rng: np.random.Generator, sound: np.ndarray, length: int = CLIP_SAMPLE
 def _utterances(
     words: Sequence[str], split: str, count: int, voices: Mapping[str, Sequence[str]], selection: Selection
 ) -> list[espeak.Utterance]:
-    """Words and sentences by turns; of another language than English those that there are not, of its sounds."""
+    """Words and sentences in turn. In other languages than English they are invented words from its sounds."""
     rng, training = random.Random(f"{selection.seed} {split} spoken"), split == "training"
     if selection.language != "en" and count:
         near = neighbours.phrases(words, selection.language)
@@ -186,7 +186,7 @@ def _utterances(
 def _near(
     words: Sequence[str], split: str, count: int, voices: Mapping[str, Sequence[str]], selection: Selection
 ) -> list[espeak.Utterance]:
-    """What sounds nearly like one of the words, in the accent of the voice that says it."""
+    """Texts that sound nearly like one of the words in the accent of the voice that says them."""
     rng, found = random.Random(f"{selection.seed} {split} near"), list[espeak.Utterance]()
     near = neighbours.phrases(words, selection.language)
     for _ in range(count):
@@ -196,8 +196,8 @@ def _near(
 
 
 def _draw(clips: Sequence[Clip], count: int, seed: str) -> list[tuple[int, int]]:
-    """Clips to make others from, as indices: one twice (backwards), then two of different words, of one speaker where
-    there are such."""
+    """Indices of the clips to make others from. In turn: the same clip twice, to reverse it, and two clips of different
+    words, by one speaker if possible."""
     rng = random.Random(f"{seed} made")
     words = [index for index, clip in enumerate(clips) if clip.word != UNKNOWN]
     said = defaultdict(list)

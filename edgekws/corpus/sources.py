@@ -1,4 +1,4 @@
-"""Where a corpus comes from: eSpeak, the Speech Commands archives, or a folder; prepared once, then opened."""
+"""Loads a corpus from eSpeak, the Speech Commands archives, or a folder. It is prepared once, then only opened."""
 
 import contextlib
 import dataclasses
@@ -21,8 +21,8 @@ from edgekws.recipe import Recipe
 from edgekws.words import check_all, check_folders
 
 MADE: dict[str, Callable[[Sequence[str], Selection], Plan]] = {"espeak": espeak.plan}  # sources that need no recordings
-FURTHER = {**MADE, engines.FLITE: engines.flite}  # such that may stand beside another
-NAMED = (*MADE, *download.ARCHIVES)  # any other is the path of a folder
+FURTHER = {**MADE, engines.FLITE: engines.flite}  # sources that can be added to another
+NAMED = (*MADE, *download.ARCHIVES)  # any other name is the path of a folder
 
 
 def load(
@@ -45,22 +45,27 @@ def load(
     cache: Path | None = None,
     progress: bool = True,
 ) -> Corpus:
-    """Prepare a corpus, or open it where it was prepared before with the same settings from the same files.
+    """Prepare a corpus, or open it if it was prepared before with the same settings from the same files.
 
-    source: "espeak" (spoken by eSpeak NG), "speech_commands_v0.01" or "speech_commands_v0.02" (downloaded), or the path
-    of a folder laid out as Speech Commands is: WORD/*.wav, or WORD/SPEAKER/*.wav.
-    words: the words to tell apart, in label order.
-    seed: draws the training clips kept by clips_per_word, and the voices of eSpeak.
-    clips_per_word: the most training clips of a word; 0 keeps all (eSpeak: its default number).
-    validation_percent, testing_percent: speakers in each split, where the folder brings no lists of its own.
-    speaker_pattern: a template or regular expression that finds the speaker in a recording's path.
-    split_by: "speaker", or "take", with which one speaker may be in several splits.
-    listed: {name: split} of the clips and noises that an earlier call gave; what came to the folder since is left out.
-    rejection: what goes into the classes _unknown_ and _silence_; None or nothing: there are no such classes.
-    length: samples of a clip. cuts, parts, language: as ``Selection`` has them. further: more sources of the words:
-    "espeak", "flite", folders of Piper's voices or of recordings.
-    cache: where prepared clips are kept; None: `edgekws.files.cache_folder()`.
-    Raises UserError for whatever is wrong with the source, the words or the recordings.
+    Args:
+        source: "espeak" (spoken by eSpeak NG), "speech_commands_v0.01" or "speech_commands_v0.02" (downloaded), or the
+            path of a folder laid out like Speech Commands: WORD/*.wav or WORD/SPEAKER/*.wav.
+        words: the words to tell apart, in label order.
+        seed: chooses the training clips if clips_per_word limits them, and eSpeak's voices.
+        clips_per_word: training clips of a word at most; 0 keeps all (eSpeak: its default number).
+        validation_percent, testing_percent: the share of speakers in each split, if the folder has no lists of its own.
+        speaker_pattern: a template or regular expression that finds the speaker in a recording's path.
+        split_by: "speaker", or "take": then one speaker may be in several splits.
+        listed: {name: split} of clips and noises from an earlier call; newer recordings are left out.
+        rejection: what the classes _unknown_ and _silence_ contain; None: there are no such classes.
+        length: samples of a clip.
+        cuts, parts, language: as in ``Selection``.
+        further: more sources of the words: "espeak", "flite", or folders of Piper's voices or of recordings.
+        cache: the folder for prepared clips; None: `edgekws.files.cache_folder()`.
+        progress: whether to show progress.
+
+    Raises:
+        UserError: something is wrong with the source, the words or the recordings.
     """
     wanted = rejection or Rejection()
     check_all(words, "words", least=1 if wanted.labels else 2)
@@ -105,7 +110,7 @@ def load(
 
 
 def _check_own_rules(source: str, wanted: Rejection) -> None:
-    """A UserError where Speech Commands' own rules for what is no word cannot be kept."""
+    """A UserError if this source cannot follow Speech Commands' own rules for _unknown_ and _silence_."""
     if source in MADE:
         raise UserError(f"data.reject_percent is for recordings, and {source} has none; give a folder by --data FOLDER")
     if not wanted.unknown:
@@ -118,7 +123,7 @@ def _check_own_rules(source: str, wanted: Rejection) -> None:
 
 
 def _further(source: str, words: Sequence[str], selection: Selection, made: bool) -> Plan:
-    """A source beside another; beside recordings (not ``made``) synthetic voices only train, and people judge."""
+    """The plan of a further source. Beside recordings (``made`` is False), synthetic voices are only for training."""
     selection = dataclasses.replace(selection, listed=None)
     if source not in FURTHER and not engines.is_piper(place := _folder(source)):
         return folder.plan(place, words, selection)
@@ -127,7 +132,7 @@ def _further(source: str, words: Sequence[str], selection: Selection, made: bool
 
 
 def _place(source: str, cache: Path, progress: bool = True) -> tuple[Path | None, dict[str, str]]:
-    """The folder of a source, and what is known of it besides; None for one that is made."""
+    """The folder of a source, or None if it has none, and the texts ``source`` and ``licence`` if they are known."""
     if source in MADE:
         return None, {}
     if source in download.ARCHIVES:
@@ -140,10 +145,10 @@ def _place(source: str, cache: Path, progress: bool = True) -> tuple[Path | None
 def _copies_together(
     planned: Callable[[Sequence[Sequence[str]]], Plan], cache: Path, progress: bool, one_word: bool = True
 ) -> Corpus:
-    """The corpus of a plan, planned again where recordings with the same samples are in two splits.
+    """The corpus of a plan, planned again if recordings with the same samples are in two splits.
 
-    Only reading tells which are copies; it is kept with the prepared clips. With ``one_word``, raises UserError for a
-    recording that lies under two words.
+    Copies show only when recordings are read; they are noted with the prepared clips. With ``one_word``, raises
+    UserError if two words have the same recording.
     """
     known: list[tuple[str, ...]] = []
     while True:
@@ -171,8 +176,8 @@ def _check_words_apart(made: Corpus) -> None:
 
 
 def of_recipe(recipe: Recipe, *, listed: Mapping[str, str] | None = None, progress: bool = True) -> Corpus:
-    """The recordings that a recipe names, of these alone the ``listed``; a UserError where it holds out a noise that is
-    not there."""
+    """The recordings that a recipe names; only those in ``listed`` if it is given. A UserError if the recipe holds out
+    a noise that does not exist."""
     data = recipe.data
     loaded = load(
         data.source,
@@ -201,9 +206,9 @@ def of_recipe(recipe: Recipe, *, listed: Mapping[str, str] | None = None, progre
 
 
 def other_words(recipe: Recipe) -> Corpus | None:
-    """The words of the recipe's source that are not its own, with clips in every split; None where there are none.
+    """The other words of the recipe's source, with clips in every split; None if there are none.
 
-    Of the training clips there is one a word: it is the other splits that are asked for.
+    It has one training clip of each word, since only the other splits are needed.
     """
     data, cache = recipe.data, cache_folder()
     place, _ = _place(data.source, cache)
@@ -232,9 +237,9 @@ def _folder(source: str) -> Path:
 
 
 def anchored(recipe: Recipe, beside: Path) -> Recipe:
-    """The recipe with absolute paths for the folders that it names, so that it means the same from everywhere.
+    """The recipe with absolute paths for its folders, so that it means the same in every working directory.
 
-    A relative path is looked for from the folder one stands in, then from ``beside``. What is not there stays as it is.
+    A relative path is looked for in the working directory, then in ``beside``. If it is not found, it stays unchanged.
     """
     data, training = recipe.data, recipe.training
     named = {"data.source": data.source} if data.source not in NAMED else {}
@@ -254,9 +259,9 @@ def _anchored(path: str, beside: Path, within: str) -> str:
 
 
 def rejection_of(recipe: Recipe) -> Rejection:
-    """What a recipe's classes _unknown_ and _silence_ hold."""
+    """What a recipe's classes _unknown_ and _silence_ contain."""
     data = recipe.data
-    # what noise is held out changes the clips of silence alone
+    # held-out noise changes only the clips of silence
     held_out = data.held_out_noise if data.silence or data.reject_percent else ()
     return Rejection(
         unknown=data.unknown,
@@ -272,5 +277,5 @@ def rejection_of(recipe: Recipe) -> Rejection:
 
 
 def labels_of(recipe: Recipe) -> tuple[str, ...]:
-    """The classes of a recipe in label order: its words, then what rejects."""
+    """The classes of a recipe in label order: its words, then _unknown_ and _silence_ if it has them."""
     return (*recipe.data.words, *rejection_of(recipe).labels)

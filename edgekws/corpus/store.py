@@ -1,4 +1,4 @@
-"""Prepared corpora on disk: written once, whole, then opened as a memory map."""
+"""Keeps prepared corpora on disk. A corpus is written once, as a whole, then opened as a memory map."""
 
 import contextlib
 import hashlib
@@ -21,37 +21,37 @@ from edgekws.files import atomic_folder, atomic_write, sha256
 from edgekws.guard import untrusted
 from edgekws.progress import progress_bar
 
-_BLOCK = 2048  # clips whose sum is taken at a time: 64 MB
-_KEPT_DAYS = 30  # since it was last opened: a prepared corpus is large, and made again when it is asked for
-_FORMAT = 3  # goes up whenever prepared clips would come out differently
+_BLOCK = 2048  # clips that are hashed at a time: 64 MB
+_KEPT_DAYS = 30  # since it was last opened; a prepared corpus is large, and can be made again
+_FORMAT = 3  # increase it whenever prepared clips change
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A corpus before any sample is made: which clips there will be, and how to get them."""
+    """A corpus before any sample is read or made: which clips it will have, and how to get them."""
 
     words: tuple[str, ...]
     clips: tuple[Clip, ...]  # in the order of Corpus.clips
-    recordings: Callable[[], Iterable[tuple[np.ndarray, Preparation]]]  # of each clip: int16 (length,), what was done
+    recordings: Callable[[], Iterable[tuple[np.ndarray, Preparation]]]  # each clip's int16 (length,), and what was done
     noise: Callable[[], Iterable[Noise]]
-    preparation: Preparation  # what the plan itself passed over
+    preparation: Preparation  # what the plan itself left out
     source: str
     licence: str
-    settings: object  # all that the samples depend on besides the clips; JSON
-    ignored: int = 0  # recordings that a list of clips leaves out
-    length: int = CLIP_SAMPLES  # of each clip
+    settings: object  # everything else that the samples depend on; JSON
+    ignored: int = 0  # recordings that are not in a given list of clips
+    length: int = CLIP_SAMPLES  # samples of each clip
 
     def key(self) -> str:
-        """Name of the prepared corpus: the same for the same clips made in the same way."""
+        """The name of the prepared corpus. The same clips, made in the same way, give the same name."""
         content = [_FORMAT, self.words, [astuple(clip) for clip in self.clips], self.settings]
         content += [self.length] if self.length != CLIP_SAMPLES else []
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]
 
 
 def prepare(plan: Plan, cache: Path, *, progress: bool = True) -> Corpus:
-    """Open the corpus of `plan` from `cache`, after making it there if it is not, or is not what was written.
+    """Open the corpus of `plan` from `cache`. Make it first if it is missing or damaged.
 
-    Where one is made, those that were not opened for a month go.
+    Making one also removes corpora that nobody opened for a month.
     """
     folder = cache / "corpora" / plan.key()
     with contextlib.suppress(UserError):
@@ -65,7 +65,7 @@ def prepare(plan: Plan, cache: Path, *, progress: bool = True) -> Corpus:
 
 def _remove_unused(corpora: Path) -> None:
     for content in corpora.glob("*/corpus.json"):
-        with contextlib.suppress(FileNotFoundError):  # another process removes it as well
+        with contextlib.suppress(FileNotFoundError):  # another process may remove it too
             if time.time() - content.stat().st_mtime > _KEPT_DAYS * 86_400:
                 shutil.rmtree(content.parent, ignore_errors=True)
 
@@ -76,7 +76,7 @@ def _write(plan: Plan, folder: Path, progress: bool) -> None:
     shape = (len(plan.clips), plan.length)
     alike: dict[bytes, list[str]] = defaultdict(list)
     with (
-        open(folder / "samples.npy", "wb") as file,  # written in order: a full disk is an error, not a bus error
+        open(folder / "samples.npy", "wb") as file,  # in order, so that a full disk raises OSError
         progress_bar("preparing clips", len(plan.clips), enabled=progress) as bar,
     ):
         header = {"descr": "<i2", "fortran_order": False, "shape": shape}
@@ -85,7 +85,7 @@ def _write(plan: Plan, folder: Path, progress: bool) -> None:
             sound = samples.astype("<i2", copy=False).tobytes()
             file.write(sound)
             digest.update(sound)
-            if not rejects(clip.name) and not is_silent(samples):  # silence is no copy, nor is what is made
+            if not rejects(clip.name) and not is_silent(samples):  # silence and made clips do not count as copies
                 alike[hashlib.sha256(sound).digest()].append(clip.name)
             total += done
             bar.advance()
@@ -110,12 +110,12 @@ def _write(plan: Plan, folder: Path, progress: bool) -> None:
 
 
 def _begun(words: Sequence[str], clips: Sequence[Clip]) -> Any:
-    """The sum that becomes a corpus's fingerprint, before its samples."""
+    """Begin a corpus's fingerprint, with everything before the samples."""
     return hashlib.sha256(json.dumps([words, [astuple(clip) for clip in clips]]).encode())
 
 
 def _end(digest: Any, noise: Sequence[str], folder: Path) -> None:
-    """Add the noise, after the samples."""
+    """Add the noise to the fingerprint, after the samples."""
     digest.update(json.dumps(noise).encode() + sha256(folder / "noise.npy").encode())
 
 
@@ -124,7 +124,7 @@ def _sum(content: dict[str, Any]) -> str:
 
 
 def _open(folder: Path, length: int) -> Corpus:
-    """The corpus in `folder`; a UserError where it is not there, or not what was written: every byte is looked at."""
+    """The corpus in `folder`. Every byte is checked: a UserError if it is missing or not what was written."""
     remedy = f"remove {folder}"
     content = untrusted.json_object(folder / "corpus.json", remedy, untrusted.FILE_BYTES)
     with untrusted.reading(folder, "prepared clips", remedy):
@@ -155,7 +155,7 @@ def _checked(folder: Path, content: dict[str, Any], length: int) -> Corpus:
         Noise(name, noise_samples[end - length : end])
         for (name, length), end in zip(content["noise"], ends, strict=True)
     )
-    with contextlib.suppress(OSError):  # a cache that may only be read
+    with contextlib.suppress(OSError):  # the cache may be read-only
         os.utime(folder / "corpus.json")
     return Corpus(
         words=tuple(content["words"]),

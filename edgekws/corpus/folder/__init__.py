@@ -1,7 +1,7 @@
-"""A folder with the layout of Speech Commands: WORD/*.wav, and where there are any, lists of splits and noise.
+"""Plans a corpus from a folder laid out like Speech Commands: WORD/*.wav, perhaps with lists of splits and noise.
 
-WORD/SPEAKER/*.wav is understood as well. ``find`` looks for recordings, ``speakers`` says whose they are, ``splits``
-where they go.
+WORD/SPEAKER/*.wav also works. ``find`` finds the recordings, ``speakers`` says who speaks, and ``splits`` chooses the
+split of each.
 """
 
 import functools
@@ -29,8 +29,8 @@ from edgekws.errors import UserError
 from edgekws.guard import untrusted
 
 NOISE_FOLDER = "_background_noise_"
-_BATCH = 512  # recordings read ahead of the one that is written: 16 MB and more
-_CUT_FORMAT = 1  # goes up whenever cuts and parts would come out differently
+_BATCH = 512  # recordings that are read ahead of writing: 16 MB and more
+_CUT_FORMAT = 1  # increase it whenever cuts or parts change
 
 
 def plan(
@@ -42,11 +42,11 @@ def plan(
     source: str = "",
     licence: str = "",
 ) -> Plan:
-    """Find the clips of `words` in `folder`, give each its split, and keep the training clips `selection` asks for.
+    """Find the clips of `words` in `folder`, give each a split, and keep as many training clips as `selection` allows.
 
-    Splits: those of ``selection.listed``, else the folder's own lists, else ``splits.by_rule``. ``copies``: names of
-    recordings with the same samples, which must not be in two splits. `source` and `licence` describe the data where
-    the caller knows more than the folder tells. Raises UserError for a folder that does not hold what is asked.
+    Splits come from ``selection.listed``, else from the folder's own lists, else from ``splits.by_rule``. ``copies``:
+    groups of recordings, by name, with the same samples; a group must stay in one split. `source` and `licence`
+    describe the data if the caller knows more than the folder says. Raises UserError if the folder lacks something.
     """
     holding = find(folder, words, naming(selection.speaker_pattern))
     _check_recordings(folder, words, holding)
@@ -98,7 +98,7 @@ def plan(
 
 
 def _of_list(folder: Path, found: Sequence[Found], listed: Iterable[str]) -> tuple[Found, ...]:
-    """The recordings that a run began with; what came later is left out. A UserError where one is gone."""
+    """The recordings that a run began with; later ones are left out. A UserError if one is gone."""
     known = set(listed)
     there = tuple(file for file in found if file.name in known)
     gone = sorted({name for name in known if not name.startswith("_")} - {file.name for file in there})
@@ -111,7 +111,7 @@ def _of_list(folder: Path, found: Sequence[Found], listed: Iterable[str]) -> tup
 
 
 def _check_recordings(folder: Path, words: Sequence[str], holding: Holding) -> None:
-    """A UserError that says of each word without recordings why it has none."""
+    """A UserError that says, for each word without recordings, why it has none."""
     have = {file.word for file in holding.recordings}
     told = []
     for word in words:
@@ -140,7 +140,7 @@ def _check_pattern(holding: Holding, selection: Selection) -> None:
 
 
 def _no_spread(folder: Path, words: Sequence[str], found: Sequence[Found], copies: Copies) -> str:
-    """Why no spread has every word in every split, word by word."""
+    """Why the recordings cannot be split with every word in every split, word by word."""
     again = {name for group in copies for name in sorted(group)[1:]}
     told = []
     for word in words:
@@ -172,7 +172,7 @@ def _who_split(clips: Sequence[Clip], lists: bool) -> str:
 
 
 def _check_speakers(clips: Iterable[Clip], selection: Selection) -> None:
-    """Speakers must not be in two of the lists' splits, but where one speaks alone, or takes are to be told apart."""
+    """A UserError if the lists put a speaker into two splits, unless there is one speaker, or takes may be split."""
     where: dict[str, Clip] = {}
     named = {clip.speaker for clip in clips if clip.speaker}
     for clip in clips if len(named) > 1 and selection.split_by == "speaker" else ():
@@ -186,7 +186,7 @@ def _check_speakers(clips: Iterable[Clip], selection: Selection) -> None:
 
 
 def _check_every_split(folder: Path, clips: Iterable[Clip], words: Sequence[str]) -> None:
-    """A UserError where the folder's lists leave a split without a word."""
+    """A UserError if the folder's lists leave a split without one of the words."""
     counts = Counter((clip.word, clip.split) for clip in clips)
     empty = {word: [split for split in SPLITS if not counts[word, split]] for word in words}
     if told := [f"{word} ({', '.join(none)})" for word, none in empty.items() if none]:
@@ -197,7 +197,7 @@ def _check_every_split(folder: Path, clips: Iterable[Clip], words: Sequence[str]
 
 
 def _keep(clips: Sequence[Clip], words: Sequence[str], selection: Selection) -> tuple[Clip, ...]:
-    """The clips by split, word and name; training clips beyond the selection's number are left out by its seed."""
+    """The clips by split, word and name. The seed chooses the training clips if the selection limits their number."""
     most = selection.clips_per_word
     groups: dict[tuple[str, str], list[Clip]] = defaultdict(list)
     for clip in clips:
@@ -214,7 +214,7 @@ def _keep(clips: Sequence[Clip], words: Sequence[str], selection: Selection) -> 
 
 
 def _thinned(clips: Sequence[Clip], selection: Selection) -> tuple[Clip, ...]:
-    """All clips but of ``selection.drawn_words``: of these each split has a draw, by percent of its other clips."""
+    """The clips with only a random choice of ``selection.drawn_words``: ``drawn_percent`` of a split's other clips."""
     left_out: set[str] = set()
     for split in SPLITS:
         names = [clip.name for clip in clips if clip.split == split and clip.word in selection.drawn_words]
@@ -225,7 +225,7 @@ def _thinned(clips: Sequence[Clip], selection: Selection) -> tuple[Clip, ...]:
 
 
 def _read_all(files: Sequence[tuple[Path, Take]], selection: Selection) -> Iterator[tuple[np.ndarray, Preparation]]:
-    """Read clips in order, on all cores; every unreadable one is told in one UserError after the last."""
+    """Read clips in order, on all cores. One UserError after the last names every unreadable one."""
     errors: list[str] = []
 
     def clips(file: tuple[Path, Take]) -> list[tuple[np.ndarray, Preparation]] | str:
@@ -252,7 +252,7 @@ def _read_all(files: Sequence[tuple[Path, Take]], selection: Selection) -> Itera
 def _noise_files(folder: Path, selection: Selection) -> list[Path]:
     noise = folder / NOISE_FOLDER
     files = [f for f in noise.iterdir() if f.suffix.lower() in SUFFIXES and f.name[0] != "."] if noise.is_dir() else []
-    files = [f for f in files if untrusted.is_regular(f)]  # a pipe would be waited for
+    files = [f for f in files if untrusted.is_regular(f)]  # reading a pipe would wait forever
     return sorted(f for f in files if selection.listed is None or _noise_name(f) in selection.listed)
 
 

@@ -1,4 +1,4 @@
-"""Find the recordings in a folder of words, and say what else is there."""
+"""Finds the recordings in a folder of words, and counts the other files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from edgekws.corpus.folder.speakers import Naming
 from edgekws.errors import UserError
 
 READABLE = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64"}
-_UNREADABLE = {  # recordings still: an error, not passed over
+_UNREADABLE = {  # these are recordings: an error, not skipped
     *(".m4a", ".mp4", ".aac", ".wma", ".webm", ".amr", ".3gp", ".3ga", ".mka", ".mkv", ".mov"),
 }
 SUFFIXES = READABLE | _UNREADABLE
@@ -22,9 +22,9 @@ SUFFIXES = READABLE | _UNREADABLE
 
 @dataclass(frozen=True)
 class Found:
-    """A recording in a word's folder, before it has a split."""
+    """A recording in a word's folder, which has no split yet."""
 
-    path: str  # in the folder, with slashes, as the file system has it
+    path: str  # in the folder, with /, as the file system has it
     word: str
     speaker: str  # "" where nothing says who speaks
     size: int
@@ -37,13 +37,13 @@ class Found:
 
     @property
     def take(self) -> str:
-        """The name without folders and suffix: recordings of one name are of one occasion."""
+        """The name without folders and suffix. Recordings with the same name were made on one occasion."""
         return os.path.splitext(self.name.rpartition("/")[2])[0]
 
 
 @dataclass(frozen=True)
 class Holding:
-    """The recordings by name; of each word's other files how many there are by suffix ("": none), and one of each."""
+    """A folder's recordings; and for each word's other files, how many by suffix ("": no suffix), and an example."""
 
     recordings: tuple[Found, ...]
     others: Mapping[str, Counter[str]]
@@ -51,9 +51,9 @@ class Holding:
 
 
 def find(folder: Path, words: Sequence[str], naming: Naming) -> Holding:
-    """The recordings in and under the words' folders; a UserError where a word has no folder.
+    """The recordings in and below the words' folders. A UserError if a word has no folder.
 
-    A word's folder may be written composed or decomposed, or in Latin-1. Files whose name begins with a dot are hidden.
+    A folder's name may use composed or decomposed Unicode, or Latin-1. Files whose names begin with a dot are skipped.
     """
     places = _places(folder, words)
     found: list[Found] = []
@@ -74,19 +74,19 @@ def find(folder: Path, words: Sequence[str], naming: Naming) -> Holding:
 
 
 def listing(items: Sequence[str], separator: str = ", ", most: int = 5) -> str:
-    """The first few items, and how many more there are."""
+    """The first few items as text, and how many more there are."""
     shown = separator.join(items[:most])
     return shown if len(items) <= most else f"{shown}{separator}and {len(items) - most} more"
 
 
 def words_in(folder: Path) -> list[str]:
-    """The folders of a folder that may hold a word's recordings, sorted."""
+    """The names of a folder's folders that may have a word's recordings, sorted."""
     with os.scandir(folder) as entries:
         return sorted(entry.name for entry in entries if _is(entry.is_dir) and not entry.name.startswith((".", "_")))
 
 
 def _places(folder: Path, words: Sequence[str]) -> dict[str, list[str]]:
-    """The folders of each word; there are several where one is written composed, the other decomposed."""
+    """The folders of each word. There are several if one name is composed Unicode and another decomposed."""
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder; expected one with a folder of recordings for each word")
     there: dict[str, list[str]] = defaultdict(list)
@@ -105,7 +105,7 @@ def _places(folder: Path, words: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _files(place: Path, name: str, above: tuple[tuple[int, int], ...]) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    """The regular files in and under a folder, with their paths; a link back to a folder above is not followed."""
+    """The regular files in and below a folder, with their paths. A link back to a folder above is not followed."""
     status = os.stat(place)
     if (here := (status.st_dev, status.st_ino)) in above:
         return

@@ -1,4 +1,4 @@
-"""The speaker of a recording, as far as its name or its folder says."""
+"""Finds the speaker of a recording in its name or folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from edgekws.errors import UserError
 
-Naming = Callable[[str], str]  # from a recording's path in the folder, without suffix, to its speaker; "": not known
+Naming = Callable[[str], str]  # a recording's path in the folder, without suffix → speaker, or "" if unknown
 _EXPECTED = (
     "expected a template such as {speaker}_{take} (of the file's name) or {word}/{speaker}/{take}, or a regular "
     "expression with (?P<speaker>...)"
@@ -15,17 +15,17 @@ _EXPECTED = (
 
 
 def speaker_of(stem: str) -> str:
-    """Whose recording a file is by its name without suffix: SPEAKER_nohash_0; else the name itself."""
+    """The speaker by a file's name without suffix, such as SPEAKER_nohash_0; else the name itself."""
     return re.sub("_nohash_.*$", "", stem)
 
 
 def naming(pattern: str = "") -> Naming:
-    """The rule by which a path WORD/.../NAME tells its speaker.
+    """A function that finds the speaker in a path WORD/.../NAME.
 
-    Without a pattern: SPEAKER_nohash_0 as in Speech Commands, else the folder in the word's folder; a recording that
-    lies in the word's folder itself has no known speaker. A template's {names} and * stand for the shortest text
-    without a slash that fits; it describes as many parts of the path, from its end, as it has. A regular expression is
-    searched for in the whole path. Raises UserError for a pattern without a speaker.
+    Without a pattern, the speaker is that of a name SPEAKER_nohash_0, as in Speech Commands, else the folder in the
+    word's folder, else unknown. In a template, {names} and * stand for the shortest text without a slash that fits; the
+    template describes the last parts of the path, as many as it has. A regular expression is searched for in the whole
+    path. Raises UserError for a pattern without a speaker.
     """
     if not pattern:
         return _by_layout
@@ -47,7 +47,7 @@ def _template(pattern: str) -> re.Pattern[str]:
         name = piece[1:-1] if piece.startswith("{") and piece.endswith("}") else ""
         if piece == "*":
             pieces.append("[^/]*?")
-        elif name and name in known:  # the same text again
+        elif name and name in known:  # the same name again: the same text
             pieces.append(f"(?P={name})")
         elif name and name.isidentifier():
             known.add(name)

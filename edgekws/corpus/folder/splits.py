@@ -1,4 +1,4 @@
-"""Which split a recording goes to: by the folder's own lists, or by a rule that leaves no split empty."""
+"""Chooses the split of each recording: by the folder's own lists, or by a rule that leaves no split empty."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from edgekws.errors import UserError
 
 LISTS = {"validation": "validation_list.txt", "testing": "testing_list.txt"}
 _MAX_CLIPS_PER_WORD = 2**27 - 1  # the constant of the data set's rule
-_TRIES = 32  # orders in which groups are tried; the first gives a spread nearly always
+_TRIES = 32  # orders to try; the first nearly always works
 Copies = Sequence[Sequence[str]]  # names of recordings with the same samples
 
 
 def speaker_split(speaker: str, validation_percent: float, testing_percent: float) -> str:
     """The split of a speaker by the data set's own rule (`which_set` in its README): SHA-1 of the name as a percentage.
 
-    A speaker stays where they are when other recordings come or go.
+    Speakers keep their split when other recordings come or go.
     """
     percent = _percent(speaker)
     if percent < validation_percent:
@@ -33,7 +33,7 @@ def speaker_split(speaker: str, validation_percent: float, testing_percent: floa
 
 
 def read_lists(folder: Path) -> dict[str, str] | None:
-    """{clip name in its normal form: split} of the folder's lists, None where it has none; the rest is for training."""
+    """{normalized name of a clip: split} from the folder's lists; None if it has none. Other clips are for training."""
     there = [name for name in LISTS.values() if (folder / name).is_file()]
     if not there:
         return None
@@ -53,7 +53,7 @@ def read_lists(folder: Path) -> dict[str, str] | None:
 
 
 def by_lists(found: Sequence[Found], listed: Mapping[str, str], copies: Copies) -> list[str]:
-    """The split of each recording by lists; "" for a copy of one in a later split, which would make it too easy."""
+    """The split of each recording by lists; "" if a later split has a copy of it, as that would make tests too easy."""
     split = {file.name: listed.get(text.normal(file.path), "training") for file in found}
     left_out: set[str] = set()
     for group in copies:
@@ -64,10 +64,10 @@ def by_lists(found: Sequence[Found], listed: Mapping[str, str], copies: Copies) 
 
 
 def by_rule(found: Sequence[Found], selection: Selection, copies: Copies) -> list[str] | None:
-    """The split of each recording by its speaker, or by its take where nobody is named or one or two alone speak.
+    """The split of each recording by its speaker; or by its take, if nobody is named or only one or two people speak.
 
-    Copies stay together. Where the rule leaves a word without recordings in a split, the fewest speakers move: the same
-    for the same recordings. None where no spread has every word in every split.
+    Copies stay together. If the rule leaves a word without recordings in a split, the fewest speakers possible move,
+    and the same recordings give the same result. None if no way has every word in every split.
     """
     speakers = {file.speaker for file in found if file.speaker}
     nameless = any(not file.speaker for file in found)
@@ -77,13 +77,13 @@ def by_rule(found: Sequence[Found], selection: Selection, copies: Copies) -> lis
     else:
         keys = [file.take for file in found]
     split = spread(_groups(found, keys, copies), selection)
-    if split is None and (alone or not speakers or selection.split_by == "take"):  # takes of one name in all words
+    if split is None and (alone or not speakers or selection.split_by == "take"):  # the words' takes share their names
         split = spread(_groups(found, [file.name for file in found], copies), selection)
     return [split[file.name] for file in found] if split else None
 
 
 def spread(groups: Mapping[str, Sequence[Found]], selection: Selection) -> dict[str, str] | None:
-    """{name of a recording: split} with groups whole and every word in every split; None where none is found."""
+    """{name of a recording: split}, with no group divided and every word in every split; None if no way is found."""
     words = {key: frozenset(file.word for file in files) for key, files in groups.items()}
     for attempt in range(_TRIES):
         if (split := _spread(words, selection, f" {attempt}" if attempt else "")) is not None:
@@ -92,7 +92,7 @@ def spread(groups: Mapping[str, Sequence[Found]], selection: Selection) -> dict[
 
 
 def _spread(words: Mapping[str, Set[str]], selection: Selection, salt: str) -> dict[str, str] | None:
-    """The rule's split of each key, after moves that fill what is empty; those nearest to the rule's border move."""
+    """The rule's split of each key, after moves that fill empty splits. Keys nearest to the rule's border move."""
     shares = selection.validation_percent, selection.testing_percent
     split = {key: speaker_split(key + salt, *shares) for key in words}
     count = Counter((word, split[key]) for key, said in words.items() for word in said)
@@ -116,7 +116,7 @@ def _spread(words: Mapping[str, Set[str]], selection: Selection, salt: str) -> d
 
 
 def _groups(found: Sequence[Found], keys: Sequence[str], copies: Copies) -> dict[str, list[Found]]:
-    """Recordings of one key, or with copies of each other, together; named by the first of their keys."""
+    """Group recordings that share a key or are copies of each other. A group is named by its first key."""
     parent = {key: key for key in keys}
 
     def root(key: str) -> str:

@@ -1,8 +1,8 @@
-"""What one recording gives: its word in the middle, the same at places drawn, parts of it as no word.
+"""Makes several clips from one recording: its word in the middle, its word at random places, and parts of the word.
 
-A window that slides over a stream finds a word anywhere in it. Clips that all have theirs in the middle teach a network
-windows that have it there, and silence around it that no microphone gives: so a cut holds the whole word at a place
-drawn, in the recording's own sound, and a part at most half of the word, which is not yet or no more the word.
+In a stream, a word can be anywhere in a window. If every clip has its word in the middle with silence around it, a
+network learns only such windows, which no microphone gives. So a *cut* has the whole word at a random place, in the
+recording's own sound. A *part* has at most half of the word, and counts as no word.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import numpy as np
 from edgekws.audio import SAMPLE_RATE, Preparation, clipped, cut
 from edgekws.corpus.clips import UNKNOWN, Clip, Selection
 
-CUT, PART = "_cut_", "_part_"  # what begins the name of a clip that is not a recording's first
+CUT, PART = "_cut_", "_part_"  # begins the names of a recording's further clips
 _MARGIN = SAMPLE_RATE // 20  # 50 ms: a word's end is quieter than 1 % of its energy
-_LEAST = SAMPLE_RATE // 10  # of a word that a part may have
-_QUIET_SHARE = 0.2  # of the recording is taken for its background
+_LEAST = SAMPLE_RATE // 10  # the least of a word that a part may have
+_QUIET_SHARE = 0.2  # this share of the recording, the quietest, is its background
 _FRAME = SAMPLE_RATE // 100
 
 
 @dataclass(frozen=True)
 class Take:
-    """A recording's first clip, and how many cuts and parts follow it."""
+    """A recording's first clip, and how many cuts and parts come after it."""
 
     clip: Clip
     cuts: int = 0
@@ -33,7 +33,7 @@ class Take:
 
     @property
     def clips(self) -> Iterator[Clip]:
-        """All of its clips."""
+        """All its clips."""
         one = self.clip
         yield one
         for i in range(self.cuts):
@@ -44,8 +44,8 @@ class Take:
     def cut(
         self, samples: np.ndarray, done: Preparation, length: int, seed: int
     ) -> Iterator[tuple[np.ndarray, Preparation]]:
-        """The samples of its clips, int16 (length,) each, of the whole recording, int16 (n,); what was done to it comes
-        with the first."""
+        """The samples of its clips, int16 (length,) each, from the whole recording, int16 (n,). The first clip comes
+        with what was done to the recording."""
         clip, made = clipped(samples, length)
         yield clip, done + made
         if not self.cuts + self.parts:
@@ -59,15 +59,15 @@ class Take:
             yield at(samples, start, length, background, rng), Preparation(clips=1)
         half = (first + last) // 2
         for number in range(self.parts):
-            if number % 2:  # its end
+            if number % 2:  # the end of the word
                 start = int(rng.integers(half, max(last - _LEAST, half) + 1))
-            else:  # its beginning
+            else:  # the beginning of the word
                 start = int(rng.integers(min(first + _LEAST, half), half + 1)) - length
             yield at(samples, start, length, background, rng), Preparation(clips=1)
 
 
 def of(clips: Sequence[Clip], selection: Selection) -> list[Take]:
-    """Of each clip what the selection asks for: cuts in training alone; of parts, the other splits get one."""
+    """The takes of all clips, as the selection asks: only training has cuts; other splits have one part at most."""
     return [
         Take(
             clip,
@@ -79,7 +79,7 @@ def of(clips: Sequence[Clip], selection: Selection) -> list[Take]:
 
 
 def at(samples: np.ndarray, start: int, length: int, background: float, rng: np.random.Generator) -> np.ndarray:
-    """int16 (length,) of a recording from ``start`` on; where it does not reach, noise of an RMS of ``background``."""
+    """int16 (length,) of a recording from ``start`` on. Noise with the RMS ``background`` fills what is outside it."""
     clip = rng.normal(0, max(background, 1.0), length)
     low, high = max(start, 0), min(start + length, len(samples))
     if low < high:
@@ -88,6 +88,6 @@ def at(samples: np.ndarray, start: int, length: int, background: float, rng: np.
 
 
 def _background(samples: np.ndarray) -> float:
-    """The RMS of the quietest fifth of a recording, of 10 ms each."""
+    """The RMS of the quietest fifth of a recording's 10 ms frames."""
     whole = samples[: len(samples) // _FRAME * _FRAME].astype(np.float64).reshape(-1, _FRAME)
     return float(np.sqrt(np.quantile(np.square(whole).mean(axis=1), _QUIET_SHARE))) if len(whole) else 1.0

@@ -1,5 +1,5 @@
-"""Speech made by eSpeak NG: a corpus of words, and the other words and sentences that are said around them.
+"""Speech made by synthesizers: a corpus of words, and the other words and sentences around them.
 
-The library runs in a process of its own (`espeak_worker`), so that a crash there takes nothing down.
+eSpeak NG runs in a process of its own (`espeak_worker`), so that a crash there does no harm.
 Used by the rest of `edgekws.corpus` and by the streams of `edgekws.listen`.
 """

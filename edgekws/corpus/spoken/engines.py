@@ -1,6 +1,6 @@
-"""Other voices than eSpeak's for the words of a set: those of Debian's flite, and Piper's, which a user has in files.
+"""Speaks the words of a set with other voices than eSpeak's: Debian's flite, and Piper voices from a user's files.
 
-Each says the words, and as many other things, so that a voice is no cue for a word.
+Each voice says the words, and as many other texts, so that a voice does not give away the class.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from edgekws.errors import UserError
 from edgekws.files import scratch
 
 FLITE = "flite"
-FLITE_CLIPS, PIPER_CLIPS = 80, 400  # of each word
+FLITE_CLIPS, PIPER_CLIPS = 80, 400  # training clips of each word
 _FLITE_VOICES = ("awb", "kal16", "rms", "slt")
-_FORMAT = 1  # goes up whenever the same clips would come out differently
-Say = Callable[[str, str, random.Random], np.ndarray]  # text, voice, what draws speed and pitch → float32 (n,), 16 kHz
+_FORMAT = 1  # increase it whenever these clips change
+Say = Callable[[str, str, random.Random], np.ndarray]  # (text, voice, generator) → float32 (n,) at 16 kHz
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,14 @@ class _Said:
 
 
 def flite(words: Sequence[str], selection: Selection) -> Plan:
-    """Four voices for training. Raises UserError where flite is not installed."""
+    """A plan with flite's four voices, for training. Raises UserError if flite is not installed."""
     if shutil.which(FLITE) is None:
         raise UserError("flite is not installed; try: apt-get install flite (or leave it out of data.sources)")
     return _plan(words, selection, FLITE, {"training": _FLITE_VOICES}, FLITE_CLIPS, lambda: _flite, "flite (BSD-like)")
 
 
 def piper(folder: Path, words: Sequence[str], selection: Selection) -> Plan:
-    """The voices in a folder of Piper's files, NAME.onnx and NAME.onnx.json; of a model with many speakers each."""
+    """A plan with the voices of a folder of Piper's files, NAME.onnx and NAME.onnx.json. Every speaker is a voice."""
     voices: dict[str, list[str]] = {}
     for path in _models(folder):
         for voice in _speakers(path):
@@ -59,7 +59,7 @@ def piper(folder: Path, words: Sequence[str], selection: Selection) -> Plan:
 
 
 def is_piper(folder: Path) -> bool:
-    """Whether a folder holds voices of Piper."""
+    """Whether a folder has Piper voices."""
     return folder.is_dir() and any(folder.rglob("*.onnx"))
 
 
@@ -97,7 +97,7 @@ def _plan(
 def _drawn(
     words: Sequence[str], split: str, voices: Sequence[str], count: int, selection: Selection
 ) -> Iterator[_Said]:
-    """Of each word so many (a tenth in the other splits), then as many other texts, by voices in turn."""
+    """``count`` clips of each word (a tenth in the other splits), then as many of other texts, by voices in turn."""
     rng, training = random.Random(f"{selection.seed} {split} {voices[0]}"), split == "training"
     number = count if training else max(count // 10, len(voices))
     for word in words:
@@ -126,7 +126,7 @@ def _flite(text: str, voice: str, rng: random.Random) -> np.ndarray:
 
 
 class _Piper:
-    """Piper's voices by name, each loaded when it is first asked for."""
+    """Piper's voices by name. Each is loaded when it is first used."""
 
     def __init__(self, folder: Path) -> None:
         try:
@@ -161,7 +161,7 @@ def _models(folder: Path) -> list[Path]:
 
 
 def _speakers(path: Path) -> list[str]:
-    """The voices of a model: its name, with many speakers NAME:NUMBER each."""
+    """The voices of a model: its name, or NAME:NUMBER for each speaker if it has several."""
     from edgekws.guard import untrusted
 
     settings = untrusted.json_object(path.with_name(f"{path.name}.json"), "download the voice again")

@@ -1,4 +1,4 @@
-"""Words spoken by eSpeak NG: a corpus without recordings, with voices kept apart as speakers are."""
+"""Makes a corpus of words spoken by eSpeak NG. Its voices are split like speakers."""
 
 import importlib.metadata
 import json
@@ -24,16 +24,16 @@ from edgekws.corpus.store import Plan
 from edgekws.errors import UserError, nearest
 
 CLIPS_PER_WORD = 300
-_SHARE = {"training": 1, "validation": 40 / 300, "testing": 60 / 300}  # clips of a split for each training clip
+_SHARE = {"training": 1, "validation": 40 / 300, "testing": 60 / 300}  # clips in a split for each training clip
 _WORKER = Path(__file__).with_name("espeak_worker.py")
 _WORKER_RATE = 22_050
-_FORMAT = 1  # goes up whenever the same utterances would come out differently
+_FORMAT = 1  # increase it whenever the same utterances sound different
 
-# Plain en-gb takes no variant.
+# without plain en-gb, which takes no variant
 _ACCENTS = "en en-029 en-gb-scotland en-gb-x-gbclan en-gb-x-gbcwmd en-gb-x-rp en-us en-us-nyc"
-# eSpeak's variants that could be people: no robots, whispers or echoes, and the first three formants moved by factors
-# of 0.8 to 1.35 and within 1.15 of each other, as another length of the vocal tract does. A line is a family: voices
-# too alike to be split.
+# eSpeak's variants that could be people: no robots, whispers or echoes. Their first three formants move by factors of
+# 0.8 to 1.35 and within 1.15 of each other, as with another length of the vocal tract. A line is a family of voices
+# that are too similar for different splits.
 _WOMEN = """
     Andrea
     Annie
@@ -85,13 +85,13 @@ _SENTENCES = (
     "nobody knew where the music in the street came from",
 )
 _NOISE_SAMPLES = 30 * SAMPLE_RATE
-_TALKERS = 6  # voices speaking at once in babble
+_TALKERS = 6  # voices that speak at once in babble
 _TALK = 12  # sentences each of them says: about 30 s
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """What the worker is asked to say, in the order of its protocol."""
+    """A request to the worker, with its fields in the order of the protocol."""
 
     text: str
     voice: str
@@ -101,10 +101,10 @@ class Utterance:
 
 
 def plan(words: Sequence[str], selection: Selection) -> Plan:
-    """A corpus of `words`: for each 300 or clips_per_word training clips, 2/15 as many for validation, 1/5 for testing.
+    """A corpus of `words`: each has 300 or clips_per_word training clips, 2/15 as many for validation, 1/5 for testing.
 
-    A voice is an accent and a variant of eSpeak's; each variant belongs to one split. Everything drawn comes from the
-    selection's seed.
+    A voice is one of eSpeak's accents with one of its variants; each variant belongs to one split. Everything random
+    comes from the selection's seed.
     """
     seed, clips_per_word = selection.seed, selection.clips_per_word or CLIPS_PER_WORD
     voices = split_voices(selection)
@@ -148,7 +148,7 @@ def _version() -> str:
 
 
 def split_variants(selection: Selection) -> dict[str, list[str]]:
-    """{split: variants}: of women and of men whole families, drawn by the seed until a split has its share."""
+    """{split: variants}: whole families of women and of men, chosen by the seed until each split has its share."""
     shares = {"testing": selection.testing_percent, "validation": selection.validation_percent}
     rng = random.Random(selection.seed)
     splits: dict[str, list[str]] = {split: [] for split in SPLITS}
@@ -169,7 +169,7 @@ def split_variants(selection: Selection) -> dict[str, list[str]]:
 
 
 def split_voices(selection: Selection) -> dict[str, list[str]]:
-    """{split: voices}: every accent with every variant of the split."""
+    """{split: voices}: each accent with each variant of the split."""
     return {
         split: [f"{accent}+{variant}" for variant in variants for accent in accents(selection.language)]
         for split, variants in split_variants(selection).items()
@@ -178,7 +178,7 @@ def split_voices(selection: Selection) -> dict[str, list[str]]:
 
 @cache
 def accents(language: str) -> tuple[str, ...]:
-    """eSpeak's voices of a language; of English those that are people's. A UserError where there is none."""
+    """eSpeak's voices for a language; for English the accents above. A UserError if there is none."""
     if language == "en":
         return tuple(_ACCENTS.split())
     known: list[tuple[str, str]] = _asked("languages", "", Utterance("", language, 0, 0, 0))
@@ -194,7 +194,7 @@ def accents(language: str) -> tuple[str, ...]:
 
 
 def draw(rng: random.Random, text: str, voice: str) -> Utterance:
-    """The text by that voice, at a rate, pitch and range as people have."""
+    """The text by this voice, at a random rate, pitch and range that people have."""
     return Utterance(text, voice, rng.randint(125, 200), rng.randint(25, 75), rng.randint(30, 80))
 
 
@@ -208,7 +208,7 @@ def _record_all(utterances: Sequence[Utterance], seed: int, length: int) -> Iter
 
 
 def _make_noise(words: Sequence[str], voices: Sequence[str], seed: int) -> Iterator[Noise]:
-    """Eight noises of 30 s; babble is by training voices, of sentences without any of `words`."""
+    """Eight noises of 30 s. In babble, training voices say sentences without any of `words`."""
     rng = np.random.default_rng([seed, 1])
     for name, exponent in (("white", 0), ("pink", 1), ("brown", 2)):
         yield _noise(name, acoustics.coloured_noise(rng, _NOISE_SAMPLES, exponent))
@@ -234,7 +234,7 @@ def _noise(name: str, sound: np.ndarray) -> Noise:
 
 
 def speak(utterances: Iterable[Utterance]) -> Iterator[np.ndarray]:
-    """Each utterance by the worker: float32 (samples,) in [-1, 1] at 16 kHz, without silence before and after."""
+    """Each utterance, spoken by the worker: float32 (samples,) in [-1, 1] at 16 kHz, without silence at its ends."""
     with tempfile.TemporaryFile("w+") as requests, tempfile.TemporaryFile("w+") as complaints:
         json.dump([astuple(utterance) for utterance in utterances], requests)
         requests.seek(0)
@@ -257,7 +257,7 @@ def speak(utterances: Iterable[Utterance]) -> Iterator[np.ndarray]:
 
 
 def sounds(texts: Sequence[str]) -> list[tuple[str, ...]]:
-    """How each text is said in every accent: eSpeak's phonemes without stress."""
+    """eSpeak's phonemes of each text in every accent, without stress."""
     all_ = _ACCENTS.split()
     asked = [(text, accent) for text in texts for accent in all_]
     found = _asked("phonemes", json.dumps(asked), Utterance(texts[0], all_[0], 0, 0, 0))
@@ -265,7 +265,7 @@ def sounds(texts: Sequence[str]) -> list[tuple[str, ...]]:
 
 
 def mnemonics(asked: Sequence[tuple[str, str]]) -> list[tuple[tuple[str, ...], ...]]:
-    """Of each (text, accent) its words, each eSpeak's own names of its phonemes, stress before the vowel."""
+    """The words of each (text, accent). A word is its phonemes by eSpeak's own names, with stress before the vowel."""
     found = _asked("mnemonics", json.dumps(asked), Utterance(asked[0][0], asked[0][1], 0, 0, 0))
     words = (
         [[s for s in word.split(".") if s.strip("_:|',%=") and "(" not in s] for word in said.split()] for said in found
@@ -274,7 +274,7 @@ def mnemonics(asked: Sequence[tuple[str, str]]) -> list[tuple[tuple[str, ...], .
 
 
 def _asked(what: str, request: str, example: Utterance) -> Any:
-    """What the worker answers, as JSON."""
+    """The worker's answer, which is JSON."""
     done = subprocess.run([sys.executable, "-P", str(_WORKER), what], input=request, capture_output=True, text=True)
     if done.returncode:
         raise UserError(_why_silent(example, done.returncode, done.stderr))

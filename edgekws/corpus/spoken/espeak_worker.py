@@ -1,10 +1,10 @@
-"""Speak with the eSpeak NG library; a program of its own, so that a crash in the library cannot take edgekws down.
+"""Speaks with the eSpeak NG library. It is a separate program, so that a crash in the library does not stop edgekws.
 
-Standard input: a JSON list of [text, voice, rate in words a minute, pitch 0-100, range 0-100].
-The same list is always spoken alike.
+Standard input: a JSON list of [text, voice, rate in words a minute, pitch 0-100, range 0-100]. The same list always
+sounds the same.
 Standard output: for each, its number of samples as little-endian uint32, then the samples as int16 at 22,050 Hz.
 With the argument "phonemes": a JSON list of [text, voice] in, a JSON list of their phonemes in IPA without stress out.
-Ends with status 3 and one line on standard error where the library cannot do it.
+If the library fails, it ends with status 3 and one line on standard error.
 """
 
 import ctypes
@@ -14,8 +14,8 @@ import sys
 
 _SYNCHRONOUS, _DONT_EXIT, _UTF8 = 2, 0x8000, 1  # the constants of espeak-ng's speak_lib.h
 _RATE, _PITCH, _RANGE = 1, 3, 4
-_IPA, _MNEMONICS = 2, ord(".") << 8  # the latter with a dot between them
-_PHONEMES = 0x100  # [[...]] are some
+_IPA, _MNEMONICS = 2, ord(".") << 8  # mnemonics have a dot between them
+_PHONEMES = 0x100  # text in [[...]] is phonemes
 _SAMPLE_RATE = 22_050
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
@@ -30,7 +30,7 @@ def main() -> None:
         _give_up(f"its library cannot be loaded ({error}); try: pip install --force-reinstall espeakng-loader")
     if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT) != _SAMPLE_RATE:
         _give_up(f"it does not start with its data in {data}; try: pip install --force-reinstall espeakng-loader")
-    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # its breath is noise, else seeded by the time
+    library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath is noise, which would be seeded by the time
     pieces: list[bytes] = []
 
     @_CALLBACK
@@ -69,23 +69,25 @@ def _choose(library: ctypes.CDLL, voice: str) -> None:
 
 
 class _Voice(ctypes.Structure):
-    _fields_ = tuple((name, ctypes.c_char_p) for name in ("name", "languages", "identifier"))  # and more
+    _fields_ = tuple((name, ctypes.c_char_p) for name in ("name", "languages", "identifier"))  # and others
 
 
 def _languages(library: ctypes.CDLL) -> list[list[str]]:
-    """The code of every language there is a voice for, and the voice."""
+    """[code of the language, voice] for every voice."""
     library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
     voices, found = library.espeak_ListVoices(None), list[list[str]]()
     while voices[len(found)]:
         one = voices[len(found)].contents
-        found.append([one.languages[1:].decode(), one.identifier.decode().rpartition("/")[2]])  # behind its priority
+        found.append(
+            [one.languages[1:].decode(), one.identifier.decode().rpartition("/")[2]]
+        )  # [1:]: after its priority
     return found
 
 
 def _phonemes(library: ctypes.CDLL, text: str, voice: str, mode: int) -> str:
     _choose(library, voice)
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p
-    left = ctypes.c_char_p(text.encode())  # set to what is still to be read, NULL at the end
+    left = ctypes.c_char_p(text.encode())  # the library moves it to the unread text; NULL at the end
     found = []
     while left.value is not None:
         found.append(library.espeak_TextToPhonemes(ctypes.byref(left), _UTF8, mode).decode())

@@ -1,8 +1,8 @@
-"""What sounds nearly like a phrase, for eSpeak to say as no word: one or two sounds away, its parts, its words alone.
+"""Invents texts that sound nearly like a phrase but are not it: one or two sounds away, or parts of the phrase.
 
-A spotter is worth what it ignores, and must be taught most of all to ignore what is nearest to its phrase. Texts are
-eSpeak's own phonemes in double brackets, or words. Sounds that an accent may exchange are never exchanged for each
-other: a neighbour is no other way to say the phrase itself.
+eSpeak says these neighbours as no word, since a spotter must learn most of all to ignore what sounds most like its
+phrase. A text is words, or eSpeak's own phonemes in double brackets. Sounds that an accent may swap are never swapped,
+so a neighbour is never another way to say the phrase itself.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ from functools import cache
 from edgekws.corpus.spoken import espeak
 from edgekws.errors import UserError
 
-Word = tuple[str, ...]  # its phonemes in eSpeak's mnemonics, stress before the vowel
+Word = tuple[str, ...]  # phonemes in eSpeak's mnemonics, with stress before the vowel
 _STRESS = "',%="
 _VOWELS = "aeiouAEIOUVYy03@&"
 _ALIKE = (
     *("t d t# t2 d#", "p b", "k g", "f v", "s z", "S Z tS dZ", "T D", "m n N", "r r- R l", "w v"),
     *("I i i: I2 i2", "@ 3 3: V a @2 I# a#", "A: A 0 O: O O2 A@ o@ A#", "E e eI e@ E2", "u: U u", "oU aU @U o"),
 )
-_MOST_LETTERS = 7  # phonemes of a letter from which on eSpeak spells a script that it does not read
+_MOST_LETTERS = 7  # more phonemes a letter: eSpeak spells a script that it cannot read
 _KINDS = ("one", "two", "two", "part", "word", "other")
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """A phrase in an accent, and the sounds of its language."""
+    """A phrase in one accent, and the sounds of its language."""
 
     words: tuple[Word, ...]
     inventory: tuple[str, ...]
 
     def draw(self, rng: random.Random) -> str:
-        """A neighbour, as a text for eSpeak."""
+        """A random neighbour, as a text for eSpeak."""
         for _ in range(20):
             words = self._changed(rng, rng.choice(_KINDS))
             if words and words != self.words:
@@ -61,7 +61,7 @@ class Phrase:
         return tuple(tuple(sound for number, sound in kept if number == one) for one in numbers)
 
     def _one_away(self, rng: random.Random, words: tuple[Word, ...]) -> tuple[Word, ...]:
-        """A sound exchanged for one of its kind, three times of four; else one more, or one less."""
+        """Three times of four, replace a sound by another of its kind; else add one or remove one."""
         at = rng.choice([i for i, word in enumerate(words) if word])
         word = list(words[at])
         place = rng.randrange(len(word))
@@ -69,7 +69,7 @@ class Phrase:
             word[place] = self._exchanged(rng, word[place])
         elif rng.random() < 0.5:
             word.insert(place, rng.choice(self.inventory))
-        elif not vowel(word[place]) and place < len(word) - 1:  # its end is often swallowed
+        elif not vowel(word[place]) and place < len(word) - 1:  # people often swallow a word's end
             del word[place]
         return (*words[:at], tuple(word), *words[at + 1 :])
 
@@ -79,7 +79,7 @@ class Phrase:
         return stress + rng.choice(others) if others else sound
 
     def other(self, rng: random.Random) -> Word:
-        """A word that there is not: one to three syllables of the language's sounds."""
+        """An invented word: one to three syllables of the language's sounds."""
         vowels = [one for one in self.inventory if vowel(one)]
         consonants = [one for one in self.inventory if not vowel(one)]
         syllables = [(rng.choice(consonants), ("'" if not i else "") + rng.choice(vowels)) for i in
@@ -89,8 +89,8 @@ class Phrase:
 
 
 def phrases(texts: Sequence[str], language: str) -> dict[str, list[Phrase]]:
-    """By accent of the language the phrases, with its sounds: those of numerals and of the names of pictures, which
-    eSpeak reads in every language."""
+    """The phrases in each accent of the language. The sounds of the language are those of its numerals and its names of
+    emoji, which eSpeak reads in every language."""
     accents = espeak.accents(language)
     numerals = [str(number) for number in (*range(20), *range(20, 1000, 47))]
     numerals += [chr(picture) for picture in (*range(0x1F400, 0x1F43E, 2), *range(0x1F345, 0x1F380, 2))]
@@ -106,7 +106,7 @@ def phrases(texts: Sequence[str], language: str) -> dict[str, list[Phrase]]:
 
 
 def check(texts: Sequence[str], language: str) -> None:
-    """A UserError for a text that eSpeak cannot say, and for two that sound the same in an accent."""
+    """A UserError if eSpeak cannot say a text, or two texts sound the same in an accent."""
     accents = espeak.accents(language)
     said = espeak.mnemonics([(text, accent) for text in texts for accent in accents])
     heard: dict[tuple[str, str], str] = {}
@@ -125,7 +125,7 @@ def check(texts: Sequence[str], language: str) -> None:
 
 
 def spelled(words: Sequence[Word]) -> str:
-    """As eSpeak takes phonemes."""
+    """The phonemes in the form that eSpeak reads."""
     return "[[" + " ".join("".join(word) for word in words) + "]]"
 
 
@@ -134,7 +134,7 @@ def vowel(sound: str) -> bool:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether an accent may say one for the other."""
+    """Whether an accent may say one sound for the other."""
     return one == other or any(one in group and other in group for group in _groups())
 
 

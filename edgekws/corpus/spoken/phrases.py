@@ -1,4 +1,4 @@
-"""Words and sentences that eSpeak says as no word. Training and measuring never use the same ones."""
+"""Words and sentences that are no keywords, for eSpeak to say. Training and measuring never use the same ones."""
 
 import random
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _VERBS = (
     "gathers measures collects prepares describes borrows pulls catches"
 )
 _PLACES = "behind under near beside after before against with"
-# Short common words, many of them one sound away from what keywords are; only training hears them.
+# Short common words, many of them one sound away from typical keywords. Only training uses them.
 _COMMON = """
     back bad bag bake ball band bank bark bat bay beach bead beak bean bear beat beef beg bell belt bend bet big bill
     bird bit bite blow blue board boat bold bone book boot bought bowl box boy bread break brick bright brown brush
@@ -57,7 +57,7 @@ _COMMON = """
 
 
 def sentence(rng: random.Random, words: Sequence[str], *, training: bool = False) -> str:
-    """A sentence in which none of the words is spelled, nor one that sounds alike; in training half are common."""
+    """A sentence without any of the words or words that sound like them. In training, half use common words."""
     lists = [_ADJECTIVES, _NOUNS, _VERBS, _ADJECTIVES, _NOUNS, _PLACES, _NOUNS]
     if training:
         lists = [rng.choice((candidates, _COMMON)) for candidates in lists]
@@ -66,7 +66,7 @@ def sentence(rng: random.Random, words: Sequence[str], *, training: bool = False
 
 
 def word(rng: random.Random, words: Sequence[str], *, training: bool = False) -> str:
-    """A word in which none of them is spelled and that sounds like none; a sentence where there is no such word."""
+    """A word that contains none of the words and sounds like none; a sentence if there is no such word."""
     lists = (_ADJECTIVES, _NOUNS, _VERBS, *([_COMMON] if training else []))
     listed = [text for list_ in lists for text in _listed(list_, tuple(words), training)]
     return rng.choice(listed) if listed else sentence(rng, words, training=training)
@@ -74,7 +74,7 @@ def word(rng: random.Random, words: Sequence[str], *, training: bool = False) ->
 
 @cache
 def _listed(candidates: str, words: tuple[str, ...], training: bool) -> list[str]:
-    """Every other candidate for training, the rest for measuring; prepositions serve both, common words training."""
+    """Every other candidate is for training, the rest for measuring. Both use prepositions; common words only train."""
     listed = candidates.split()
     if candidates not in (_PLACES, _COMMON):
         listed = listed[0 if training else 1 :: 2]
@@ -84,7 +84,7 @@ def _listed(candidates: str, words: tuple[str, ...], training: bool) -> list[str
 
 @cache
 def _heard_as(words: tuple[str, ...]) -> frozenset[str]:
-    """The candidates that sound like one of the words in an accent: sea, where see is a word."""
+    """The candidates that sound like one of the words in some accent: sea, if see is a word."""
     if not words:
         return frozenset()
     candidates = " ".join((_ADJECTIVES, _NOUNS, _VERBS, _PLACES, _COMMON)).split()
