@@ -72,7 +72,7 @@ def calls(rng: np.random.Generator, length: int) -> np.ndarray:
 
 
 def drawn(rng: np.random.Generator, length: int, kinds: Sequence[str]) -> np.ndarray:
-    """A sound, (length,), of a random one of ``kinds``: "hum" (50 or 60 Hz), "clicks", "calls", "noise" (any colour)."""
+    """A sound, (length,), of a random one of ``kinds``: "hum" (50 or 60 Hz), "clicks", "calls" or coloured "noise"."""
     kind = kinds[int(rng.integers(len(kinds)))]
     if kind == "hum":
         return hum(rng, length, rng.choice([50, 60]))

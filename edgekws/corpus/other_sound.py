@@ -59,11 +59,11 @@ def find(
     """The recordings in and below the folders, by name.
 
     A folder's own lists (validation_list.txt and testing_list.txt, a recording a line) give the splits. Without lists,
-    the data set's own rule does, by the speaker's name if a file is called SPEAKER_nohash_0.wav, else by the file's name.
-    ``known``: the words' speakers with their splits, which they keep. Mined clips are for training. If a table says
-    what is said in a folder, everything that sounds like one of ``words`` is cut out. A recording is left out if a later
-    split has a copy of it. Raises UserError for a folder that is missing or does not serve every split, for lists that
-    divide a speaker, and for recordings that would come twice.
+    the data set's own rule does, by the speaker's name if a file is called SPEAKER_nohash_0.wav, else by the file's
+    name. ``known``: the words' speakers with their splits, which they keep. Mined clips are for training. If a table
+    says what is said in a folder, everything that sounds like one of ``words`` is cut out. A recording is left out if a
+    later split has a copy of it. Raises UserError for a folder that is missing or does not serve every split, for lists
+    that divide a speaker, and for recordings that would come twice.
     """
     _check_apart(folders)
     found: list[Recording] = []

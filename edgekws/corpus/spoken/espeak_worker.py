@@ -73,14 +73,12 @@ class _Voice(ctypes.Structure):
 
 
 def _languages(library: ctypes.CDLL) -> list[list[str]]:
-    """[code of the language, voice] for every voice."""
+    """[code of the language, voice] for every voice. A priority comes before the code."""
     library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(_Voice))
     voices, found = library.espeak_ListVoices(None), list[list[str]]()
     while voices[len(found)]:
         one = voices[len(found)].contents
-        found.append(
-            [one.languages[1:].decode(), one.identifier.decode().rpartition("/")[2]]
-        )  # [1:]: after its priority
+        found.append([one.languages[1:].decode(), one.identifier.decode().rpartition("/")[2]])
     return found
 
 
