@@ -132,7 +132,7 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     from edgekws.train import float_model
 
     try:
-        conversion.check(reader.read(run.int8_model))
+        conversion.check(graph := reader.read(run.int8_model))
     except (UserError, conversion.ConversionError) as error:
         raise parity.BrokenRungError("int8", error) from None
     recipe = run.recipe
@@ -146,9 +146,11 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
         return float_model.load(run.float_model).predict(inputs, batch_size=64, verbose=0)
 
     def fake_quant_scores() -> np.ndarray:
-        kept = run.read_record("convert")["kept"]
         model = fake_quant.fake_quant_model(architecture, classes=len(clips.words), dropout=recipe.model.dropout)
-        model.set_weights(fine_tuning.read_weights(run)[kept])
+        if run.quantized.exists():
+            model.set_weights(fine_tuning.read_weights(run)[run.read_record("convert")["kept"]])
+        else:  # of a published model
+            fake_quant.set_from_int8(model, graph)
         return model.predict(inputs, batch_size=64, verbose=0)
 
     def int8_scores() -> np.ndarray:

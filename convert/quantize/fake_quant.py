@@ -14,6 +14,7 @@ os.environ.setdefault("TF_USE_LEGACY_KERAS", "1")  # TFMOT reads tf.keras, which
 
 import numpy as np
 
+from convert.tflite.graph import Convolution, Dense, Graph
 from edgekws.model import network
 from edgekws.model.architecture import Architecture
 
@@ -79,6 +80,32 @@ def calibrate(
             values = output.numpy()
             extremes[name].append((float(values.min()), float(values.max())))
     ranges = {name: tuple(np.mean(pairs, axis=0)) for name, pairs in extremes.items()}
+    _assign_ranges(model, ranges)
+
+
+def set_from_int8(model: Any, graph: Graph) -> None:
+    """Give the model the weights and ranges that the int8 model has; it then rounds where that rounds.
+
+    Of a published model no other fake-quantized weights are kept.
+    """
+    variables = {variable.name.removesuffix(":0"): variable for variable in model.variables}
+    names = [name.removeprefix("quant_").removesuffix("/bias") for name in variables if name.endswith("/bias")]
+    layers = [layer for layer in graph.layers if isinstance(layer, Convolution | Dense)]
+    ranges = {}
+    for name, layer in zip(names, layers, strict=True):
+        scales, output = layer.weight_scales, layer.output
+        kernel = np.moveaxis(layer.weights, 0, -1) * scales
+        values = {
+            f"{name}/kernel": kernel,
+            f"{name}/bias": layer.bias * layer.input.scale * scales,
+            f"quant_{name}/kernel_min": -127 * scales,
+            f"quant_{name}/kernel_max": 127 * scales,
+        }
+        for key, value in values.items():
+            shape = tuple(variables[key].shape)
+            variables[key].assign(value.astype(np.float32).reshape(shape))
+        low, high = ((end - output.zero_point) * output.scale for end in (-128, 127))
+        ranges[name] = (low, high)
     _assign_ranges(model, ranges)
 
 

@@ -4,16 +4,19 @@ import dataclasses
 import json
 
 import finished_run
+import numpy as np
 import pytest
+import soundfile
 
 from convert import pipeline
-from convert.prove import figures, robustness
+from convert.prove import figures, parity, robustness
 from convert.tflite import artifact
 from edgekws import cli, recipe, workspace, zoo
 from edgekws.corpus import sources
 from edgekws.errors import UserError
 from edgekws.listen import detector
 from edgekws.publish import pretrained
+from edgekws.recipe import Parity
 from edgekws.report import run_report
 
 SAID = 'words "of" mine: ünö <b>\n#'
@@ -191,6 +194,7 @@ def test_a_model_that_ships_is_checked_by_name(run, tmp_path, monkeypatch, capsy
     monkeypatch.setattr(sources, "of_recipe", lambda recipe: asked.append(recipe.data.source) or others)
     monkeypatch.setattr(pipeline, "measure_robustness", lambda run, clips: {"asked": clips.fingerprint})
     monkeypatch.setattr(robustness, "lines", lambda found: [str(found)])
+    monkeypatch.setattr(pipeline, "check", lambda run, clips, write: ladder(clips, write))
     assert cli.main(["check", "mine", "--robustness", "--data", "elsewhere"]) == 0
     out = capsys.readouterr().out
     assert asked == ["elsewhere"]
@@ -200,6 +204,34 @@ def test_a_model_that_ships_is_checked_by_name(run, tmp_path, monkeypatch, capsy
     (folder / "labels.txt").write_text("yes\n")
     assert cli.main(["check", "mine"]) == 1
     assert "labels.txt" in capsys.readouterr().out
+
+
+def ladder(clips, write):
+    assert not write
+    labels = clips.split("testing").labels
+    scores = dict.fromkeys(parity.RUNGS, finished_run.near_labels(labels, len(WORDS), wrong=1))
+    return parity.climb(scores, labels, Parity())
+
+
+def test_every_form_of_a_model_that_ships_hears_recordings_and_nothing_is_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
+    folder = zoo.folders()["nano"]
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    time = np.arange(16_000) / 16_000
+    for number, word in enumerate(artifact.load("nano").labels):
+        (tmp_path / "words" / word).mkdir(parents=True)
+        for speaker in range(30):
+            tone = (
+                9000 * np.sin(2 * np.pi * (200 + 100 * number + 9 * speaker) * time) * np.exp(-((5 * time - 2.5) ** 2))
+            )
+            path = tmp_path / "words" / word / f"speaker{speaker}_nohash_0.wav"
+            soundfile.write(path, tone.astype(np.int16), 16_000)
+    assert cli.main(["check", "nano", "--data", str(tmp_path / "words")]) in (0, 1)  # of tones, a bound may break
+    out = capsys.readouterr().out
+    for title in parity.TITLES.values():
+        assert f"{title} " in out
+    assert "bound: clips with equal scores, model_phone.tflite and XNNPACK: 1.0000 (limit 1.0) holds" in out
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
 @pytest.mark.parametrize("name", zoo.folders())
