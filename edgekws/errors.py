@@ -33,5 +33,8 @@ class UserError(Exception):
 
 def nearest(name: str, known: Iterable[str], otherwise: str, *, most: int = 1, shown: str = "{}") -> str:
     """ "did you mean ...?" with the known names most like ``name``, each as ``shown``; ``otherwise`` where none is."""
-    near = difflib.get_close_matches(name, list(known), most)
+    small: dict[str, str] = {}  # what is written in capitals is near to what is not
+    for one in known:
+        small.setdefault(one.casefold(), one)
+    near = [small[one] for one in difflib.get_close_matches(name.casefold(), list(small), most)]
     return f"did you mean {', '.join(map(shown.format, near))}?" if near else otherwise

@@ -57,3 +57,8 @@ def test_own_models_keep_to_their_budgets(name, parameters, macs):
 def test_unknown_name_names_the_nearest():
     with pytest.raises(UserError, match=r"'custm-32/8'.*custom-32/8"):
         catalogue.find("custm-32/8")
+
+
+def test_a_name_in_capitals_is_near_to_the_same_without():
+    with pytest.raises(UserError, match=r"'SMALL'.*did you mean small\?"):
+        catalogue.find("SMALL")
