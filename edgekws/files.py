@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic writes, locks, check sums, the cache and temporary folders."""
+"""Writes files that are complete or do not exist: atomic writes, locks, checksums, the cache, temporary folders."""
 
 import contextlib
 import errno
@@ -22,20 +22,20 @@ if sys.platform != "win32":
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-_ROOM = 1 << 20  # bytes: no full disk has as many left
+_ROOM = 1 << 20  # bytes; a full disk has fewer left
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP)
 _TEMPORARY = "the temporary folder {} cannot be written ({}); free some space there, or set TMPDIR to another folder"
-_GRACE_SECONDS = 60  # in which a folder that was just made is locked
-_STALE_SECONDS = 24 * 3600  # without a write, where nothing can be locked
+_GRACE_SECONDS = 60  # a new folder is locked within this time
+_STALE_SECONDS = 24 * 3600  # without a write, if nothing can be locked
 
 
 def cache_folder() -> Path:
-    """Where prepared corpora and downloads are kept: $EDGEKWS_CACHE, else `edgekws` in the platform's user cache.
+    """The folder for prepared corpora and downloads: $EDGEKWS_CACHE, else `edgekws` in the platform's user cache.
 
-    It is made, for its owner alone, where it is not there.
+    If it does not exist, it is made, for its owner only.
     """
     folder = _named_cache()
-    with contextlib.suppress(OSError):  # who writes into it says what is wrong
+    with contextlib.suppress(OSError):  # a later write will say what is wrong
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
@@ -53,7 +53,7 @@ def _named_cache() -> Path:
 
 
 def private(folder: Path) -> Path:
-    """Make a folder that its owner alone may enter; a UserError where it is another user's, or a link."""
+    """Make a folder that only its owner may enter. A UserError if it belongs to another user or is a link."""
     with writing(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         state = folder.lstat()
@@ -66,7 +66,7 @@ def private(folder: Path) -> Path:
 
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
-    """A temporary folder that goes when the block ends; what fails there is told of it, not of where results go."""
+    """A temporary folder, removed when the block ends. Errors in it name it, not the place of the results."""
     try:
         place = tempfile.gettempdir()
     except FileNotFoundError as error:
@@ -82,28 +82,28 @@ def scratch() -> Iterator[Path]:
 
 
 def check_writable(folder: Path) -> None:
-    """A UserError where no file can be made in this folder: for before the work whose result goes there."""
+    """A UserError if no file can be made in this folder. Call it before the work whose result goes there."""
     with writing(folder), tempfile.TemporaryFile(dir=folder) as probe:
         probe.write(b"edgekws")
         probe.flush()
 
 
 def sha256(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a plain file's bytes, in hexadecimal; a UserError where it is a pipe, a device or a folder."""
+    """SHA-256 of a plain file's bytes in hexadecimal. A UserError if it is a pipe, a device or a folder."""
     if not untrusted.is_regular(path):
-        untrusted.content(path)  # says what it is
+        untrusted.content(path)  # raises, and says what it is
     with open(path, "rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def folder_name(path: str | os.PathLike[str]) -> str:
-    """The last part of a folder's path, also where it is given as "." or as one that ends in ".."."""
+    """The last part of a folder's path. The path may be "." or end in ".."."""
     return os.path.basename(os.path.abspath(os.path.expanduser(path)))
 
 
 @contextlib.contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what a user can mend while `path` is written (full disk, no permission, no such place) into a UserError."""
+    """Turn errors that a user can correct while `path` is written (full disk, no permission) into a UserError."""
     try:
         yield
     except OSError as error:
@@ -121,7 +121,7 @@ def writing(path: str | os.PathLike[str]) -> Iterator[None]:
 
 
 def _of_temporary(error: OSError, path: str | os.PathLike[str]) -> bool:
-    """Whether it was a temporary file that could not be written: by its name, else by where no room is left."""
+    """Whether a temporary file could not be written: by its name, else by which disk is full."""
     with contextlib.suppress(OSError):
         place = tempfile.gettempdir()
         if os.path.abspath(path).startswith(place):
@@ -135,7 +135,7 @@ def _of_temporary(error: OSError, path: str | os.PathLike[str]) -> bool:
 
 
 def _names(error: OSError) -> list[str]:
-    """The files that an error names: of a copy both, of whichever could not be written."""
+    """The files that an error names. An error of a copy names both files."""
     return [str(name) for name in (error.filename, error.filename2) if name is not None]
 
 
@@ -144,9 +144,10 @@ def _names_temporary(error: OSError, place: str) -> bool:
 
 
 def atomic_write(path: str | os.PathLike[str], data: bytes | str, *, shared: bool = False) -> None:
-    """Write `data` (text as UTF-8) so that `path` holds the old content or all of the new, even after kill -9.
+    """Write `data` (text as UTF-8). `path` has either the old content or all of the new, even after kill -9.
 
-    One process at a time may write to a path, or any number where it is `shared`: then what a killed one leaves stays.
+    Only one process at a time may write to a path, unless it is `shared`. With `shared`, a killed process may leave a
+    temporary file behind.
     """
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial" + (f"-{secrets.token_hex(4)}" if shared else ""))
@@ -165,7 +166,7 @@ def atomic_write(path: str | os.PathLike[str], data: bytes | str, *, shared: boo
 
 @contextlib.contextmanager
 def only_one(lock: Path, doing: str) -> Iterator[None]:
-    """Hold this file's lock; a UserError where another process has it. Windows and some network disks lock nothing."""
+    """Hold this file's lock. A UserError if another process has it. Windows and some network disks lock nothing."""
     if sys.platform == "win32":
         yield
         return
@@ -175,7 +176,7 @@ def only_one(lock: Path, doing: str) -> Iterator[None]:
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            os.stat(lock)  # gone where the other process ended since it was opened here
+            os.stat(lock)  # gone if the other process ended after it was opened here
         except (BlockingIOError, FileNotFoundError):
             raise UserError(f"{doing} is going on already, in another process; wait for it or stop it") from None
         except OSError as error:
@@ -189,9 +190,9 @@ def only_one(lock: Path, doing: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def atomic_folder(dest: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary folder beside `dest` that becomes `dest` when the block ends well, and is removed when it does not.
+    """A temporary folder beside `dest`. It becomes `dest` if the block ends well, and is removed otherwise.
 
-    Raises FileExistsError at the end where a `dest` with content has appeared: it is never overwritten.
+    Raises FileExistsError at the end if a `dest` with content exists by then: it is never overwritten.
     """
     dest = Path(dest)
     with writing(dest):
@@ -215,7 +216,7 @@ def atomic_folder(dest: str | os.PathLike[str]) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def replaced(dest: Path) -> Iterator[None]:
-    """Move what is at ``dest`` aside; remove it when the block ends well, and put it back when it does not."""
+    """Move ``dest`` aside. Remove the old one if the block ends well, and put it back otherwise."""
     old = dest.with_name(f".{dest.name}.old-{secrets.token_hex(4)}")
     there = dest.exists()
     if there:
@@ -232,9 +233,9 @@ def replaced(dest: Path) -> Iterator[None]:
 
 
 def foreign(folder: Path, sums: Mapping[str, object]) -> list[str]:
-    """What a folder holds beside the plain files of these SHA-256 by path: others, changed ones, links, empty folders.
+    """What in a folder differs from ``sums``, {path: SHA-256}: other or changed files, links, empty folders.
 
-    Paths with /, in order.
+    They are paths with /, sorted.
     """
     found = []
     for place, folders, names in os.walk(folder):
@@ -252,8 +253,8 @@ def foreign(folder: Path, sums: Mapping[str, object]) -> list[str]:
 
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[bool | None]:
-    """Lock a folder for as long as the block, or this process, lasts: True; False where another holds it; None where
-    nothing can be locked, as on Windows and some network disks."""
+    """Lock a folder until the block or this process ends. True: locked; False: another process has it; None: nothing
+    can be locked here, as on Windows and some network disks."""
     if sys.platform == "win32":
         yield None
         return
@@ -274,7 +275,7 @@ def _locked(folder: Path) -> Iterator[bool | None]:
 
 
 def _remove_stale(dest: Path) -> None:
-    """Remove what killed processes left of earlier tries at `dest`: nobody holds its lock any more."""
+    """Remove what killed processes left of earlier attempts at `dest`: nobody holds a lock on it."""
     for left in dest.parent.glob(f".{glob.escape(dest.name)}.partial-*"):
         with contextlib.suppress(OSError), _locked(left) as free:
             written = max(path.lstat().st_mtime for path in (left, *left.rglob("*")))
@@ -283,7 +284,7 @@ def _remove_stale(dest: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the platform can (Windows cannot open folders)."""
+    """Make a rename survive a power cut, if the platform can (Windows cannot open folders)."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""How far a long step is, on standard error: a moving bar with the time left on a terminal, plain lines elsewhere."""
+"""Shows the progress of a long step on standard error: a bar with the time left on a terminal, else plain lines."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-LOG_SECONDS = 30.0  # from one line to the next in a file or a pipe
+LOG_SECONDS = 30.0  # between lines in a file or a pipe
 
 
 class Progress:
-    """Counts what is done of ``total`` units (None: not known) and shows nothing."""
+    """Counts how many of ``total`` units are done (None: unknown), and shows nothing."""
 
     def __init__(self, title: str, total: int | None, done: int, unit: str) -> None:
         self.title, self.total, self.done, self.unit = title, total, done, unit
 
     def advance(self, count: int = 1) -> None:
-        """So many units more are done."""
+        """Add ``count`` units that are done."""
         self.done += count
 
     def restart(self, done: int, total: int | None) -> None:
-        """Count from ``done`` on; the time left follows from what comes after."""
+        """Count again from ``done``. The time left is computed only from what follows."""
         self.done, self.total = done, total
 
     def name(self, title: str) -> None:
-        """What is being done now."""
+        """Set the title to what is being done now."""
         self.title = title
 
     def result(self, text: str) -> None:
-        """Show what a part of the step gave: beside the bar, or as a line."""
+        """Show the result of a part of the step: beside the bar, or as a line."""
 
 
 @contextmanager
@@ -44,17 +44,17 @@ def progress_bar(
     enabled: bool = True,
     log_seconds: float = LOG_SECONDS,
 ) -> Iterator[Progress]:
-    """Progress of a step with ``total`` units, of which some may be ``done``.
+    """Show the progress of a step with ``total`` units, of which some may be ``done`` already.
 
-    Where standard error is no terminal, a line appears every ``log_seconds`` and for each ``result``; a step that is
-    shorter than that leaves no line. Units of "B" are bytes.
+    If standard error is not a terminal, a line appears every ``log_seconds`` and for each ``result``; a shorter step
+    leaves no line. The unit "B" means bytes.
     """
     if not enabled:
         yield Progress(title, total, done, unit)
     elif sys.stderr.isatty():
         from tqdm import tqdm
 
-        # a terminal that was not told its size has none
+        # some terminals do not know their size
         size = {} if os.get_terminal_size(sys.stderr.fileno()).columns else {"ncols": 80, "nrows": 25}
         with tqdm(total=total, initial=done, desc=title, unit=unit, unit_scale=unit == "B", mininterval=0.2,
                   maxinterval=0.2, dynamic_ncols=not size, smoothing=0.1, **size) as bar:  # fmt: skip
@@ -64,7 +64,7 @@ def progress_bar(
 
 
 def duration(seconds: float) -> str:
-    """Roughly: "40 s", "12 min", "3 h 5 min"."""
+    """A rough duration: "40 s", "12 min", "3 h 5 min"."""
     if seconds < 90:
         return f"{max(round(seconds), 1)} s"
     minutes = round(seconds / 60)

@@ -1,7 +1,7 @@
-"""A recipe: one TOML file that says everything a run depends on, as frozen dataclasses.
+"""A recipe: one TOML file with everything that a run depends on, as frozen dataclasses.
 
-The dataclasses are the only description of the format: types, defaults and help texts are theirs, the commented file
-that ``edgekws new`` writes is made from them, and an unknown key is an error that names the nearest valid one.
+These dataclasses are the only description of the format. They have the types, defaults and help texts, and ``edgekws
+new`` writes its commented file from them. An unknown key is an error that names the nearest valid key.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def _key(default: Any, help: str, *, low: float | None = None, high: float | Non
 
 @dataclass(frozen=True)
 class Data:
-    """Which recordings."""
+    """Which recordings a run learns from."""
 
     source: str = _key(
         "espeak",
@@ -99,14 +99,14 @@ class Data:
 
     @property
     def rejects(self) -> bool:
-        """Whether there is a class of what is no word: beside it one word is enough."""
+        """Whether there is a class of no word. With it, one word is enough."""
         made = (self.unknown_made, self.unknown_spoken, self.silence, self.parts, self.neighbours, self.reject_percent)
         return any(made) or bool(self.unknown or self.unknown_from)
 
 
 @dataclass(frozen=True)
 class Model:
-    """Which network."""
+    """Which network a run trains."""
 
     architecture: str = _key("nano", "a name from 'edgekws models'")
     window_seconds: float = _key(
@@ -121,13 +121,13 @@ class Model:
 
     @property
     def window(self) -> int:
-        """Samples that the network hears at once."""
+        """How many samples, at 16 kHz, the network hears at once."""
         return round(self.window_seconds * SAMPLE_RATE)
 
 
 @dataclass(frozen=True)
 class Augment:
-    """What training does to a clip before the network sees it; all 0: nothing."""
+    """How training changes a clip before the network hears it. If all values are 0, it does not."""
 
     shift_ms: float = _key(100.0, "largest shift to either side, milliseconds", low=0, high=500)
     gain_db: float = _key(6.0, "largest change of level up or down, decibels", low=0, high=40)
@@ -144,7 +144,7 @@ class Augment:
 
 @dataclass(frozen=True)
 class Training:
-    """Float training."""
+    """Training of the float network."""
 
     epochs: int = _key(16, "passes over the training clips at most", low=1)
     batch_size: int = _key(64, "clips a step", low=1)
@@ -186,7 +186,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Quantization:
-    """Quantization-aware training, which learns the trained float model's scores."""
+    """Quantization-aware training, which teaches the int8 model the float model's scores."""
 
     epochs: int = _key(6, "epochs of quantization-aware training; 0: post-training quantization only", low=0)
     learning_rate: float = _key(0.0002, "peak of its cosine schedule", low=1e-9, high=1)
@@ -195,7 +195,7 @@ class Quantization:
 
 @dataclass(frozen=True)
 class Parity:
-    """Bounds of the parity ladder, on the whole testing split; one clip may differ unless a bound is 0, or 1."""
+    """Bounds of the parity ladder on the whole testing split. One clip may always differ, unless a bound is 0 or 1."""
 
     accuracy_drop_points: float = _key(0.5, "int8 accuracy at most this many points under float", low=0, high=100)
     fake_quant_agreement: float = _key(0.99, "same top word in int8 and fake-quant", low=0, high=1)
@@ -217,23 +217,23 @@ class Recipe:
 
 
 def find(path: Path) -> Path:
-    """A path as it is where it exists; else the same one of edgekws's own recipes and sweeps (edgekws/recipes/...)."""
+    """The path itself if it exists; else the same path among edgekws's own recipes and sweeps (edgekws/recipes/...)."""
     own = Path(str(files("edgekws"))).parent / path
     return own if path.parts[:2] == ("edgekws", "recipes") and not path.exists() and own.exists() else path
 
 
 def load(path: Path) -> Recipe:
-    """The recipe in a TOML file; a UserError for a missing file, bad TOML, an unknown key or a wrong value."""
+    """The recipe in a TOML file. A UserError for a missing file, bad TOML, an unknown key or a wrong value."""
     return from_tables(read_tables(path), str(path))
 
 
 def read_tables(path: Path) -> dict[str, Any]:
-    """What a recipe's file says and no more; a UserError for a file that is missing or no TOML."""
+    """The tables of a recipe's file, without defaults. A UserError if the file is missing or not TOML."""
     return recipe_text.read(path, "recipe", "; 'edgekws new' writes one")
 
 
 def from_tables(tables: Mapping[str, Any], origin: str = "recipe") -> Recipe:
-    """The recipe these nested tables describe, with defaults for what they leave out; checked."""
+    """The recipe that these nested tables describe, checked, with defaults for missing keys."""
     recipe: Recipe = _build(Recipe, tables, origin, "")
     spoken, unknown = (tuple(map(text.normal, words)) for words in (recipe.data.words, recipe.data.unknown))
     recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, words=spoken, unknown=unknown))
@@ -253,12 +253,12 @@ def from_tables(tables: Mapping[str, Any], origin: str = "recipe") -> Recipe:
 
 
 def to_tables(recipe: Recipe) -> dict[str, Any]:
-    """Nested plain tables, the inverse of ``from_tables``."""
+    """The recipe as nested plain tables: the inverse of ``from_tables``."""
     return dataclasses.asdict(recipe)
 
 
 def flat(recipe: Recipe) -> dict[str, Any]:
-    """Every value by its dotted key, as ``replace`` takes them: ``{"training.epochs": 3, ...}``."""
+    """Every value by its dotted key, as ``replace`` accepts them: ``{"training.epochs": 3, ...}``."""
     found: dict[str, Any] = {}
     for key, value in to_tables(recipe).items():
         found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
@@ -266,7 +266,7 @@ def flat(recipe: Recipe) -> dict[str, Any]:
 
 
 def to_toml(recipe: Recipe, *, comments: bool = False) -> str:
-    """The recipe as TOML, every key written out; with ``comments``, each key's help text above it."""
+    """The recipe as TOML with every key; with ``comments``, each key's help text is above it."""
     return "\n".join(_toml_lines(recipe, "", comments)) + "\n"
 
 
@@ -288,7 +288,7 @@ def _toml_lines(section: Any, heading: str, comments: bool) -> list[str]:
 
 
 def with_changes(tables: Mapping[str, Any], changes: Mapping[str, Any], origin: str = "command line") -> dict[str, Any]:
-    """Nested tables with dotted keys changed, e.g. ``{"training.epochs": 3}``; the given ones stay as they are."""
+    """A copy of nested tables with dotted keys changed, such as ``{"training.epochs": 3}``."""
     made = {key: dict(value) if isinstance(value, Mapping) else value for key, value in tables.items()}
     for dotted, value in changes.items():
         *section, key = dotted.split(".")
@@ -303,12 +303,12 @@ def with_changes(tables: Mapping[str, Any], changes: Mapping[str, Any], origin: 
 
 
 def replace(recipe: Recipe, changes: Mapping[str, Any], origin: str = "command line") -> Recipe:
-    """A copy with dotted keys changed, e.g. ``{"training.epochs": 3}``; checked like a file."""
+    """A copy with dotted keys changed, such as ``{"training.epochs": 3}``, checked like a file."""
     return from_tables(with_changes(to_tables(recipe), changes, origin), origin)
 
 
 def kind(dotted: str) -> Any:
-    """The type of a key, ``tuple`` for a list of strings; None for what is no key."""
+    """The type of a key, with ``tuple`` for a list of strings; None if there is no such key."""
     cls: Any = Recipe
     for part in dotted.split("."):
         cls = get_type_hints(cls).get(part) if dataclasses.is_dataclass(cls) else None

@@ -1,4 +1,4 @@
-"""TOML as people write it: files of any Unicode, Windows paths, and values on the command line."""
+"""Reads TOML as people write it: files in any Unicode encoding, Windows paths, and values on the command line."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from edgekws import text
 from edgekws.errors import UserError
 
-_LARGEST = 256 << 10  # a hundred times a recipe
+_LARGEST = 256 << 10  # bytes: a hundred times a recipe
 _STRING = re.compile(r'"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'')
-_DEEP = re.compile(r'(?:\.(?:[\w-]+|"")){8}')  # no key has as many parts; tomllib's time is their square
+_DEEP = re.compile(r'(?:\.(?:[\w-]+|"")){8}')  # no key has so many parts; tomllib's time grows with their square
 _ESCAPES = "in double quotes a backslash begins an escape"
 
 
 def read(path: Path, what: str = "recipe", remedy: str = "") -> dict[str, Any]:
-    """The tables of a TOML file; a UserError for one that is missing, no text or no TOML says what to write instead."""
+    """The tables of a TOML file. If it is missing, not text or not TOML, a UserError says what to write instead."""
     try:
         if path.exists() and not path.is_file():
             raise UserError(f"{path} is not a file; expected a {what}")
@@ -33,14 +33,14 @@ def read(path: Path, what: str = "recipe", remedy: str = "") -> dict[str, Any]:
         return tomllib.loads(content)
     except RecursionError:
         raise UserError(f"{path}: not valid TOML: nested too deep") from None
-    except ValueError as error:  # of tomllib, or of a number with thousands of digits
+    except ValueError as error:  # from tomllib, or for a number with thousands of digits
         raise UserError(f"{path}: not valid TOML: {error}{_path_hint(content, str(error))}") from None
 
 
 def value(written: str, kind: Any) -> Any:
-    """A value as it stands after KEY= on the command line, for a key of type ``kind``.
+    """The value of a text after KEY= on the command line, for a key of type ``kind``.
 
-    Strings need no quotes. A list of strings (``kind`` is a tuple's type) may be yes,no or [yes, no] as well.
+    Strings need no quotes. A list of strings (``kind`` is tuple) may also be written as yes,no or [yes, no].
     """
     written = written.strip()
     try:
@@ -58,12 +58,12 @@ def value(written: str, kind: Any) -> Any:
 
 def toml_value(found: Any) -> str:
     """A key's value as TOML."""
-    # JSON's strings, numbers and lists are TOML's too; so are its true and false
+    # JSON's strings, numbers, lists, true and false are also TOML
     return json.dumps(list(found) if isinstance(found, tuple) else found, ensure_ascii=False)
 
 
 def control_hint(found: str) -> str:
-    """What to write where a string holds a control character: most come from a Windows path in double quotes."""
+    """What to write if a string has a control character: most come from a Windows path in double quotes."""
     if any(character in "\a\b\t\n\f\r\x1b" for character in found):
         return f"; {_ESCAPES}: write a path in single quotes ('C:\\path') or with slashes (C:/path)"
     if any("\ud800" <= character <= "\udfff" for character in found):
@@ -82,7 +82,7 @@ def _unquoted(written: str) -> str:
 
 
 def _path_hint(content: str, error: str) -> str:
-    """How to write the path on the line that the error names, where there is a backslash on it."""
+    """How to write the path on the line that the error names, if the line has a backslash."""
     place = re.search(r"at line (\d+)", error)
     line = content.split("\n")[int(place[1]) - 1] if place else ""
     if "\\" not in line:

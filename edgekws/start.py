@@ -7,8 +7,8 @@ import signal
 
 
 def main() -> int:
-    """The command line, which is imported here."""
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # the shell has it ignored
+    """Import the command line and run it."""
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:  # the shell ignores Ctrl-C
         from edgekws import cli
 
         return cli.main()

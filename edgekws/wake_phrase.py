@@ -1,4 +1,4 @@
-"""The recipe that stands behind `edgekws wake`: phrases of one's own, spoken here, from what ships."""
+"""Makes the recipe of `edgekws wake`: your own phrases, spoken by eSpeak, starting from a shipped model."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from edgekws.errors import UserError
 from edgekws.recipe import Recipe
 
 WINDOWS = (1.5, 2.0)  # seconds
-CLIPS = 1200  # of each phrase by eSpeak, for training
-TAKES_SHARE = 0.4  # of the training clips of a phrase, where there are takes
-_MOST_CUTS = 60  # of a take
-_PLACE = 0.2  # seconds of the window that a phrase leaves free
-_SLOWLY = 145  # words a minute
+CLIPS = 1200  # training clips of each phrase by eSpeak
+TAKES_SHARE = 0.4  # takes' share of a phrase's training clips, if there are takes
+_MOST_CUTS = 60  # cuts of one take at most
+_PLACE = 0.2  # seconds of the window that a phrase must leave free
+_SLOWLY = 145  # words a minute, for measuring how long a phrase takes
 
 
 def of(
@@ -32,9 +32,9 @@ def of(
 ) -> Recipe:
     """The recipe for these phrases.
 
-    voices: folders of Piper's. takes: a folder of recordings of the phrases, PHRASE/*.wav, of any length. negatives:
-    folders of sound in which none of them is said. Raises UserError for what is no phrase, cannot be said or fits into
-    no window, for a language that there is not, and for takes without sound.
+    voices: folders of Piper voices. takes: a folder with recordings of the phrases, PHRASE/*.wav, of any length.
+    negatives: folders of sound without the phrases. Raises UserError if a phrase is invalid, cannot be said or fits
+    into no window, if the language is unknown, and if takes have no sound.
     """
     said = tuple(text.normal(" ".join(phrase.split())) for phrase in phrases)
     words.check_all(said, "a wake phrase", least=1)
@@ -77,7 +77,7 @@ def of(
 
 
 def window(phrases: Sequence[str], language: str) -> float:
-    """The seconds of the window that the longest phrase fits into, said slowly. Raises UserError where none is."""
+    """The length in seconds of the window that fits the longest phrase, said slowly. Raises UserError if none fits."""
     voices = [f"{accent}+f3" for accent in espeak.accents(language)]
     asked = [espeak.Utterance(phrase, voice, _SLOWLY, 50, 50) for phrase in phrases for voice in voices]
     lengths = [len(sound) / audio.SAMPLE_RATE for sound in espeak.speak(asked)]
@@ -92,14 +92,14 @@ def window(phrases: Sequence[str], language: str) -> float:
 
 
 def _start(seconds: float) -> str:
-    """The model that ships whose weights come first: one that knows real speech, of this window where there is one."""
+    """The shipped model whose weights to start from: one that knows real speech, if possible with this window."""
     known = zoo.folders()
     named = ("wake", "small-listen") if seconds == WINDOWS[0] else ("small-listen",)
     return next((name for name in named if name in known), "")
 
 
 def _of_takes(folder: Path, phrases: Sequence[str]) -> dict[str, Any]:
-    """As many cuts of each take as make takes their share of the clips. Raises UserError for none, and for silence."""
+    """Recipe keys for takes, with enough cuts to give takes their share. Raises UserError without takes, or sound."""
     fewest = CLIPS
     for phrase in phrases:
         place = folder / phrase

@@ -1,4 +1,4 @@
-"""What may be a word: it names a folder of recordings, a line of labels.txt, a string in C."""
+"""Checks words. A word must be usable as a folder's name, a line of labels.txt, and a string in C."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgekws.errors import UserError
 
 
 def check_all(words: Sequence[str], where: str, least: int = 2) -> None:
-    """A UserError for words that cannot be the classes of a model, and for fewer of them than ``least``."""
+    """A UserError if words cannot be the classes of a model, or are fewer than ``least``."""
     if isinstance(words, str) or len({*map(text.normal, words)}) < len(words) or len(words) < least:
         told = repr(words) if isinstance(words, str) else list(words)
         raise UserError(f"{where} needs a list of {'two' if least > 1 else 'one'} or more different words, got {told}")
@@ -18,7 +18,7 @@ def check_all(words: Sequence[str], where: str, least: int = 2) -> None:
 
 
 def check(word: str, where: str) -> None:
-    """A UserError for a word that a later step could not read back."""
+    """A UserError if a later step could not read the word back."""
     if code := text.unprintable(word):
         raise UserError(f"{where}: {word!r} cannot be a word: it holds {code}, which a list of words cannot keep")
     if not word or word != word.strip():
@@ -26,7 +26,7 @@ def check(word: str, where: str) -> None:
 
 
 def check_folders(words: Sequence[str]) -> None:
-    """A UserError for words that cannot name the folders of their recordings."""
+    """A UserError if words cannot be the names of folders."""
     for word in words:
         if word.startswith((".", "_")) or "/" in word or "\\" in word:
             raise UserError(

@@ -1,4 +1,4 @@
-"""A run's folder: the place of each file, the recipe, and which steps are done."""
+"""A run's folder: the place of each file, the recipe, and the steps that are done."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from edgekws.guard import untrusted
 from edgekws.listen import detector
 from edgekws.recipe import Recipe
 
-_SHIPPED = ("recipe.toml", "float.keras", "model_int8.tflite", "model_phone.tflite", "labels.txt")  # of every manifest
+_SHIPPED = ("recipe.toml", "float.keras", "model_int8.tflite", "model_phone.tflite", "labels.txt")  # in every manifest
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run folder and its recipe. A file that is there is whole: all are written atomically."""
+    """A run folder and its recipe. Files are written atomically, so a file that exists is complete."""
 
     folder: Path
     recipe: Recipe
@@ -105,30 +105,30 @@ class Run:
         return self.folder / "manifest.json"
 
     def state(self, name: str) -> Path:
-        """A file of unfinished work."""
+        """The path of a file for unfinished work."""
         return self.folder / "state" / name
 
     def record(self, name: str) -> Path:
-        """What a step measured while it ran, as JSON: train, quantize, convert."""
+        """The path of a step's record, JSON with what it measured. Steps: train, quantize, convert."""
         return self.folder / "records" / f"{name}.json"
 
     def write_record(self, name: str, values: dict[str, Any]) -> None:
         write_json(self.record(name), values)
 
     def read_record(self, name: str) -> dict[str, Any]:
-        """What that step wrote; a UserError says which command to run where it did not run yet."""
+        """The record that a step wrote. If the step did not run yet, a UserError says which command to run."""
         if not self.record(name).exists():
             raise UserError(f"{self.folder}: step '{name}' has not run yet; 'edgekws {name}' does it")
         return untrusted.json_object(self.record(name), f"remove it, and run 'edgekws {name}' again")
 
     def read_report(self) -> dict[str, Any]:
-        """The figures of the last check."""
+        """The figures of the last check, as in report.json. A UserError if there was none."""
         return untrusted.json_object(self.report, "run 'edgekws check' again")
 
     def identity(self, corpus: Corpus, *origins: str) -> str:
-        """What unfinished work depends on: the recipe but for its name and bounds, and the very recordings.
+        """All that unfinished work depends on, as text: the recipe without its name and bounds, and the recordings.
 
-        ``origins`` are the SHA-256 of models that the recipe names by their runs alone.
+        ``origins`` are the SHA-256 of models that the recipe names only by their runs.
         """
         tables = recipes.to_tables(_anywhere(self.recipe))
         for key in ("name", "parity"):
@@ -138,7 +138,7 @@ class Run:
 
 
 def open_run(folder: Path, recipe: Recipe) -> Run:
-    """The run in ``folder``, which ``begin`` creates; a UserError where it belongs to another recipe."""
+    """The run in ``folder``, which ``begin`` creates. A UserError if the folder belongs to another recipe."""
     run = Run(folder, recipe)
     if run.recipe_file.exists():
         other = load_run(folder).recipe
@@ -148,7 +148,7 @@ def open_run(folder: Path, recipe: Recipe) -> Run:
                 "choose another name, or remove the folder"
             )
         return run
-    # empty folders and a recipe half written are what a kill leaves of ``begin``
+    # killing ``begin`` leaves empty folders and a half-written recipe
     if folder.exists() and (
         not folder.is_dir() or any(path.is_file() and path.suffix != ".partial" for path in folder.rglob("*"))
     ):
@@ -157,7 +157,7 @@ def open_run(folder: Path, recipe: Recipe) -> Run:
 
 
 def load_run(folder: Path) -> Run:
-    """The run that stands in ``folder``, with the recipe it was made by."""
+    """The run in ``folder``, with the recipe that made it. A UserError if there is none."""
     if folder.is_file():
         raise UserError(f"{folder} is a file; expected the folder of a run, which holds recipe.toml and float.keras")
     if not folder.is_dir():
@@ -168,12 +168,12 @@ def load_run(folder: Path) -> Run:
 
 
 def listed(run: Run) -> dict[str, str] | None:
-    """{name: split} of the recordings that the run began with, its noises among them; None where it did not begin."""
+    """{name: split} of the recordings and noises that the run began with; None if it has not begun."""
     return untrusted.json_object(run.clips_file, "remove it") if run.clips_file.exists() else None
 
 
 def as_begun(run: Run, corpus: Corpus) -> tuple[Corpus, int]:
-    """The corpus with what was told of its preparation when the run began, and how many recordings came since."""
+    """The corpus with the preparation that was noted when the run began, and how many recordings came later."""
     if not run.corpus_file.exists():
         return corpus, 0
     known = untrusted.json_object(run.corpus_file, "remove it").get("preparation", {})
@@ -184,13 +184,13 @@ def as_begun(run: Run, corpus: Corpus) -> tuple[Corpus, int]:
 
 
 def begin(run: Run, corpus: Corpus) -> None:
-    """Make the folder and write down recipe and recordings, or raise a UserError where these changed since then."""
+    """Make the folder, and note recipe and recordings. A UserError if these changed since they were noted."""
     if run.corpus_file.exists():
         if untrusted.json_object(run.corpus_file, "remove it").get("fingerprint") != corpus.fingerprint:
             raise UserError(
                 f"{run.folder}: the recordings ({corpus.source}) changed since this run began; choose another name"
             )
-        if not run.heard.exists():  # of a run that began before this was kept
+        if not run.heard.exists():  # the run began before this file existed
             atomic_write(run.heard, heard.to_text(corpus))
         return
     with writing(run.folder):
@@ -213,14 +213,14 @@ def begin(run: Run, corpus: Corpus) -> None:
 
 
 def write_manifest(run: Run, facts: dict[str, Any]) -> None:
-    """SHA-256 of every finished file of the run, and these facts (versions, seed, counts)."""
+    """Write the SHA-256 of every finished file of the run, and these facts (versions, seed, counts)."""
     write_json(run.manifest, facts | {"sha256": {name: sha256(run.folder / name) for name in _finished(run)}})
 
 
 def damaged_files(run: Run) -> list[str]:
-    """Files that are missing or are not what the manifest says; empty where all are whole.
+    """Files that are missing or differ from the manifest; empty if all are right.
 
-    Only plain files inside the folder are opened, whatever the manifest names.
+    Only plain files inside the folder are opened, even if the manifest names others.
     """
     try:
         sums = untrusted.json_object(run.manifest)["sha256"].items()
@@ -232,15 +232,15 @@ def damaged_files(run: Run) -> list[str]:
 
 
 def require_whole(run: Run) -> None:
-    """A UserError where files of a checked run are not those that its manifest names."""
+    """A UserError if files of a checked run differ from its manifest."""
     if damaged := damaged_files(run):
         raise UserError(f"{run.folder}: {', '.join(damaged)} changed since the check; run 'edgekws check' again")
 
 
 def save_keras(model: Any, path: Path) -> None:
-    """Save a Keras 3 model atomically, the same weights always as the same bytes.
+    """Save a Keras 3 model atomically. The same weights always give the same bytes.
 
-    Keras writes the date of saving, left out here, and memory addresses as ids of shared objects, numbered here.
+    Keras writes the date, which is left out, and memory addresses as ids of shared objects, which get numbers here.
     """
     with scratch() as folder:
         saved = folder / "model.keras"
@@ -261,14 +261,14 @@ def save_keras(model: Any, path: Path) -> None:
 
 
 def save_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
-    """An .npz file, written atomically."""
+    """Write an .npz file atomically."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     atomic_write(path, buffer.getvalue())
 
 
 def write_json(path: Path, values: Any) -> None:
-    """Indented JSON, written atomically."""
+    """Write indented JSON atomically."""
     atomic_write(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -285,6 +285,6 @@ def _differences(a: Recipe, b: Recipe) -> list[str]:
 
 
 def _anywhere(recipe: Recipe) -> Recipe:
-    """The recipe without the places of its recordings and of other runs; which recordings, their fingerprint says."""
+    """The recipe without the places of its recordings, which the corpus's fingerprint identifies, and of other runs."""
     public = zoo.public(recipe)
     return public if recipe.data.source in NAMED else recipes.replace(public, {"data.source": "a folder"})

@@ -1,4 +1,4 @@
-"""The models that ship in ``firmware_assets/pretrained``, and what RUN stands for in every command."""
+"""Finds shipped models, in ``firmware_assets/pretrained``, and everything else that RUN can name in a command."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from edgekws.errors import UserError, nearest
 from edgekws.files import folder_name
 from edgekws.recipe import Recipe
 
-PREFERRED = ("small", "nano")  # the default model is the first of these that ships
-RUNS = Path("runs")  # where run folders are, from the folder one stands in
-LISTENING = ("small-listen", *PREFERRED)  # the same for sound that goes on: one that knows other speech comes first
+PREFERRED = ("small", "nano")  # the default model is the first of these that exists
+RUNS = Path("runs")  # the place of run folders in the working directory
+LISTENING = ("small-listen", *PREFERRED)  # the same for continuous sound: first a model that knows other speech
 
 
 def folders() -> dict[str, Path]:
-    """Every shipped model's folder by name."""
+    """The folder of every shipped model by name."""
     root = Path(str(files("firmware_assets") / "pretrained"))
     found = sorted(root.glob("*/model_int8.tflite"))
     return {path.parent.name: path.parent for path in found}
 
 
 def place(named: str | Path, *, runs: Path = RUNS) -> Path:
-    """What RUN stands for in every command, in this order: a path of a run, a bundle or a .tflite file, a run's name
-    under ``runs``, the name of a model that ships. Raises UserError that says where it was looked for."""
+    """The path that RUN names. In this order: the path of a run, a bundle or a .tflite file; a run's name in ``runs``;
+    a shipped model's name. If there is none, a UserError says where it was looked for."""
     path, known = Path(named).expanduser(), folders()
     shipped = known.get(str(named))
     places = [path, *([] if path.is_absolute() else [runs / path]), *([shipped] if shipped else [])]
@@ -44,7 +44,7 @@ def place(named: str | Path, *, runs: Path = RUNS) -> Path:
 
 
 def default(preferred: Sequence[str] = PREFERRED) -> Path:
-    """The folder of the model that is used where none is named."""
+    """The folder of the model that is used if none is named."""
     known = folders()
     for name in preferred:
         if name in known:
@@ -53,7 +53,7 @@ def default(preferred: Sequence[str] = PREFERRED) -> Path:
 
 
 def public(private: Recipe) -> Recipe:
-    """The recipe without paths of this machine: of recordings and of other runs the name stays, or runs/NAME."""
+    """The recipe without paths of this machine: recordings keep only their name, and other runs become runs/NAME."""
     others = {key: _public_name(getattr(private.training, key)) for key in ("start_from", "teacher")}
     changes = {f"training.{key}": name for key, name in others.items()}
     folders = [folder_name(folder) for folder in private.data.unknown_from]
@@ -63,7 +63,7 @@ def public(private: Recipe) -> Recipe:
 
 
 def _public_name(model: str) -> str:
-    """Another run as runs/NAME, wherever it is; a model that ships, and a mere name that none has, as they are."""
+    """Another run as runs/NAME. The names of shipped models, and names that are no path, stay unchanged."""
     name = Path(model).name
     shipped = folders().get(name)
     own = Path(model).expanduser()

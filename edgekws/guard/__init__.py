@@ -1,5 +1,5 @@
-"""Files that others may have written: what is opened, how much is read, and what damage ends in.
+"""Reads files that others may have written, and trusts none of them.
 
-``untrusted`` reads plain files, JSON and labels; ``archives`` reads zip files and the .npz among them. Whatever a file
-makes a library raise comes out as a UserError.
+``untrusted`` reads plain files, JSON and labels. ``archives`` reads zip files, and .npz files, which are zip files too.
+If a damaged file makes a library raise anything, it becomes a UserError.
 """

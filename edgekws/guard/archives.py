@@ -1,4 +1,4 @@
-"""Zip files that others may have written: unpacked within bounds, their names kept inside; and the .npz among them."""
+"""Unpacks zip files that others may have written, within limits and only inside the target folder; reads .npz."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from edgekws.guard import untrusted
 from edgekws.guard.untrusted import MODEL_BYTES, Name, reading, size_shown
 
 MOST_MEMBERS = 20_000
-_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the others take memory at the archive's word
-_ENCRYPTED = 1  # bit of a member's flags
+_PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # other methods allocate what the archive claims
+_ENCRYPTED = 1  # a bit of a member's flags
 
 
 def members(path: Name, what: str, remedy: str, most: int = MODEL_BYTES) -> dict[str, bytes]:
-    """The files of a zip by name; a UserError where it is damaged, encrypted, or holds over ``most`` bytes unpacked."""
+    """The files of a zip by name. A UserError if it is damaged, encrypted, or larger than ``most`` bytes unpacked."""
     return members_of(untrusted.content(path, most), path, what, remedy, most)
 
 
 def members_of(data: bytes, name: Name, what: str, remedy: str, most: int = MODEL_BYTES) -> dict[str, bytes]:
-    """``members`` of the zip in these bytes of the file ``name``."""
+    """The same for a zip given as bytes. Errors name it ``name``."""
     found: dict[str, bytes] = {}
     with reading(name, what, remedy), zipfile.ZipFile(io.BytesIO(data)) as archive:
         infos = archive.infolist()
@@ -35,12 +35,12 @@ def members_of(data: bytes, name: Name, what: str, remedy: str, most: int = MODE
             if info.filename in found:
                 raise ValueError(f"{info.filename!r} is there twice")
             if not info.is_dir():
-                found[info.filename] = archive.read(info)  # no more than it says of its size
+                found[info.filename] = archive.read(info)  # never more than its stated size
     return found
 
 
 def placed(files: dict[str, bytes], folder: Path, name: Name, remedy: str) -> dict[Path, bytes]:
-    """The files of the archive ``name`` by where each goes; none of them can leave the folder, or lie below another."""
+    """The archive's files by place in ``folder``. A UserError if one would leave it, or lie below another file."""
     found = {}
     for path, data in files.items():
         with reading(name, "archive", remedy):
@@ -60,14 +60,14 @@ def placed(files: dict[str, bytes], folder: Path, name: Name, remedy: str) -> di
 
 
 def arrays(path: Name, remedy: str) -> dict[str, np.ndarray]:
-    """The arrays of an .npz file by name, read-only."""
+    """The arrays of an .npz file by name; they are read-only."""
     found = members(path, "file of arrays", remedy)
     with reading(path, "file of arrays", remedy):
         return {name.removesuffix(".npy"): _array(data) for name, data in found.items()}
 
 
 def _array(data: bytes) -> np.ndarray:
-    """The array in the bytes of an .npy file; its shape is believed only where it fits the bytes."""
+    """The array in the bytes of an .npy file. Its shape counts only if it fits the bytes."""
     stream = io.BytesIO(data)
     version = np.lib.format.read_magic(stream)
     header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0

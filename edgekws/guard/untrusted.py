@@ -1,6 +1,6 @@
-"""Files that others may have written: which may be opened, how much of one is read, and what a damaged one ends in.
+"""Reads plain files that others may have written: only regular files, and only up to a size.
 
-Whatever a damaged or hostile file makes a library raise comes out as a UserError of one line that names the file.
+If a damaged or hostile file makes a library raise anything, it becomes a UserError of one line that names the file.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from edgekws import text
 from edgekws.errors import UserError
 
 MB = 1 << 20
-TEXT_BYTES = 16 * MB  # of a manifest, a report, a table
+TEXT_BYTES = 16 * MB  # the limit for a manifest, a report or a table
 MODEL_BYTES = 256 * MB
-FILE_BYTES = 1024 * MB  # of what a manifest may name
+FILE_BYTES = 1024 * MB  # the limit for a file that a manifest names
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -35,7 +35,7 @@ Name = str | os.PathLike[str]
 
 @contextlib.contextmanager
 def reading(name: Name, what: str, remedy: str) -> Iterator[None]:
-    """Turn whatever a damaged file makes its reader raise into a UserError: what it should have been, what to do."""
+    """Turn anything that a damaged file makes its reader raise into a UserError: what was expected, and what to do."""
     try:
         yield
     except UserError:
@@ -43,12 +43,12 @@ def reading(name: Name, what: str, remedy: str) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or first_line(error)
         raise UserError(f"{name}: the {what} cannot be read ({reason}); {remedy}") from error
-    except Exception as error:  # libraries document few of the errors that hostile bytes lead to
+    except Exception as error:  # libraries document few of the errors that hostile bytes cause
         raise UserError(f"{name}: damaged {what} ({first_line(error)}); {remedy}") from error
 
 
 def is_regular(path: Name) -> bool:
-    """Whether a plain file is there, or a link to one: no folder, pipe or device, and no link that leads nowhere."""
+    """Whether there is a plain file, or a link to one. Folders, pipes, devices and broken links do not count."""
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
     except (OSError, ValueError):  # ValueError: a name with a zero byte
@@ -56,9 +56,9 @@ def is_regular(path: Name) -> bool:
 
 
 def content(path: Name, most: int = TEXT_BYTES) -> bytes:
-    """The bytes of a plain file; a UserError where it is anything else, cannot be read, or is larger than ``most``."""
+    """The bytes of a plain file. A UserError if it is anything else, cannot be read, or is larger than ``most``."""
     try:
-        _check_kind(path, os.stat(path).st_mode)  # first: to open some devices is to use them
+        _check_kind(path, os.stat(path).st_mode)  # before opening: opening some devices has effects
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
         with open(os.open(path, flags), "rb") as file:
             _check_kind(path, os.fstat(file.fileno()).st_mode)
@@ -71,7 +71,7 @@ def content(path: Name, most: int = TEXT_BYTES) -> bytes:
 
 
 def read_text(path: Name, most: int = TEXT_BYTES) -> str:
-    """The text of a plain file in UTF-8, with or without a byte order mark."""
+    """The text of a plain file in UTF-8, without its byte order mark if it has one."""
     try:
         return content(path, most).decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -79,7 +79,7 @@ def read_text(path: Name, most: int = TEXT_BYTES) -> str:
 
 
 def table(path: Name, columns: Sequence[str], remedy: str) -> list[dict[str, str]]:
-    """The rows of a CSV table that has exactly these columns, in this order, in every row."""
+    """The rows of a CSV table. Every row must have exactly these columns in this order."""
     lines = read_text(path)
     with reading(path, "table", remedy):
         rows = list(csv.DictReader(io.StringIO(lines, newline="")))
@@ -90,22 +90,22 @@ def table(path: Name, columns: Sequence[str], remedy: str) -> list[dict[str, str
 
 
 def json_object(path: Name, remedy: str = "make it again", most: int = TEXT_BYTES) -> dict[str, Any]:
-    """The JSON object in a file of up to ``most`` bytes."""
+    """The JSON object in a file, of ``most`` bytes at most."""
     return parse_json(content(path, most), path, remedy)
 
 
 def parse_json(data: bytes, name: Name, remedy: str = "make it again") -> dict[str, Any]:
-    """The JSON object in these bytes of the file ``name``; other values, too deep a nesting and damage are refused."""
+    """The JSON object in the bytes of the file ``name``. A UserError for other values, deep nesting and damage."""
     with reading(name, "JSON", remedy):
         found = json.loads(data)
         if not isinstance(found, dict):
             raise ValueError(f"expected an object, got {type(found).__name__}")
-        json.dumps(found, ensure_ascii=False).encode()  # lone surrogates could not be written again
+        json.dumps(found, ensure_ascii=False).encode()  # raises for lone surrogates, which could not be written again
     return found
 
 
 def labels(path: Path, classes: int) -> tuple[str, ...]:
-    """The words of a model's ``labels.txt``, a line each, as many as the model has classes, all of them printable."""
+    """The words of a model's ``labels.txt``, one a line. A UserError unless each class has a printable word."""
     found = tuple(line.removesuffix("\r") for line in read_text(path).removesuffix("\n").split("\n"))
     if len(found) != classes:
         raise UserError(f"{path} has {len(found)} words, the model {classes} classes")
@@ -114,7 +114,7 @@ def labels(path: Path, classes: int) -> tuple[str, ...]:
 
 
 def check_labels(found: tuple[str, ...], name: Name) -> None:
-    """A UserError for words that are empty, not all different, or hold characters that no line of text can."""
+    """A UserError if words are empty, equal, or have characters that a line of text cannot hold."""
     for word in found:
         if not word.strip() or text.unprintable(word):
             raise UserError(f"{name}: {word!r} cannot be a word; expected a line of printable text")
@@ -124,7 +124,7 @@ def check_labels(found: tuple[str, ...], name: Name) -> None:
 
 
 def inside(folder: Path, name: object) -> Path | None:
-    """The plain file that a name in a manifest of the folder stands for; None where it is none, huge, or elsewhere."""
+    """The file that a manifest of the folder names; None if it is no plain file, huge, or outside the folder."""
     if not isinstance(name, str) or not name or "\\" in name or "\0" in name:
         return None
     parts = PurePosixPath(name)
@@ -134,7 +134,7 @@ def inside(folder: Path, name: object) -> Path | None:
     try:
         within = path.resolve(strict=True).is_relative_to(folder.resolve(strict=True))
         within = within and path.stat().st_size <= FILE_BYTES
-    except (OSError, RuntimeError):  # RuntimeError: a link to itself, before Python 3.13
+    except (OSError, RuntimeError):  # RuntimeError: a link to itself, in Python before 3.13
         return None
     return path if within else None
 
@@ -145,11 +145,11 @@ def _check_kind(path: Name, mode: int) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """What an error says, in one line that is not too long."""
+    """An error's text as one line of limited length."""
     lines = str(error).strip().splitlines()
     return lines[0][:200] if lines else type(error).__name__
 
 
 def size_shown(count: int) -> str:
-    """A bound of bytes for people."""
+    """A number of bytes for people to read."""
     return f"{count // MB} MB" if count >= MB else f"{count >> 10} kB"

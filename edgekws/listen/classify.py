@@ -1,7 +1,7 @@
-"""Words in recordings, by the int8 model in LiteRT; TensorFlow is not needed.
+"""Scores recordings window by window with the int8 model in LiteRT. TensorFlow is not needed.
 
-A recording that is no longer than a window (one second for most models) is one window, in the middle of zeros. In a
-longer recording windows overlap by half, and the last one ends where the recording ends.
+A window is the sound that the model hears at once: one second for most models. A shorter recording is one window, with
+zeros around it. In a longer recording, windows overlap by half, and the last one ends with the recording.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from edgekws.model import front_end, litert
 
 @dataclass(frozen=True)
 class Result:
-    """The scores of one window; ``seconds`` is where it begins."""
+    """The scores of one window, which begins at ``seconds``."""
 
     seconds: float
-    scores: tuple[tuple[str, float], ...]  # word and probability, best first; empty where there is no sound
+    scores: tuple[tuple[str, float], ...]  # (word, probability), best first; empty if there is no sound
 
 
 class Classifier:
-    """The bytes of an int8 model with its labels, and how it hears samples; ``name`` is what errors call it."""
+    """Scores windows with an int8 model, given as bytes, and its labels. Errors name it ``name``."""
 
     def __init__(self, content: bytes, labels: Sequence[str], hears: front_end.Input, name: str = "the model") -> None:
         self.labels, self.hears = tuple(labels), hears
@@ -33,11 +33,11 @@ class Classifier:
         self.window = self._runner.samples
 
     def scores(self, window: np.ndarray) -> np.ndarray:
-        """Probabilities float32 (classes,) of int16 (window,) samples at 16 kHz, with nothing before them."""
+        """The probabilities, float32 (classes,), of one window of samples, int16 (window,) at 16 kHz."""
         return self._scores(front_end.codes(window, self.hears))
 
     def classify(self, samples: np.ndarray) -> list[Result]:
-        """The results of a recording's windows, int16 (n,) at 16 kHz; it goes through the front end as one stream."""
+        """The results of all windows of a recording, int16 (n,) at 16 kHz, which passes the front end as one stream."""
         whole = samples if len(samples) > self.window else audio.fit(samples, self.window)
         codes, results = front_end.codes(whole, self.hears), []
         for start in starts(len(codes), self.window):

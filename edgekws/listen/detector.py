@@ -1,6 +1,6 @@
-"""From scores to detections, in integers: what ``edgekws_detector.h`` does on a device, event for event.
+"""Turns scores into detections with integers, event for event as ``edgekws_detector.h`` does on a device.
 
-Scores count from 0 to 255 in units of 1/256, as the int8 softmax gives them plus 128.
+Scores go from 0 to 255 in units of 1/256: the int8 output of the softmax plus 128.
 """
 
 from __future__ import annotations
@@ -25,11 +25,16 @@ THRESHOLD, HYSTERESIS = 205, 51  # 0.8 and 0.2
 
 @dataclass(frozen=True)
 class Settings:
-    """When a word counts as heard.
+    """Decides when a word counts as heard.
 
-    thresholds, releases: of each class's average, 0 to 256. results: how many are averaged. minimum: results one after
-    the other over the threshold. refractory: results after a detection in which there is no other. hop: samples from
-    one result to the next, for which these settings are meant. window: samples that a result is of.
+    Attributes:
+        thresholds: for each class, 0 to 256: a word can be detected while its average is at or above this.
+        releases: for each class, 0 to 256: after a detection, the average must fall below this before the next one.
+        results: how many results are averaged.
+        minimum: how many results in a row must reach the threshold.
+        refractory: how many results after a detection cannot give another.
+        hop: samples from one result to the next.
+        window: samples that one result covers.
     """
 
     thresholds: tuple[int, ...]
@@ -52,19 +57,19 @@ class Settings:
 
     @property
     def delay(self) -> int:
-        """Samples from the middle of what is averaged to the end of the last window."""
+        """Samples from the middle of the averaged windows to the end of the last one."""
         return self.window // 2 + (self.results - 1) * self.hop // 2
 
 
 @dataclass(frozen=True)
 class Tuned:
-    """What a model was tuned to: the settings it is used with, and those for other goals, false accepts an hour."""
+    """The settings from tuning a model: those in use, and those for other goals (false accepts an hour)."""
 
     settings: Settings
     goals: Mapping[float, Settings] = field(default_factory=dict)
 
     def at(self, per_hour: float) -> Tuned:
-        """Used with the settings of the largest goal of up to ``per_hour``; a UserError where there is none."""
+        """The same with the settings of the largest goal up to ``per_hour`` in use. A UserError if there is none."""
         fitting = [goal for goal in self.goals if goal <= per_hour]
         if not fitting:
             known = ", ".join(f"{goal:g}" for goal in sorted(self.goals)) or "none"
@@ -76,12 +81,13 @@ class Tuned:
 
 
 def releases(thresholds: Sequence[int]) -> tuple[int, ...]:
-    """The releases that belong to thresholds: 0.2 under them, but never so low that no average falls under them."""
+    """The releases for these thresholds: 0.2 below them, but not so low that no average could fall below them."""
     return tuple(max(t - HYSTERESIS, (t + 1) // 2) for t in thresholds)
 
 
 def default(labels: Sequence[str], hop: int, window: int = CLIP_SAMPLES) -> Settings:
-    """Settings for scores of ``window`` samples every ``hop``; a class whose label begins with _ is never detected."""
+    """Default settings for a result of ``window`` samples every ``hop`` samples. Classes whose label begins with _ are
+    never detected."""
     thresholds = tuple(NEVER if rejects(label) else THRESHOLD for label in labels)
     results = max(round(AVERAGED_SECONDS * SAMPLE_RATE / hop), 1)
     return Settings(
@@ -96,7 +102,7 @@ def default(labels: Sequence[str], hop: int, window: int = CLIP_SAMPLES) -> Sett
 
 
 def read(path: Path, labels: Sequence[str]) -> Tuned:
-    """What a run's ``detector.json`` holds."""
+    """The settings in a run's ``detector.json``."""
     remedy = "remove it for the default settings"
     stored = untrusted.json_object(path, remedy)
     with untrusted.reading(path, "detector's settings", remedy):
@@ -108,18 +114,18 @@ def read(path: Path, labels: Sequence[str]) -> Tuned:
 
 
 def fitting(tuned: Tuned | None, labels: Sequence[str], hop: int, window: int = CLIP_SAMPLES) -> Settings:
-    """The settings that a model was tuned to, where that was for this hop; else the default."""
+    """The tuned settings if they are for this hop, else the default."""
     return tuned.settings if tuned and tuned.settings.hop == hop else default(labels, hop, window)
 
 
 def check_hop(tuned: Tuned | None, hop: int, name: str) -> None:
-    """A UserError where the model ``name`` was tuned for another hop."""
+    """A UserError if the model ``name`` was tuned for another hop."""
     if tuned and tuned.settings.hop != hop:
         raise UserError(f"{name} was tuned for another hop than {hop} samples; tune it again")
 
 
 def from_json(stored: dict[str, Any], labels: Sequence[str]) -> Settings:
-    """The inverse of ``to_json``; KeyError, TypeError, ValueError or OverflowError for what is missing or no number."""
+    """The inverse of ``to_json``. KeyError, TypeError, ValueError or OverflowError if a value is missing or wrong."""
     thresholds, releases = (tuple(int(stored[key][label]) for label in labels) for key in ("thresholds", "releases"))
     numbers = {"window": CLIP_SAMPLES, **stored}
     keys = ("results", "minimum", "refractory", "hop", "window")
@@ -127,7 +133,7 @@ def from_json(stored: dict[str, Any], labels: Sequence[str]) -> Settings:
 
 
 def with_threshold(settings: Settings, probability: float) -> Settings:
-    """The same settings with one threshold, a probability, for every word that can be detected."""
+    """The same settings with one threshold, a probability, for all words that can be detected."""
     if not 0 < probability <= 1:
         raise UserError(f"a threshold is a probability above 0 and up to 1, got {probability:g}")
     threshold = min(round(256 * probability), NEVER - 1)
@@ -136,19 +142,19 @@ def with_threshold(settings: Settings, probability: float) -> Settings:
 
 
 def to_json(settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
-    """The settings with the thresholds by word: what a bundle's manifest holds, and ``detector.json`` first."""
+    """The settings with thresholds by word, as in a bundle's manifest and at the top of ``detector.json``."""
     by_word = {key: dict(zip(labels, getattr(settings, key), strict=True)) for key in ("thresholds", "releases")}
     return asdict(settings) | by_word
 
 
 def tuned_to_json(tuned: Tuned, labels: Sequence[str]) -> dict[str, Any]:
-    """What ``read`` reads."""
+    """The content of ``detector.json``, which ``read`` reads."""
     goals = {str(goal): to_json(settings, labels) for goal, settings in tuned.goals.items()}
     return to_json(tuned.settings, labels) | {"goals": goals}
 
 
 class Detector:
-    """Takes the int8 scores (classes,) of one result after the other."""
+    """Takes the int8 scores (classes,) of each result in turn."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -158,7 +164,7 @@ class Detector:
         self.reset()
 
     def reset(self) -> None:
-        """Forget what was heard."""
+        """Forget everything heard so far."""
         classes = len(self.settings.thresholds)
         self._recent = np.zeros((self.settings.results, classes), np.int64)
         self._sums = np.zeros(classes, np.int64)
@@ -166,17 +172,17 @@ class Detector:
         self._held = -1
 
     def average(self, word: int) -> float:
-        """The averaged probability of a class now."""
+        """The present averaged probability of a class."""
         return float(self._sums[word] / self.settings.results / 256)
 
     def nearest(self) -> tuple[int, float]:
-        """Of the classes that can be detected, the one whose average is the largest part of its threshold, and it."""
+        """The class whose average is the largest share of its threshold, and that share."""
         parts = self._sums * self._weights
         best = int(parts.argmax())
         return best, float(parts[best])
 
     def push(self, scores: np.ndarray) -> int:
-        """The class that is detected with this result, or -1."""
+        """Take one result. Returns the class that it detects, or -1."""
         values = scores.astype(np.int64) + 128
         self._sums += values - self._recent[self._next]
         self._recent[self._next] = values

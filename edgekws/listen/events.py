@@ -1,4 +1,4 @@
-"""Detections in a stream: blocks of samples → scores every hop → events."""
+"""Finds events in a stream: blocks of samples → scores every hop → events."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Push = Callable[[np.ndarray], np.ndarray]  # int16 (n,) → int8 (results, class
 
 @dataclass(frozen=True)
 class Event:
-    """A word that was heard: seconds of its middle from the start of the stream, and its averaged probability."""
+    """A word that was heard. ``time``: seconds from the start of the stream to the middle of the word. ``score``: its
+    averaged probability, 0 to 1."""
 
     time: float
     word: str
@@ -24,10 +25,10 @@ class Event:
 
 @dataclass(frozen=True)
 class Progress:
-    """Where the stream is: its length so far in seconds, the level of the last block (0 to 1), the best word now.
+    """The state of a stream after a block: its seconds so far, the block's level (0 to 1), and the best word now.
 
-    ``nearest`` is the word that came nearest to its threshold since the start, detected or not; None where no result
-    came yet.
+    ``nearest`` is the word that came nearest to its threshold since the start, detected or not; None before the first
+    result.
     """
 
     seconds: float
@@ -40,10 +41,10 @@ class Progress:
 def listen(
     blocks: Iterable[np.ndarray], push: Push, settings: Settings, labels: tuple[str, ...], lead: int = 0
 ) -> Iterator[Event | Progress]:
-    """Every event, as soon as it is known, and after each block how far it is.
+    """Yield every event as soon as it is known, and a ``Progress`` after each block of samples.
 
-    Result k is of the window that ends at sample window + k * hop; the middle of a word lies ``settings.delay``
-    samples before the end of the window in which it was detected. Time counts from sample ``lead``.
+    Result k covers the window that ends at sample window + k * hop. The middle of a word is ``settings.delay`` samples
+    before the end of the window that detected it. Times count from sample ``lead``.
     """
     detector = Detector(settings)
     heard, results = -lead, 0
@@ -67,7 +68,7 @@ def listen(
 
 
 def within_quiet(blocks: Iterable[np.ndarray], settings: Settings) -> Iterator[np.ndarray]:
-    """The blocks of a sound that begins and ends, between as much quiet as it takes to know a word at either end."""
+    """The blocks of a recording with enough quiet before and after it to detect a word at either end."""
     yield np.zeros(settings.delay, np.int16)
     yield from blocks
     yield np.zeros(settings.delay, np.int16)

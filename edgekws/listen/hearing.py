@@ -1,4 +1,4 @@
-"""Scores of folders of sound, each as one stream, and where its transcripts say that a word may be heard."""
+"""Scores folders of sound, each as one stream, and marks where transcripts say that a word may be heard."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from edgekws.listen.thresholds import Scored
 from edgekws.listen.trials import Trial
 
 MODES = ("text", "times", "cut")
-_MARGIN = 3 * SAMPLE_RATE // 10  # to either side of where a word may be said
-_AVERAGED = SAMPLE_RATE // 5  # half of 0.4 s: with half a window from a word's middle to the end of its window
+_MARGIN = 3 * SAMPLE_RATE // 10  # samples before and after the place where a word may be said
+_AVERAGED = SAMPLE_RATE // 5  # half of the averaging of 0.4 s
 
 
 class Scorer(Protocol):
     hop: int
-    window: int  # samples that a result is of
+    window: int  # samples that one result covers
 
     def push(self, samples: np.ndarray) -> np.ndarray: ...
 
@@ -34,10 +34,11 @@ class Scorer(Protocol):
 
 @dataclass(frozen=True)
 class Texts:
-    """What is said in recordings, and what that does to the measure.
+    """What is said in recordings, and how that affects the count of false accepts.
 
-    mode: text: a word is no false accept in a recording whose text has it or a sound-alike; times: only where the time
-    of the word says so, where times are known; cut: such stretches are left out of the sound.
+    ``mode`` is one of: "text": a detection is no false accept if the recording's text has the word or one that sounds
+    like it. "times": the same, but only near the time of the word, if times are known. "cut": the stretches with such
+    words are removed from the sound.
     """
 
     by_file: Mapping[str, Transcript] = field(default_factory=dict)
@@ -52,12 +53,12 @@ class Texts:
         return self.by_file.get(recording.name) or self.by_file.get(recording.path.name)
 
     def places(self, recording: Recording) -> list[Place]:
-        """Where each word may be heard."""
+        """The places in a recording where each word may be heard."""
         text = self.find(recording)
         return said.places(text, self.alike, whole=self.mode == "text") if text else []
 
     def check(self, kinds: Sequence[Kind]) -> int:
-        """How many recordings of speech have no text. Raises UserError where none has one."""
+        """How many recordings of speech have no text. Raises UserError if none of them has one."""
         recordings = [one for kind in kinds if kind.sort == SPEECH for one in kind.recordings]
         without = sum(self.find(one) is None for one in recordings)
         if self.by_file and recordings and without == len(recordings):
@@ -71,10 +72,10 @@ class Texts:
 def hear(
     kind: Kind, scorer: Scorer, labels: Sequence[str], texts: Texts, tell: Callable[[int], object]
 ) -> tuple[Scored, Tape]:
-    """The scores of a folder's recordings one after the other, and the tape that knows where each lies.
+    """The scores of a folder's recordings as one stream, and the tape, which knows the place of each recording.
 
-    ``tell`` is called with how many samples were heard since the last call. Raises UserError for recordings that cannot
-    be read, and where they are less than a second in all.
+    ``tell`` is called with the number of samples heard since its last call. Raises UserError if recordings cannot be
+    read, or are shorter than a second all together.
     """
     spoken = {number: texts.places(one) for number, one in enumerate(kind.recordings)}
     cut = texts.mode == "cut"
@@ -93,7 +94,7 @@ def hear(
 
 
 def hear_trial(trial: Trial, scorer: Scorer, tell: Callable[[int], object]) -> Scored:
-    """The scores of a stream that was made, and of a window of silence after it, in which its last word is found."""
+    """The scores of a made stream and of a window of silence after it, so that its last word can be found."""
     scorer.reset()
     parts, samples = [], 0
     for block in trial.blocks:
@@ -111,9 +112,9 @@ def _allowed(
     tape: Tape,
     spoken: Mapping[int, Iterable[Place]],
 ) -> np.ndarray:
-    """bool (results, classes): where a word may be heard, 0.3 s to either side."""
+    """bool (results, classes): the results in which a word may be heard, with 0.3 s before and after."""
     allowed = np.zeros((results, len(labels)), bool)
-    late = scorer.window // 2 + _AVERAGED - scorer.window  # of a word's middle to the start of its first window
+    late = scorer.window // 2 + _AVERAGED - scorer.window  # from a word's middle to the start of its first window
     index = {label: i for i, label in enumerate(labels)}
     for number, places in spoken.items():
         at, length = tape.span(number)

@@ -1,4 +1,4 @@
-"""Recordings of keywords to find in a stream: those of a folder of WORD/*.wav that training does not use."""
+"""Reads recordings of keywords to measure with: those in a folder of WORD/*.wav that training does not use."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from edgekws.errors import UserError
 
 @dataclass(frozen=True, eq=False)
 class KeywordClips:
-    """Clips with word and speaker, and what there is to say about them."""
+    """Clips with their words and speakers."""
 
-    words: tuple[str, ...]  # that have recordings
+    words: tuple[str, ...]  # the words that have recordings
     samples: np.ndarray  # int16 (n, window)
     labels: np.ndarray  # int64 (n,), indices of words
     names: tuple[str, ...]  # paths in the folder
-    speakers: tuple[str, ...]  # "" where nothing says who speaks
-    listed: bool  # whether they are those of the folder's own testing list
+    speakers: tuple[str, ...]  # "" if nothing says who speaks
+    listed: bool  # whether they come from the folder's own testing list
     missing: tuple[str, ...]  # words of the model without recordings
 
     def without(self, left_out: Sequence[bool]) -> KeywordClips:
-        """The others; a UserError where none is left."""
+        """The clips without those marked in ``left_out``. A UserError if none is left."""
         kept = [i for i, out in enumerate(left_out) if not out]
         if not kept:
             raise UserError("no keyword is left: the run learned from all of these recordings or speakers")
@@ -40,8 +40,8 @@ class KeywordClips:
 
 
 def read(place: Path, labels: Sequence[str], most: int, seed: int, length: int = audio.CLIP_SAMPLES) -> KeywordClips:
-    """The clips in ``place``, ``length`` samples each, of the testing list alone where there is one; of each word
-    ``most``, drawn by the seed (0: all). Raises UserError where no word of ``labels`` has any."""
+    """The clips in ``place``, ``length`` samples each; only those in the testing list, if there is one. The seed
+    chooses ``most`` clips of each word (0: all). Raises UserError if no word of ``labels`` has clips."""
     if not place.is_dir():
         raise UserError(f"--keywords: {place} is not a folder; expected one with a folder of recordings for each word")
     words = [label for label in labels if not rejects(label)]

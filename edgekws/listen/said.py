@@ -1,4 +1,4 @@
-"""Where a transcript says that one of the words, or a word that sounds like it, may be heard in a recording."""
+"""Finds the places in a recording where its transcript has one of the words, or a word that sounds like it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from edgekws.corpus.clips import rejects
 from edgekws.corpus.transcripts import Transcript
 
 Place = tuple[str, float, float]  # a word, start and end in seconds
-# said so much like a word that hearing it there is no mistake; what is said just like it, eSpeak tells
+# so similar to a word that hearing the word is no mistake; eSpeak finds words that sound the same
 _NEAR = {
     "bed": "bad bedroom", "cat": "cattle catch", "down": "downward", "five": "fifty", "four": "fore forty fourteen",
     "go": "goes going ago", "happy": "happily unhappy happiness", "left": "lefts", "no": "knows known nor not now note",
@@ -19,7 +19,7 @@ _NEAR = {
 
 
 def alike(labels: Sequence[str], texts: Iterable[Transcript]) -> dict[str, frozenset[str]]:
-    """For each word of a set what of these texts is it, begins with it, or sounds like it."""
+    """For each word of a set, the words in these texts that equal it, begin with it, or sound like it."""
     words = [label for label in labels if not rejects(label)]
     spoken = frozenset[str]().union(*(one.words | {word.lower() for word, _, _ in one.times} for one in texts))
     same = transcripts.same_sound(words, spoken)
@@ -32,7 +32,7 @@ def alike(labels: Sequence[str], texts: Iterable[Transcript]) -> dict[str, froze
 
 
 def places(text: Transcript, alike: Mapping[str, frozenset[str]], whole: bool) -> list[Place]:
-    """Where each word may be heard: from 0 to infinity if the text has it, where no time is known or with ``whole``."""
+    """The places where each word may be heard. Without known times, or with ``whole``, a place is 0 to infinity."""
     if whole or not text.times:
         return [(word, 0.0, float("inf")) for word, others in alike.items() if text.words & others]
     return [

@@ -1,4 +1,4 @@
-"""Folders of sound without keywords: the kind of each, by its name, and the place of its recordings in a stream."""
+"""Folders of sound without keywords: the kind of sound by a folder's name, and a folder's recordings as a stream."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class Recording:
 
     path: Path
     name: str  # the path within its folder
-    speaker: str  # of SPEAKER_nohash_0.wav; else empty
+    speaker: str  # if the file is called SPEAKER_nohash_0.wav; else empty
     seconds: float
 
     @classmethod
     def of(cls, path: Path, folder: Path) -> Recording:
-        """Raises UserError for what is no recording."""
+        """The recording at ``path``. Raises UserError if it is none."""
         speaker = speaker_of(path.stem) if "_nohash_" in path.stem else ""
         return cls(path, path.relative_to(folder).as_posix(), speaker, audio.length(path) / SAMPLE_RATE)
 
 
 @dataclass(frozen=True)
 class Kind:
-    """The recordings in and under a folder; its name says what kind of sound they are."""
+    """The recordings in and below a folder, whose name says what kind of sound they are."""
 
     name: str
     recordings: tuple[Recording, ...]
@@ -58,12 +58,12 @@ class Kind:
 
 
 def sort_of(name: str) -> str:
-    """What a folder or stream holds by its name: noise, music, words one after the other; else it is speech."""
+    """The sort of sound by the name of a folder or stream: noise, music, single words in a row, or else speech."""
     return next((sort for sort, parts in _NAMED.items() if any(part in name.lower() for part in parts)), SPEECH)
 
 
 def find(folders: Sequence[Path], option: str) -> list[Kind]:
-    """A kind for each folder. Raises UserError for one that is not there or empty, and for two of one name."""
+    """A kind for each folder. Raises UserError if a folder is missing or empty, or two have the same name."""
     kinds: list[Kind] = []
     for folder in folders:
         if not folder.is_dir():
@@ -83,24 +83,24 @@ def find(folders: Sequence[Path], option: str) -> list[Kind]:
 
 
 def long_enough(hours: Sequence[float]) -> list[bool]:
-    """Which streams are long enough for a rate: six minutes; all of them where none is."""
+    """Which streams are long enough for a rate, six minutes; if none is, all count."""
     found = [one >= _SHORT_HOURS for one in hours]
     return found if any(found) else [True] * len(found)
 
 
 @dataclass
 class Tape:
-    """Recordings one after the other as one stream, in blocks of int16 (n,); knows where each piece came from."""
+    """Recordings in a row as one stream of blocks, int16 (n,). It knows where each piece came from."""
 
     recordings: Sequence[Recording]
     cut: dict[int, list[tuple[float, float]]] = field(default_factory=dict)  # by recording: seconds to leave out
     faults: audio.Faults = field(default_factory=audio.Faults)
-    samples: int = 0  # so far
+    samples: int = 0  # of the stream so far
     _pieces: list[tuple[int, int, int]] = field(default_factory=list)  # place in the stream, recording, place in it
 
     def blocks(self) -> Iterator[np.ndarray]:
         for number, recording in enumerate(self.recordings):
-            place, follows = 0, -1  # the sample that would go on with the piece before
+            place, follows = 0, -1  # follows: the sample that would continue the piece before
             for block in audio.blocks(recording.path, self.faults, pipes=False):
                 for start, stop in _kept(place, place + len(block), self.cut.get(number, ())):
                     if start != follows:
@@ -112,22 +112,22 @@ class Tape:
                 place += len(block)
 
     def origin(self, sample: int) -> tuple[int, int]:
-        """The recording, by its number, that a sample of the stream is from, and its place there."""
+        """The number of the recording that a sample of the stream comes from, and its place there."""
         start, number, place = self._pieces[
             max(bisect.bisect_right(self._pieces, (sample, len(self.recordings))) - 1, 0)
         ]
         return number, place + sample - start
 
     def span(self, number: int) -> tuple[int, int]:
-        """Where a recording of which nothing is cut begins in the stream, and its samples."""
+        """The start of an uncut recording in the stream, and its number of samples."""
         starts = {n: start for start, n, _ in self._pieces}
         start = starts.get(number, self.samples)
         return start, starts.get(number + 1, self.samples) - start
 
 
 def excerpts(path: Path, spans: Sequence[tuple[int, int]]) -> Iterator[np.ndarray]:
-    """What a recording holds from one sample to another, int16 (n,), for each of these spans, which ascend; less where
-    it begins or ends on the way. Memory does not grow with the recording."""
+    """The samples of a recording, int16 (n,), in each of these spans (first, last), which must ascend. Spans are
+    clipped to the recording. Memory does not grow with the recording."""
     blocks = audio.blocks(path, audio.Faults(), pipes=False)
     waiting, place = np.zeros(0, np.int16), 0
     for first, last in spans:
@@ -142,7 +142,7 @@ def excerpts(path: Path, spans: Sequence[tuple[int, int]]) -> Iterator[np.ndarra
 
 
 def _kept(start: int, stop: int, cut: Sequence[tuple[float, float]]) -> Iterator[tuple[int, int]]:
-    """What is left of the samples from ``start`` to ``stop`` without the seconds of ``cut``."""
+    """The stretches from sample ``start`` to ``stop`` that are left without the seconds in ``cut``."""
     for low, high in sorted(cut):
         first, last = (round(min(end * SAMPLE_RATE, stop)) for end in (low, high))
         if first >= stop or last <= start:

@@ -1,6 +1,7 @@
-"""Misses and false accepts of the detector for many thresholds at once, from stored scores.
+"""Counts misses and false accepts of the detector for many thresholds at once, and chooses thresholds.
 
-Scores are computed once. For each threshold the events are exactly those of ``edgekws.listen.detector.Detector``.
+Scores are computed once and stored. For each threshold, the events are exactly those of
+``edgekws.listen.detector.Detector``.
 """
 
 from __future__ import annotations
@@ -15,30 +16,30 @@ from edgekws.corpus.clips import rejects
 from edgekws.listen.detector import NEVER, REFRACTORY_SECONDS, Settings, releases
 from edgekws.listen.trials import Spoken
 
-TOLERANCE = 3 * SAMPLE_RATE // 4  # a detection this near to a word's middle is of this word
-LEVELS = np.array([*range(80, 224, 16), *range(224, 248, 4), *range(248, NEVER)])  # thresholds that are tried
+TOLERANCE = 3 * SAMPLE_RATE // 4  # a detection so near to a word's middle belongs to this word
+LEVELS = np.array([*range(80, 224, 16), *range(224, 248, 4), *range(248, NEVER)])  # the thresholds to try
 AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55)
-GOALS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # false accepts an hour that settings are always chosen for
+GOALS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # false accepts an hour; settings for these are always chosen
 FOLDS = 4  # of cross-validation
-_PRICES = np.geomspace(1e-4, 10, 20)  # share of the words missed that one false accept an hour is worth
-_MARGINS = (0, 2, 5)  # levels above what the counted false accepts ask for
+_PRICES = np.geomspace(1e-4, 10, 20)  # one false accept an hour costs as much as this share of words missed
+_MARGINS = (0, 2, 5)  # levels above the best threshold
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """The scores of a stream, int8 (results, classes), and what was said in it."""
+    """The scores of a stream, int8 (results, classes), and the words said in it."""
 
     kind: str
     snr_db: float | None
     seconds: float
     scores: np.ndarray
     said: tuple[Spoken, ...]
-    allowed: np.ndarray | None = None  # bool (results, classes): where a word may be said, so that hearing it is right
+    allowed: np.ndarray | None = None  # bool (results, classes): where a word may be said, so hearing it is right
 
 
 @dataclass(frozen=True, eq=False)
 class Events:
-    """Detections of a sweep over K settings in one stream, in order of time: index of the result, settings, class."""
+    """The detections of K settings in one stream, in order of time: indices of result, settings and class."""
 
     result: np.ndarray  # int64 (n,)
     setting: np.ndarray  # int64 (n,)
@@ -50,20 +51,20 @@ class Tally:
     """Counts over streams, for each of K settings."""
 
     hits: np.ndarray  # (K, classes): words detected at least once
-    said: np.ndarray  # (classes,): words there were
+    said: np.ndarray  # (classes,): words said
     doubles: np.ndarray  # (K,): words detected more than once
-    confused: np.ndarray  # (K,): detections of another word than was said
-    strays: np.ndarray  # (K, classes): detections where nothing of the set was said: in negatives, false accepts
+    confused: np.ndarray  # (K,): detections of another word than the one said
+    strays: np.ndarray  # (K, classes): detections where no word was said, which are false accepts
     delays: list[list[int]]  # for each of K, samples from a word's end to the end of the window that detected it
 
     @property
     def miss_rate(self) -> np.ndarray:
-        """(K,): share of all words that were missed."""
+        """The share of all words that were missed, (K,)."""
         return 1 - self.hits.sum(1) / max(self.said.sum(), 1)
 
 
 def sweep(scores: np.ndarray, settings: Settings, thresholds: np.ndarray) -> Events:
-    """Every event in scores (results, classes) for each row of ``thresholds`` (K, classes); the rest as in settings."""
+    """Every event in scores (results, classes), for each row of ``thresholds`` (K, classes) and the other settings."""
     sums = moving_sums(scores, settings.results)
     best = sums.argmax(axis=1)
     top = sums[np.arange(len(sums)), best]
@@ -75,7 +76,7 @@ def sweep(scores: np.ndarray, settings: Settings, thresholds: np.ndarray) -> Eve
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     candidate, previous = -1, -1
     for t in np.flatnonzero(top >= over.min(axis=0)[best]).tolist():
-        if t > previous + 1:  # results in which no word was over any threshold
+        if t > previous + 1:  # between them, no word reached any threshold
             run[:] = 0
             quiet = np.maximum(quiet - (t - previous - 1), 0)
             low = sums[previous + 1 : t].min(axis=0)
@@ -96,7 +97,7 @@ def sweep(scores: np.ndarray, settings: Settings, thresholds: np.ndarray) -> Eve
 
 
 def unexcused(events: Events, stream: Scored) -> Events:
-    """The events of a stream without those of a word that may be said there."""
+    """The events of a stream, without detections of a word that may be said there."""
     if stream.allowed is None:
         return events
     kept = ~stream.allowed[events.result, events.word]
@@ -104,7 +105,7 @@ def unexcused(events: Events, stream: Scored) -> Events:
 
 
 def tally(streams: Sequence[Scored], labels: Sequence[str], settings: Settings, thresholds: np.ndarray) -> Tally:
-    """Sweep the streams and hold the events against what was said."""
+    """Count the events of streams for K rows of ``thresholds``, compared with the words said."""
     count, classes = len(thresholds), len(labels)
     hits, strays = np.zeros((count, classes), np.int64), np.zeros((count, classes), np.int64)
     said, doubles, confused = np.zeros(classes, np.int64), np.zeros(count, np.int64), np.zeros(count, np.int64)
@@ -133,8 +134,8 @@ def tally(streams: Sequence[Scored], labels: Sequence[str], settings: Settings, 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
-    """Settings, and the thresholds (K, classes) they are one of; on the streams they were chosen by their false accepts
-    an hour by cross-validation, and the share of words missed."""
+    """Possible settings, with their figures on the streams that chose them: false accepts an hour by cross-validation,
+    and the share of words missed. Their thresholds are one row of ``family``, (K, classes)."""
 
     settings: Settings
     unseen_per_hour: float
@@ -143,7 +144,7 @@ class Choice:
 
 
 def one_for_all(labels: Sequence[str]) -> np.ndarray:
-    """Thresholds (levels, classes): in each row one of ``LEVELS`` for all words, and none for what rejects."""
+    """Thresholds (levels, classes): each row has one of ``LEVELS`` for all words; classes of no word have NEVER."""
     return np.where([rejects(label) for label in labels], NEVER, LEVELS[:, None])
 
 
@@ -154,14 +155,16 @@ def choices(
     hop: int,
     window: int = CLIP_SAMPLES,
 ) -> list[Choice]:
-    """Settings that are worth a thought, of which ``choose`` takes one.
+    """Possible settings, from which ``choose`` takes one.
 
     For each averaging time and minimum count, every word's misses and false accepts are counted at each of ``LEVELS``.
-    At one price of a false accept, the same for all words, each word has its best threshold, and a margin is added: a
-    family of thresholds, one member a price and margin. A member fits the few false accepts that it was chosen by, so
-    its rate is that of cross-validation: members of the same price and margin, of all but one of ``FOLDS`` parts of
-    each stream, counted on that part. What counts is the worst of the streams everywhere: ``negatives`` are the kinds
-    of sound in which a number of false accepts an hour is kept.
+    A price says how many misses a false accept is worth. At a price, each word has a best threshold, to which a margin
+    is added. Each price and margin gives one member of a family of thresholds.
+
+    A member is fitted to the few false accepts that chose it, so its own rate would be too good. Its rate is therefore
+    found by cross-validation: the same price and margin, fitted to all but one of ``FOLDS`` parts of each stream, is
+    counted on the part left out. The worst stream always counts, as the goal must hold in each kind of sound in
+    ``negatives``.
     """
     hours = [stream.seconds / 3600 for stream in negatives]
     common, folds = one_for_all(labels), [_folds(stream) for stream in negatives]
@@ -188,8 +191,8 @@ def choices(
 
 
 def choose(found: Sequence[Choice], per_hour: float) -> Choice:
-    """The one that misses fewest words at up to ``per_hour`` false accepts an hour on streams it was not fitted to;
-    where none stays under that, the one with the fewest."""
+    """The settings that miss the fewest words, with at most ``per_hour`` false accepts an hour by cross-validation; if
+    none keeps to that, those with the fewest false accepts."""
 
     def rank(one: Choice) -> tuple[bool, float, float]:
         kept = one.unseen_per_hour <= per_hour
@@ -199,12 +202,12 @@ def choose(found: Sequence[Choice], per_hour: float) -> Choice:
 
 
 def _worst(counts: np.ndarray, hours: Sequence[float]) -> np.ndarray:
-    """(levels, classes): of counts (streams, levels, classes) the most an hour."""
+    """The highest rate an hour over the streams, (levels, classes), of counts (streams, levels, classes)."""
     return (counts / np.reshape(hours, (-1, 1, 1))).max(axis=0)
 
 
 def _folds(stream: Scored) -> list[Scored]:
-    """``FOLDS`` parts of a stream, without what was said."""
+    """A stream in ``FOLDS`` parts, without the words said."""
     scores = np.array_split(stream.scores, FOLDS)
     allowed = [None] * FOLDS if stream.allowed is None else np.array_split(stream.allowed, FOLDS)
     return [
@@ -214,13 +217,13 @@ def _folds(stream: Scored) -> list[Scored]:
 
 
 def _family(heard: Tally, accepted: np.ndarray, common: np.ndarray) -> np.ndarray:
-    """(prices * margins, classes): for each price the level of each word at which misses and false accepts cost least
-    together, and the levels above it by each margin. ``accepted``: false accepts an hour (levels, classes)."""
+    """Thresholds (prices * margins, classes): for each price, each word's level at which misses and false accepts cost
+    least together, plus each margin. ``accepted``: false accepts an hour, (levels, classes)."""
     missed = (heard.said - heard.hits) / max(heard.said.sum(), 1)
     rows = []
     for price in _PRICES:
         cost = missed + price * accepted
-        best = len(LEVELS) - 1 - cost[::-1].argmin(axis=0)  # of thresholds alike the highest
+        best = len(LEVELS) - 1 - cost[::-1].argmin(axis=0)  # the highest of equal thresholds
         for margin in _MARGINS:
             rows.append(common[np.minimum(best + margin, len(LEVELS) - 1), np.arange(len(best))])
     return np.array(rows)
@@ -233,14 +236,15 @@ def _settings(thresholds: np.ndarray, results: int, minimum: int, hop: int, wind
 
 
 def moving_sums(scores: np.ndarray, results: int) -> np.ndarray:
-    """int64 (results, classes): of the last ``results`` scores, counted from 0 to 255; before the first they are 0."""
+    """The sums of the last ``results`` scores, int64 (results, classes). Scores count from 0 to 255, and as 0 before
+    the first."""
     total = np.cumsum(scores.astype(np.int64) + 128, axis=0)
     total[results:] -= total[:-results].copy()
     return total
 
 
 def nearest(places: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each wanted place the index of the nearest of ``places``, which ascend, and how far it is."""
+    """For each wanted place, the index of the nearest of ``places``, which must ascend, and its distance."""
     if not len(places):
         return np.zeros(len(wanted), np.int64), np.full(len(wanted), np.iinfo(np.int64).max)
     after = np.searchsorted(places, wanted).clip(1, len(places) - 1) if len(places) > 1 else np.zeros(len(wanted), int)

@@ -1,19 +1,19 @@
-"""Long streams in which it is known what is said and when: what a detector is tuned and measured on.
+"""Makes long streams with known words at known times, to tune and measure a detector on.
 
-Everything is drawn from one seed, made as it streams, and comes from one split: its clips, its voices of eSpeak, its
-noise (held-out noise where there is any: the first halves for validation, the second for testing) and noise by
-arithmetic. Noise and words backwards come at a speed drawn each time, as hours repeat them. Only eSpeak's speech
+One seed decides everything, and streams are made while they are heard. A stream uses only one split: its clips, its
+eSpeak voices, its noise (held-out noise if there is any: the first halves for validation, the second for testing) and
+computed noise. Hours of sound repeat noises and reversed words, so each comes at a random speed. Only eSpeak's speech
 differs a little from one time to the next.
 
-keywords         every clip of the split in background noise at 20, 10, 5 or 0 dB, a word every 2.5 s; the ratio is of
-                 both powers over the clip's second, as in training
-noise            background noise alone, from -60 to -12 dB of full scale
-eSpeak's voices  sentences, of words that are not of the set, 0.3 to 2 s apart, in noise 5 to 30 dB under them
-unknown words    one every 2.5 s or less, in noise 0 to 30 dB under them: the set's words played backwards, and words
-                 by eSpeak, as many of each
-recorded words   the recorded words that are not of the set, where the source has any, in the same way: each once,
-                 however many hours there are, as a few clips played again and again are not hours of speech
-by their names   the recordings of each folder of data.unknown_from as they are, one after the other
+keywords         every clip of the split in background noise at 20, 10, 5 or 0 dB, a word every 2.5 s; the ratio
+                 compares the powers over the clip's second, as in training
+noise            only background noise, from -60 to -12 dB of full scale
+eSpeak's voices  sentences of other words, 0.3 to 2 s apart, in noise 5 to 30 dB below them
+unknown words    one every 2.5 s or less, in noise 0 to 30 dB below them: the set's words reversed, and as many words by
+                 eSpeak
+recorded words   the source's recorded words that are not of the set, if it has any, in the same way; each comes once in
+                 any number of hours, as a few clips repeated are not hours of speech
+FOLDER           the recordings of each folder of data.unknown_from, unchanged and in a row, under the folder's name
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from edgekws.corpus.spoken import espeak, phrases
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 SYNTHETIC = "eSpeak's voices"
-SHARES = {"noise": 0.5, SYNTHETIC: 0.25, "unknown words": 0.25}  # of the hours asked for
-_LOT = 100  # utterances asked of eSpeak at once
+SHARES = {"noise": 0.5, SYNTHETIC: 0.25, "unknown words": 0.25}  # of the hours asked for, by kind
+_LOT = 100  # utterances that eSpeak makes at once
 _NOISE_PIECE = 10 * SAMPLE_RATE
-_NOISES = ("hum", "clicks", "noise", "noise")  # by arithmetic, each as likely
-_SPEED_PERCENT = 12.0  # at most, either way
-_SOUND = (0.025, 0.975)  # shares of a clip's energy between which its word is taken to be
+_NOISES = ("hum", "clicks", "noise", "noise")  # computed; each entry is equally likely
+_SPEED_PERCENT = 12.0  # at most, faster or slower
+_SOUND = (0.025, 0.975)  # a clip's word is between these shares of its energy
 
 
 @dataclass(frozen=True)
 class Spoken:
-    """Something said in a stream: a keyword, or in a stream without keywords the kind of what it is. In samples."""
+    """Something said in a stream, with its place in samples. ``word`` is the keyword, or else the kind of speech."""
 
     word: str
     start: int
@@ -51,7 +51,7 @@ class Spoken:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """A stream: its blocks, int16 (n,), and what was said in those taken so far."""
+    """A stream: its blocks, int16 (n,), and what was said in the blocks taken so far."""
 
     kind: str
     snr_db: float | None
@@ -61,21 +61,21 @@ class Trial:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """What the streams of a split are made from."""
+    """The sound that the streams of a split are made from."""
 
     words: tuple[str, ...]  # the keywords
     keywords: np.ndarray  # int16 (n, window)
     labels: np.ndarray  # int64 (n,), indices of words
-    others: np.ndarray  # int16 (m, window): recorded words that are not of the set
+    others: np.ndarray  # int16 (m, window): recorded words outside the set
     noises: Sequence[np.ndarray]  # int16 each
-    voices: Sequence[str]  # of eSpeak
-    # by folder: recordings of any length in which no word is said, in pieces, int16 each
+    voices: Sequence[str]  # eSpeak's
+    # folder → pieces, int16 each, of recordings without the words, of any length
     sound: Mapping[str, Sequence[np.ndarray]] = field(default_factory=dict)
-    made_noise: bool = True  # whether noise by arithmetic is in the background beside the recorded
+    made_noise: bool = True  # whether computed noise is in the background too
 
 
 def few(material: Material, most: int, seed: int) -> Material:
-    """The same with at most so many clips of each keyword, drawn by the seed."""
+    """The same with at most ``most`` clips of each keyword, chosen by the seed."""
     rng = np.random.default_rng([seed, 2])
     kept = [i for label in range(len(material.words))
             for i in rng.permutation(np.flatnonzero(material.labels == label))[:most]]  # fmt: skip
@@ -90,9 +90,10 @@ def keywords(
     gap_s: tuple[float, float] = (0.75, 2.25),
     level_db: float | None = None,
 ) -> Trial:
-    """Every clip once, in an order drawn by the seed; each block ends with the second of its clip.
+    """A stream with every clip once, in an order chosen by the seed. Each block ends with the second of its clip.
 
-    gap_s: of noise between clips. level_db: of full scale, every clip's power over its second; as recorded for None.
+    gap_s: the shortest and longest gap between clips, in seconds; noise fills it. level_db: every clip's power over its
+    second, in dB of full scale; None: as recorded.
     """
     rng = np.random.default_rng([seed, 0, round(10 * snr_db) + 1000])
     order = rng.permutation(len(material.labels))
@@ -103,7 +104,7 @@ def keywords(
 
 
 def negatives(material: Material, hours: float, seed: int) -> list[Trial]:
-    """Streams without keywords, ``hours`` in all, and the recorded words and folders of other sound."""
+    """Streams without keywords: ``hours`` all together, plus the recorded words and folders of other sound."""
     trials = []
     for number, (kind, share) in enumerate(SHARES.items()):
         rng, said = np.random.default_rng([seed, 1, number]), list[Spoken]()
@@ -137,13 +138,13 @@ def _scene(
     gap_s: tuple[float, float],
     snr_db: tuple[float, float],
 ) -> Iterator[np.ndarray]:
-    """Sounds (what it is, float32 on the scale of int16) one after the other over noise that never stops."""
+    """Sounds in a row over continuous noise. Each is (kind, float32 on the scale of int16)."""
     background, place, before = _background(rng, material.noises, material.made_noise), 0, 0.0
     for word, sound in sounds:
         gap = int(rng.uniform(*gap_s) * SAMPLE_RATE)
         noise = background(gap + len(sound))
         ratio = 10 ** (-rng.uniform(*snr_db) / 20)
-        # recordings with pauses: their quiet seconds are not made loud without bound
+        # recordings have pauses; this limits how loud their quiet seconds become
         level = _rms(sound) * ratio / max(_rms(noise[gap:]), 0.25)
         noise[:gap] *= np.geomspace(before or level or 1.0, level or 1.0, gap, dtype=np.float32)
         noise[gap:] *= level
@@ -168,8 +169,8 @@ def _noise_alone(rng: np.random.Generator, material: Material) -> Iterator[np.nd
 
 
 def _background(rng: np.random.Generator, recordings: Sequence[np.ndarray], made: bool) -> Callable[[int], np.ndarray]:
-    """Gives the next n samples of noise, float32 of RMS 1: pieces of the recordings, and of noise by arithmetic where
-    that is asked for or there are none."""
+    """A function that gives the next n samples of noise, float32 with RMS 1: pieces of the recordings, and computed
+    noise if ``made``, or if there are no recordings."""
     usable = [noise for noise in recordings if len(noise) >= CLIP_SAMPLES]
     waiting = np.zeros(0, np.float32)
 
@@ -213,7 +214,7 @@ def _unknown(rng: np.random.Generator, material: Material, seed: int) -> Iterato
 def _say(
     texts: random.Random, rng: np.random.Generator, text: Callable[[], str], material: Material
 ) -> Iterator[np.ndarray]:
-    """Without end, what ``text`` gives, by voices of the split, in rooms: float32 on the scale of int16."""
+    """Endless speech by voices of the split in rooms, with texts from ``text``: float32 on the scale of int16."""
     while True:
         lot = [espeak.draw(texts, text() + ".", texts.choice(material.voices)) for _ in range(_LOT)]
         for sound in espeak.speak(lot):

@@ -1,5 +1,5 @@
-"""Architectures as data, the catalogue of them, the Keras network made from one, and the coding of its input.
+"""Architectures as data, their catalogue, the Keras network of an architecture, and the coding of its input.
 
-Knows nothing of recordings, of training or of runs.
-Anyone may use it.
+Knows nothing of recordings, training or runs.
+Every room may use it.
 """

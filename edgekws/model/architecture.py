@@ -1,8 +1,8 @@
-"""An architecture as data: its lengths, parameters, multiply-accumulates and activation sizes by arithmetic alone.
+"""An architecture as data. Arithmetic gives its lengths, parameters, multiply-accumulates and activation sizes.
 
-Every model of the family is a chain of blocks over one second of raw audio: one or more 1-D convolutions with ReLU,
-then a max pool, and one dense layer for the classification (older rows have hidden dense layers before it).
-No framework is imported here.
+Every model of the family is a chain of blocks over one window of raw audio, mostly one second. A block is one or more
+1-D convolutions with ReLU, then a max pool. A dense layer at the end classifies; some networks of the 2019 report have
+hidden dense layers before it. No framework is imported here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Padding = Literal["same", "valid"]
 
 
 def output_length(length: int, kernel: int, stride: int, padding: Padding) -> int:
-    """Positions a sliding window gives over ``length`` inputs: ceil(L/s) for same, floor((L-k)/s)+1 for valid."""
+    """How many positions a sliding window has over ``length`` inputs: ceil(L/s) if same, floor((L-k)/s)+1 if valid."""
     return ceil(length / stride) if padding == "same" else max((length - kernel) // stride + 1, 0)
 
 
@@ -32,7 +32,7 @@ class Convolution:
 
 @dataclass(frozen=True)
 class MaxPool:
-    """A max pool whose stride is its size; ``same`` keeps the incomplete last group, ``valid`` drops it."""
+    """A max pool whose stride is its size. ``same`` keeps the incomplete last group, ``valid`` drops it."""
 
     size: int
     padding: Padding = "valid"
@@ -48,7 +48,7 @@ class Block:
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One layer with what it costs. Shapes are (time, channels); activations are counted in elements."""
+    """One layer and its costs. Shapes are (time, channels); activations count elements."""
 
     name: str
     kind: Literal["convolution", "pool", "dense"]
@@ -66,7 +66,7 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Architecture:
-    """A chain of blocks, hidden dense layers (normally none) and the classifying dense layer."""
+    """A chain of blocks, hidden dense layers (usually none), and the dense layer that classifies."""
 
     name: str
     blocks: tuple[Block, ...]
@@ -74,7 +74,7 @@ class Architecture:
     window: int = 16_000
 
     def layers(self, classes: int = 16) -> tuple[LayerCost, ...]:
-        """Every layer with its shapes and costs; as in the 2019 report, a bias also stands where batch norm follows."""
+        """Each layer with its shapes and costs. As in the 2019 report, a convolution before batch norm has a bias."""
         return tuple(self._layers(classes))
 
     def _layers(self, classes: int) -> Iterator[LayerCost]:
@@ -104,19 +104,19 @@ class Architecture:
             features = units
 
     def parameters(self, classes: int = 16) -> int:
-        """Weights and biases, as they stand in the .tflite (batch norm folds away)."""
+        """The number of weights and biases in the .tflite, into which batch norm is folded."""
         return sum(layer.parameters for layer in self.layers(classes))
 
     def parameters_with_batch_norm(self, classes: int = 16) -> int:
-        """Trainable parameters of the batch norm variant: two more (gamma, beta) for each channel."""
+        """The number of trainable parameters with batch norm, which adds two (gamma, beta) for each channel."""
         return sum(layer.parameters + layer.batch_norm_parameters for layer in self.layers(classes))
 
     def macs(self, classes: int = 16) -> int:
-        """Multiply-accumulates of one second."""
+        """Multiply-accumulates of one window."""
         return sum(layer.macs for layer in self.layers(classes))
 
     def largest_activations(self, classes: int = 16) -> int:
-        """Elements of the largest input and output of one layer together: what a whole-activation runtime holds."""
+        """The most elements that one layer's input and output have together: what most runtimes must hold."""
         return max(layer.activations + layer.input_shape[0] * layer.input_shape[1] for layer in self.layers(classes))
 
 
@@ -126,5 +126,5 @@ def conv_name(block: int, index: int) -> str:
 
 
 def dense_name(index: int, hidden: int) -> str:
-    """``dense_0`` … for hidden layers, ``classes`` for the classifying one."""
+    """``dense_0`` … for hidden layers, ``classes`` for the layer that classifies."""
     return "classes" if index == hidden else f"dense_{index}"

@@ -1,4 +1,4 @@
-"""Architectures by name: the 2019 report's 74 rows, and our own models of the same family."""
+"""Architectures by name: the 74 rows of the 2019 report, and this project's own models of the same family."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CHANNEL_64_NOTE = (
 
 @dataclass(frozen=True)
 class Entry:
-    """A catalogue row: the architecture and what the 2019 report printed for it (None and {} where nothing was)."""
+    """A catalogue row: the architecture, and what the 2019 report says about it (None and {} if it says nothing)."""
 
     name: str
     table: str
@@ -33,7 +33,7 @@ class Entry:
     note: str = ""
 
     def counted_parameters(self) -> int:
-        """Our count on the 2019 report's terms: with batch norm's gamma and beta where its count includes them."""
+        """Our parameter count in the 2019 report's way: with batch norm's gamma and beta if the report counts them."""
         arch = self.architecture
         return arch.parameters_with_batch_norm() if self.batch_norm_counted else arch.parameters()
 
@@ -63,7 +63,7 @@ def _report_entry(row: dict[str, str]) -> Entry:
 
 
 def _strided(name: str, first: Convolution, *stages: tuple[int, ...]) -> Architecture:
-    """A strided first convolution, then one block a stage: kernel-5 convolutions of these channels, pool 3."""
+    """A strided first convolution, then a block for each stage: convolutions of kernel 5 and these channels, pool 3."""
     blocks = [Block((first,))]
     blocks += [Block(tuple(Convolution(c, 5) for c in stage), MaxPool(3)) for stage in stages]
     return Architecture(name, tuple(blocks))
@@ -87,7 +87,7 @@ _OWN = (
 
 @cache
 def entries() -> dict[str, Entry]:
-    """Every catalogue entry by name, the 2019 report's first, in its order."""
+    """Every catalogue entry by name: first the 2019 report's, in its order."""
     table = (files("edgekws.model") / "report_2019.csv").read_text(encoding="utf-8")
     listed = [_report_entry(row) for row in csv.DictReader(table.splitlines())]
     listed += [Entry(arch.name, "own", label, arch) for label, arch in _OWN]
@@ -95,12 +95,12 @@ def entries() -> dict[str, Entry]:
 
 
 def architecture(name: str, window: int) -> Architecture:
-    """The architecture of this name over a window of so many samples; a UserError where there is none."""
+    """The architecture of this name for a window of ``window`` samples. A UserError if there is none."""
     return replace(find(name).architecture, window=window)
 
 
 def find(name: str) -> Entry:
-    """The entry of this name; a UserError names the nearest one where there is none."""
+    """The entry of this name. If there is none, a UserError suggests the nearest name."""
     known = entries()
     if name not in known:
         hint = nearest(name, known, f"'edgekws models' lists all {len(known)}", most=3)

@@ -1,10 +1,10 @@
-"""How a 16-bit sample becomes the int8 input of the network: one table of 65,536 codes, the same in Python and C.
+"""Turns a 16-bit sample into the network's int8 input, by a table of 65,536 codes that is the same in Python and C.
 
-linear   code = min((x + 128) >> 8, 127): the eight upper bits, rounded. Quiet speech has few of them left.
-mu_law   G.711-style segments on 7 bits of magnitude, sign kept apart: sixteen steps in each of eight octaves, so that
-         the step is about 1/16 to 1/32 of the sample at every level down to 32/32768. Shifts and additions only.
+linear   code = min((x + 128) >> 8, 127): the upper eight bits, rounded. Quiet speech uses few of them.
+mu_law   The sign, and segments like those of G.711 for 7 bits of magnitude: sixteen steps in each of eight octaves. The
+         step is about 1/16 to 1/32 of the sample at every level down to 32/32768. It needs only shifts and additions.
 
-The network reads ``code / 128``; the .tflite's input has scale 1/128 and zero point 0 in both codings.
+The network reads ``code / 128``. In both codings the .tflite's input has scale 1/128 and zero point 0.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from functools import cache
 import numpy as np
 
 CODINGS = ("linear", "mu_law")
-BIAS = 132  # G.711: 33 steps of a 14-bit sample, as 16-bit; makes every segment a power of two wide
+BIAS = 132  # G.711's 33 steps of a 14-bit sample, in 16 bits; segments become powers of two wide
 LARGEST_MAGNITUDE = 32_635  # G.711's clip: LARGEST_MAGNITUDE + BIAS is the last value of the eighth segment
 
 
 @cache
 def table(coding: str) -> np.ndarray:
-    """Codes of every sample, int8 (65536,), indexed by sample + 32768; read-only."""
+    """The codes of all samples, int8 (65536,), indexed by sample + 32768; read-only."""
     sample = np.arange(-32_768, 32_768, dtype=np.int32)
     if coding == "linear":
         codes = np.minimum((sample + 128) >> 8, 127)
@@ -44,7 +44,7 @@ def encode(samples: np.ndarray, coding: str) -> np.ndarray:
 
 
 def uncoded(samples: np.ndarray, coding: str) -> np.ndarray:
-    """What the coding rounds: float32 network inputs of int16 samples, the mean of what codes to the same value."""
+    """float32 network inputs of int16 samples without the coding's rounding, on the scale of ``code / 128``."""
     if coding == "linear":
         return samples.astype(np.float32) / 32_768
     biased = np.minimum(np.abs(samples.astype(np.float32)), LARGEST_MAGNITUDE) + BIAS
@@ -54,5 +54,5 @@ def uncoded(samples: np.ndarray, coding: str) -> np.ndarray:
 
 
 def network_input(codes: np.ndarray) -> np.ndarray:
-    """int8 codes (n, samples) → float32 (n, 1, samples, 1), what the float and the fake-quantized network read."""
+    """int8 codes (n, samples) → float32 (n, 1, samples, 1), the input of the float and the fake-quantized network."""
     return (codes.astype(np.float32) / 128)[:, None, :, None]

@@ -1,15 +1,15 @@
-"""Before the coding: a DC blocker, and level control where a recipe asks for it; in integers, the same in C.
+"""Processes samples before the coding: a DC blocker, and level control if a recipe asks for it. Integers, as in C.
 
-Blocks of 160 samples, 10 ms, one after the other from the start of a stream or a clip. All values are int32, shifts
-round down, and ``sum`` and ``peak`` are of a block x or y:
+It works in blocks of 160 samples, 10 ms, from the start of a stream or clip. All values are int32, and shifts round
+down. For a block x, which becomes y:
 
 DC blocker      d = 32 sum(x) in the first block, then d + sum(x) - (d >> 5): 5120 times the mean of 0.32 s
                 y = x - d / 5120, the quotient rounded; within ±32767
 level control   envelope = max(envelope - (envelope >> 7), peak(y) << 8, 256 << 8): falls by 6.8 dB a second
-                y * g >> 12, rounded, where g = 2**30 // (envelope >> 4): the envelope comes to half of full scale,
-                a whisper becomes up to 64 times louder
+                y * g >> 12, rounded, where g = 2**30 // (envelope >> 4): this brings the envelope to half of full
+                scale, and makes a whisper up to 64 times louder
 
-A last block of fewer samples leaves d as it is: 0 where it is the first.
+An incomplete last block does not change d, which is 0 if that block is also the first.
 ``edgekws_frontend.h`` does the same on a device, sample for sample.
 """
 
@@ -22,15 +22,15 @@ import numpy as np
 from edgekws.model import coding
 
 BLOCK = 160
-DECAY = 7  # an envelope loses 2**-DECAY of itself in a block
-LOWEST_PEAK = 256  # nothing quieter than this is made louder by more than the gain for this
-LEVEL = 16_384  # what the envelope comes to
+DECAY = 7  # the envelope loses 2**-DECAY of itself in each block
+LOWEST_PEAK = 256  # quieter sound gets no more gain than this peak
+LEVEL = 16_384  # the level to which the envelope is brought
 _MEAN = 32 * BLOCK  # d is so many times the mean
-_LOT = 256  # clips at once: 16 MB of int32
+_LOT = 256  # clips processed at once: 16 MB of int32
 
 
 class Input(Protocol):
-    """How a model hears samples: a recipe's ``[model]`` table, and an artifact."""
+    """A model's front end and coding. A recipe's ``[model]`` table and an artifact both have them."""
 
     @property
     def coding(self) -> str: ...
@@ -39,12 +39,12 @@ class Input(Protocol):
 
 
 def codes(samples: np.ndarray, heard: Input) -> np.ndarray:
-    """int16 clips (n, samples) or one (samples,), each from a fresh state → int8 codes of the same shape."""
+    """int16 clips (n, samples), or one (samples,) → int8 codes of the same shape. Each clip begins with a new state."""
     return coding.encode(process(samples, heard.level_control), heard.coding)
 
 
 def process(samples: np.ndarray, level_control: bool) -> np.ndarray:
-    """int16 clips (n, samples) or one (samples,) → int16 of the same shape; each begins with a fresh state."""
+    """int16 clips (n, samples), or one (samples,) → int16 of the same shape. Each clip begins with a new state."""
     if samples.ndim == 1:
         return process(samples[None], level_control)[0]
     changed = np.empty(samples.shape, np.int16)
@@ -56,9 +56,9 @@ def process(samples: np.ndarray, level_control: bool) -> np.ndarray:
 
 
 class FrontEnd:
-    """A stream as it comes: what ``process`` does of the whole, however it is cut into pieces.
+    """Processes a stream piece by piece, with the same result as ``process`` of the whole.
 
-    With ``streams``, so many side by side: arrays are (streams, n) in place of (n,).
+    With ``streams``, it processes that many at once: arrays are (streams, n) in place of (n,).
     """
 
     def __init__(self, level_control: bool, streams: int | None = None) -> None:
@@ -73,7 +73,7 @@ class FrontEnd:
         self._waiting = np.zeros((count, 0), np.int16)
 
     def push(self, samples: np.ndarray) -> np.ndarray:
-        """int16 (n,) → the same of every block that they complete."""
+        """Take int16 samples (n,) and return the processed samples of every block that they complete."""
         if samples.dtype != np.int16:
             raise TypeError(f"samples must be int16, got {samples.dtype}")
         waiting = np.concatenate([self._waiting, np.atleast_2d(samples)], axis=1)
@@ -88,13 +88,13 @@ class FrontEnd:
         return self._changed(blocks, d)
 
     def flush(self) -> np.ndarray:
-        """What waits for the rest of its block, as it is at the end of a stream; the next push starts another."""
+        """End the stream: return the samples of the incomplete last block. The next push starts another stream."""
         rest = self._changed(self._waiting[:, None].astype(np.int32), self._d[:, None])
         self.reset()
         return rest
 
     def _changed(self, blocks: np.ndarray, d: np.ndarray) -> np.ndarray:
-        """int32 (streams, n, block) → int16 (streams, n * block), by the offsets that belong to d (streams, n)."""
+        """int32 (streams, n, block) → int16 (streams, n * block), without the offsets that d (streams, n) gives."""
         offset = (d + _MEAN // 2 + _MEAN * 32_768) // _MEAN - 32_768
         blocks = np.clip(blocks - offset[..., None], -32_767, 32_767)
         if self.level_control:

@@ -1,4 +1,4 @@
-"""A .tflite model run by LiteRT in one thread; TensorFlow is not needed."""
+"""Runs a .tflite model with LiteRT in one thread. TensorFlow is not needed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _DAMAGED = (".tflite file", "convert the model again")
 
 
 class Runner:
-    """One model: an input in, the output out.
+    """Runs one model with one input and one output.
 
-    ``reference`` takes LiteRT's reference kernels, which compute what TensorFlow Lite Micro does, in place of XNNPACK.
-    Raises UserError for what LiteRT can't run; ``name`` is what the message calls it.
+    ``reference`` chooses LiteRT's reference kernels, which compute the same as TensorFlow Lite Micro, not XNNPACK's.
+    Raises UserError if LiteRT cannot run the model; the message names it ``name``.
     """
 
     def __init__(self, content: bytes, *, reference: bool = False, name: str = "the model") -> None:
@@ -35,13 +35,13 @@ class Runner:
 
     @property
     def samples(self) -> int:
-        """Values of the input."""
+        """The number of input values."""
         return math.prod(map(int, self._input["shape"]))
 
     def run(self, values: np.ndarray) -> np.ndarray:
-        """The output (classes,) for an input of the model's type and size, in any shape."""
+        """The output (classes,) for an input with the model's type and number of values, in any shape."""
         self._interpreter.set_tensor(self._input["index"], values.reshape(self._input["shape"]))
-        with untrusted.reading(self._name, *_DAMAGED):  # some damage shows only here
+        with untrusted.reading(self._name, *_DAMAGED):  # some damage shows only when the model runs
             self._interpreter.invoke()
         found: np.ndarray = self._interpreter.get_tensor(self._output["index"]).reshape(-1)
         return found

@@ -1,4 +1,4 @@
-"""Architecture → Keras model, for whichever Keras it is handed; and batch norm folded into its convolutions."""
+"""Builds the Keras model of an architecture, with Keras 3 or tf_keras, and folds batch norm into its convolutions."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def build(
 ) -> Any:
     """The model: float32 (batch, 1, window, 1) in, softmax probabilities (batch, classes) out.
 
-    ``keras`` is Keras 3 (default) or tf_keras; layer names are the architecture's, so weights move by name.
-    ``norm`` is the class that normalizes a batch, by default Keras's own; with any other the same weights fit.
-    Without batch norm the ReLU stands inside the convolution: TFMOT quantizes the kernel only there.
+    ``keras`` is Keras 3 (default) or tf_keras. Layers have the architecture's names, so weights can be moved by name.
+    ``norm`` is the batch norm class, by default Keras's own; others must have the same weights. Without batch norm the
+    ReLU is part of the convolution, since TFMOT quantizes the kernel only there.
     """
     if keras is None:
         keras = importlib.import_module("keras")
@@ -47,7 +47,7 @@ def build(
             if batch_norm:
                 x = normalize(epsilon=BATCH_NORM_EPSILON, momentum=0.95, name=f"{name}_bn")(x)
                 if block.pool and j == len(block.convolutions) - 1:
-                    x = pool(layers, block.pool, i)(x)  # before its ReLU, which is then a third of the work: the same
+                    x = pool(layers, block.pool, i)(x)  # before ReLU: the same result for a third of its work
                 x = layers.ReLU(name=f"{name}_relu")(x)
         if block.pool and not batch_norm:
             x = pool(layers, block.pool, i)(x)
@@ -56,22 +56,22 @@ def build(
         name = dense_name(i, len(architecture.hidden))
         if dropout:
             x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
-        # float32 whatever the mixed-precision policy: softmax in half precision loses the loss's small values
+        # always float32: softmax in half precision would lose the loss's small values
         last = {"activation": "softmax", "dtype": "float32"} if name == "classes" else {"activation": "relu"}
         x = layers.Dense(units, name=name, **last)(x)
     return keras.Model(inputs, x, name=architecture.name.replace("/", "-"))
 
 
 def pool(layers: Any, of: MaxPool, block: int) -> Any:
-    """The pooling layer of a block."""
+    """The pooling layer of block number ``block``."""
     size = (1, of.size)
     return layers.MaxPooling2D(size, strides=size, padding=of.padding, name=f"pool_{block}")
 
 
 def folded_weights(model: Any, architecture: Architecture) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Kernel and bias of every convolution and dense layer by name, batch norm folded in, float32.
+    """Kernel and bias of every convolution and dense layer by name, with batch norm folded in, float32.
 
-    kernel' = kernel * g, bias' = beta + (bias - mean) * g, with g = gamma / sqrt(variance + epsilon) a channel.
+    In each channel, kernel' = kernel * g and bias' = beta + (bias - mean) * g; g = gamma / sqrt(variance + epsilon).
     """
     folded = {}
     norms = {layer.name for layer in model.layers if layer.name.endswith("_bn")}

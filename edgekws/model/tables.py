@@ -21,7 +21,7 @@ VARIANTS = {
 
 
 def variant_words(column: str) -> str:
-    """A variant for people: do30_bn is DO .3+BN."""
+    """A variant's name for people: do30_bn becomes DO .3+BN."""
     if column in VARIANTS:
         return VARIANTS[column]
     dropout, *rest = column.split("_")
@@ -29,7 +29,7 @@ def variant_words(column: str) -> str:
 
 
 def summary(entry: Entry) -> dict[str, Any]:
-    """What ``edgekws models --json`` lists for an entry; activations are int8 bytes, costs are of one second."""
+    """An entry as in ``edgekws models --json``. Activations are bytes of int8, and costs are of one second."""
     architecture = entry.architecture
     return {
         "name": entry.name,
@@ -52,7 +52,7 @@ def catalogue_json(entries: Sequence[Entry]) -> str:
 
 
 def catalogue_text(entries: Sequence[Entry]) -> str:
-    """One line an entry under its table's heading; the 2019 report's count beside ours on the same terms."""
+    """A line for each entry under its table's heading, with the 2019 report's count beside ours in the same way."""
     head = (f"{'name':16}{'parameters':>12}{'with BN':>12}{'report':>12}  {'':8}{'M MAC':>9}{'activations':>13}"
             "  the 2019 report's accuracy")  # fmt: skip
     lines, table, notes = [], None, {}
@@ -94,7 +94,7 @@ def layers_json(entry: Entry) -> str:
 
 
 def layers_text(entry: Entry) -> str:
-    """One line a layer, and the totals."""
+    """A line for each layer, and the totals."""
     architecture = entry.architecture
     total = max(architecture.macs(), 1)
     lines = [

@@ -1,4 +1,4 @@
-"""How a finished run becomes a model that ships, and the table and charts that compare those models.
+"""Turns a finished run into a shipped model, and makes the table and charts that compare shipped models.
 
 Reads the results of sweeps and runs, and writes ``firmware_assets/pretrained``.
 Used by the command line.

@@ -1,7 +1,7 @@
-"""The table and the charts of a folder of published models, made from its results.csv alone.
+"""Makes the table and the charts of a folder of published models from its results.csv only.
 
-results.csv has the columns of a sweep's table. The part of the README between two marks is written again; the rest
-stays. The same rows give the same bytes.
+results.csv has the columns of a sweep's table. Only the part of the README between two marks is written again. The
+same rows give the same bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from edgekws.sweep.results import Row
 
 BEGIN, END = "<!-- results: made by 'edgekws tables' from results.csv -->", "<!-- results: end -->"
 CHARTS = {"macs": "accuracy_macs.svg", "parameters": "accuracy_parameters.svg"}
-AGAINST = "report_and_ours.svg"  # written where a cell of the report was run by the plain recipe
+AGAINST = "report_and_ours.svg"  # written if a cell of the report was run by the plain recipe
 WHOLE = ("seed", "parameters", "macs", "testing_clips")
 FRACTIONS = ("float", "float_low", "float_high", "int8", "int8_low", "int8_high")
 KEY = ("architecture", "variant", "augmented", "coding", "seed")
@@ -56,10 +56,10 @@ What others have published, on other words and splits, for orientation:
 
 
 def make(folder: Path, added: Sequence[Path] = ()) -> list[str]:
-    """Write README.md and both charts of ``folder``; ``added`` runs, published models or results.csv files go in first.
+    """Write README.md and both charts of ``folder``, after adding ``added``: runs, published models or results.csv.
 
-    A row takes the place of an older one of the same architecture, variant, augmentation, coding and seed; returned is
-    a line for each such place. A UserError where rows are of different testing clips, and nothing is written then.
+    A new row replaces an older one with the same architecture, variant, augmentation, coding and seed. Returns a line
+    for each row that was replaced. A UserError if rows have different testing clips; nothing is written then.
     """
     rows = {tuple(row[k] for k in KEY): row for row in read(folder / "results.csv")}
     if unfinished := [row["run"] for row in rows.values() if not row["int8"]]:
@@ -102,13 +102,13 @@ def make(folder: Path, added: Sequence[Path] = ()) -> list[str]:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """The table: the 2019 report's accuracy, then float and int8 of the plain and of the good recipe."""
+    """The table in Markdown: the 2019 report's accuracy, then float and int8 with the plain and the good recipe."""
     cells: dict[tuple[str, str], dict[str, list[Row]]] = defaultdict(lambda: defaultdict(list))
     for row in rows:
         cells[row["architecture"], row["variant"]][results.kind(row)].append(row)
     for name in {architecture for architecture, _ in cells}:
         for variant in catalogue.find(name).reported_accuracy:
-            cells[name, variant]  # a cell of the 2019 report that was not run: a line with nothing of ours
+            cells[name, variant]  # a cell of the 2019 report that was not run
     order, columns = list(catalogue.entries()), list(VARIANTS)
     listed = sorted(cells, key=lambda cell: (order.index(cell[0]), (*columns, cell[1]).index(cell[1]), cell[1]))
     lines = [HEAD, "|---|---|---:|---:|---:|---|---|---|---|"]
@@ -135,7 +135,7 @@ def markdown(rows: Sequence[Row]) -> str:
 
 
 def chart_points(rows: Iterable[Row], cost: str) -> list[scatter.Point]:
-    """Int8 accuracy of every run, the 2019 report's best of each architecture, and others'; ``cost`` is a column."""
+    """Int8 accuracy of every run, the 2019 report's best of each architecture, and other projects', over a column."""
     points = []
     for entry in catalogue.entries().values():
         if entry.reported_accuracy:
@@ -157,7 +157,7 @@ def chart_points(rows: Iterable[Row], cost: str) -> list[scatter.Point]:
 
 
 def report_cells(rows: Iterable[Row]) -> list[against.Cell]:
-    """Every cell of the report that the plain recipe was run on, of several seeds the one in the middle."""
+    """Every cell of the 2019 report that the plain recipe was run on; of several seeds, the median."""
     found: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         if row["report"] and results.kind(row) == "plain":
@@ -172,13 +172,13 @@ def report_cells(rows: Iterable[Row]) -> list[against.Cell]:
 
 
 def median(rows: Sequence[Row]) -> Row:
-    """The run in the middle by int8 accuracy (of two, the lower; ties: the lower seed)."""
+    """The median run by int8 accuracy: of two, the lower one; if equal, the lower seed."""
     middle = sorted(float(row["int8"]) for row in rows)[(len(rows) - 1) // 2]
     return min((row for row in rows if float(row["int8"]) == middle), key=lambda row: int(row["seed"]))
 
 
 def _whole_report(ran: Collection[tuple[str, str]]) -> list[str]:
-    """Every accuracy that the 2019 report gives, in bold where it was run here, folded."""
+    """A folded list of all accuracies in the 2019 report. Those run here are bold."""
     lines = [f"| the 2019 report's | {' | '.join(VARIANTS.values())} |", f"|---|{'---|' * len(VARIANTS)}"]
     for name, entry in catalogue.entries().items():
         if entry.reported_accuracy:
@@ -217,7 +217,7 @@ def _rows_of(path: Path) -> list[Row]:
 
 
 def read(path: Path) -> list[Row]:
-    """The rows of a results.csv; none where there is no file. A UserError names what is wrong in it, and where."""
+    """The rows of a results.csv; empty if there is no file. A UserError says what is wrong, and where."""
     if not path.exists():
         return []
     rows = untrusted.table(path, results.COLUMNS, "put back the table of results that was there")

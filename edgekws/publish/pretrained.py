@@ -1,4 +1,4 @@
-"""How a finished run becomes a model that ships."""
+"""Turns a finished run into a shipped model."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ GIT_ATTRIBUTES = "*.keras filter=lfs diff=lfs merge=lfs -text\n*.tflite filter=l
 
 
 def publish(run: Run, destination: Path, *, source: str | None, hub: bool = False) -> Path:
-    """Copy a finished run to ``destination`` as a model that ships; an earlier one there is replaced.
+    """Copy a finished run to ``destination`` as a shipped model. An earlier model there is replaced.
 
-    ``source`` says in one line what the recordings of words were: it takes the place of the path of this machine in
-    report.json and model card. The recipe keeps the last part of its paths. None: the run names no path, and its card
-    is kept. ``hub``: laid out as a repository of the Hugging Face Hub, with the card as README.md. Raises UserError for
-    a run without a report, with changed files or with a broken bound.
+    ``source`` describes the recordings of words in one line. It replaces the path on this machine in report.json and
+    the model card. Of its paths, the recipe keeps only the last part. ``source`` may be None if the run names no path.
+    ``hub``: use the layout of a Hugging Face Hub repository, with the card as README.md. Raises UserError for a run
+    without a report, with changed files or with a broken bound.
     """
     if not run.report.exists() or not run.manifest.exists():
         raise UserError(f"{run.folder} is not finished: it has no report; 'edgekws run' or 'edgekws check' makes it")
@@ -67,7 +67,7 @@ def publish(run: Run, destination: Path, *, source: str | None, hub: bool = Fals
 
 
 def _changed(published: Path) -> list[str]:
-    """What lies in a published model's folder that is not as its manifest says."""
+    """Paths in a published model's folder that differ from its manifest."""
     manifest = published / "manifest.json"
     sums = untrusted.json_object(manifest).get("sha256")
     return foreign(published, (sums if isinstance(sums, dict) else {}) | {manifest.name: sha256(manifest)})

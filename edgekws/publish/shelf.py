@@ -1,4 +1,4 @@
-"""The models that ship as text: which there are, what they know and what they cost."""
+"""Lists the shipped models as text: their words and their costs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from edgekws.report import summary
 
 
 def text() -> str:
-    """One line a model."""
+    """A line for each model."""
     lines = [
         f"{'model':16}{'architecture':16}{'words':>7}  {'heard right':32}{'tuned':8}{'.tflite':>10}{'C engine':>10}"
     ]
@@ -28,6 +28,6 @@ def text() -> str:
 
 
 def architecture_of(name: str) -> str:
-    """The architecture of the model that ships under this name; any other name as it is."""
+    """The architecture of the shipped model with this name; any other name is returned unchanged."""
     folder = zoo.folders().get(name)
     return recipe.load(folder / "recipe.toml").model.architecture if folder else name

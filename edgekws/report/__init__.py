@@ -1,5 +1,5 @@
-"""The run report with its plots and metrics, the model card, and the command that makes a run again.
+"""Writes the run report with its plots and metrics, the model card, and the command that makes a run again.
 
-The HTML templates stand beside the modules; figures come in as plain dictionaries.
+Figures come in as plain dictionaries; the HTML templates are beside the modules.
 Used by `edgekws.sweep`, `edgekws.publish` and `convert`.
 """

@@ -1,4 +1,4 @@
-"""The 2019 report's accuracies across, ours up, as a self-contained SVG; both axes are logarithmic in the error."""
+"""Draws the 2019 report's accuracies (x) and ours (y) as a self-contained SVG. Axes are logarithmic in the error."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from edgekws.report import scatter
 
 SIZE, LEFT, TOP, BOTTOM = 560, 62, 18, 48
 TICKS = (0.2, 0.4, 0.6, 0.7, 0.8, 0.9, 0.95, 0.97, 0.98)
-SHAPES = {"none": "circle", "do50": "square", "bn": "triangle", "do50_bn": "diamond"}  # of the report's columns
-COLOURS = ("#2563c9", "#d2691e", "#177a45", "#8b3fb8", "#b3261e", "#8a6d00", "#00798c", "#5a6775")  # of families
+SHAPES = {"none": "circle", "do50": "square", "bn": "triangle", "do50_bn": "diamond"}  # by column of the 2019 report
+COLOURS = ("#2563c9", "#d2691e", "#177a45", "#8b3fb8", "#b3261e", "#8a6d00", "#00798c", "#5a6775")  # by family
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One accuracy of the report beside ours of the same network, as fractions, ours with its 95 % interval."""
+    """One accuracy of the 2019 report and ours of the same network, as fractions; ours has its 95 % interval."""
 
     family: str
     label: str
-    variant: str  # a column of the report
-    words: str  # the variant's
+    variant: str  # a column of the 2019 report
+    words: str  # the variant's name for people
     report: float
     ours: float
     interval: tuple[float, float]

@@ -1,4 +1,4 @@
-"""The lines in front of a model card by which the Hugging Face Hub finds a model and shows what was measured."""
+"""Writes the lines before a model card from which the Hugging Face Hub shows and finds a model."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _SPEECH_COMMANDS = "google/speech_commands"  # a data set of the Hub
 
 
 def of_figures(figures: dict[str, Any]) -> str:
-    """YAML between two lines of ``---``, from the figures of a report: what it is, and a model-index of what was
-    measured on the testing split."""
+    """YAML between two lines of ``---`` from a report's figures: what the model is, and a model-index with its accuracy
+    on the testing split."""
     data = figures["data"]
     known = "Speech Commands" in data["source"] + data["licence"]
     synthetic = figures["recipe"]["data"]["source"] == "espeak"
@@ -26,7 +26,7 @@ def of_figures(figures: dict[str, Any]) -> str:
     found: dict[str, Any] = {
         "license": "other",
         "license_name": "see-the-card",
-        "license_link": "README.md",  # its section on the data
+        "license_link": "README.md",  # the README's section on the data
         "library_name": _LIBRARY,
         "pipeline_tag": _TASK,
         "tags": ["keyword-spotting", "wake-word", "int8", "microcontroller", "edgekws"],
@@ -71,7 +71,7 @@ def _line(text: str) -> str:
 
 
 def _yaml(value: Any) -> list[str]:
-    """Lines of YAML; strings as JSON writes them, which is YAML too, without signs that begin a tag of HTML."""
+    """A value as lines of YAML. Strings are JSON, which is also YAML, with < escaped so that no HTML tag begins."""
     if isinstance(value, dict):
         lines = []
         for key, one in value.items():

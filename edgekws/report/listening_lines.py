@@ -1,4 +1,4 @@
-"""What ``tune`` found, as text."""
+"""The figures of ``tune`` as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``edgekws measure`` found, as text and as a page of its own."""
+"""The figures of ``edgekws measure`` as text and as an HTML page."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def lines(found: dict[str, Any]) -> list[str]:
 
 
 def headline(worst: dict[str, Any]) -> str:
-    """The worst kind of speech, in a line."""
+    """The figures of the worst kind of speech in one line."""
     return f"{hourly(worst)}, in the worst kind of speech: {worst['kind']}"
 
 
@@ -67,7 +67,7 @@ def html(found: dict[str, Any]) -> str:
 
 
 def _notes(found: dict[str, Any]) -> Iterator[str]:
-    """What a reader must know about the sound."""
+    """Notes that a reader must know about the sound."""
     shared = found["shared"]
     if found["goal"] is not None:
         yield f"at the thresholds that were tuned for {found['goal']:g} false accepts an hour"

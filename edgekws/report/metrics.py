@@ -1,4 +1,4 @@
-"""Accuracy with its uncertainty, confusion and recall; NumPy alone."""
+"""Accuracy with its uncertainty, agreement, rejection and confusion. Needs only NumPy."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 from edgekws.corpus.clips import rejects
 
 Z95 = 1.959963984540054  # 97.5 % point of the normal distribution
-THRESHOLDS = (0.5, 0.7, 0.9)  # of the best word's probability, in place of a class that rejects
+THRESHOLDS = (0.5, 0.7, 0.9)  # of the best word's probability, for models without a class of no word
 
 
 @dataclass(frozen=True)
 class Proportion:
-    """``correct`` of ``total`` with the 95 % Wilson score interval (Wilson, JASA 22, 1927)."""
+    """``correct`` of ``total``, with the 95 % Wilson score interval (Wilson, JASA 22, 1927)."""
 
     correct: int
     total: int
@@ -43,8 +43,8 @@ class Proportion:
 class PairedDifference:
     """Accuracy of A minus accuracy of B on the same clips, as a fraction, with its 95 % interval.
 
-    With b clips only A gets and c clips only B gets: d = (b - c) / n and its variance (b + c - (b - c)^2 / n) / n^2
-    (Agresti, Categorical Data Analysis, 2nd ed., section 10.1.1).
+    If only A gets b clips right and only B gets c, then d = (b - c) / n, and its variance is
+    (b + c - (b - c)^2 / n) / n^2 (Agresti, Categorical Data Analysis, 2nd ed., section 10.1.1).
     """
 
     only_a: int
@@ -80,8 +80,8 @@ def paired_difference(a: np.ndarray, b: np.ndarray, labels: np.ndarray) -> Paire
 
 @cache
 def poisson_interval(count: int) -> tuple[float, float]:
-    """The 95 % interval of the mean of a count: exact (Garwood, Biometrika 28, 1936), and from 200 on by the cube root
-    of Wilson and Hilferty (PNAS 17, 1931), whose error is under 1e-5 of the mean."""
+    """The 95 % interval of the mean of a count. It is exact (Garwood, Biometrika 28, 1936); from 200 on it uses the
+    cube root of Wilson and Hilferty (PNAS 17, 1931), whose error is below 1e-5 of the mean."""
     if count >= 200:
         return _cube_root(count, -Z95), _cube_root(count + 1, Z95)
     return (_poisson_mean(count - 1, 0.975) if count else 0.0), _poisson_mean(count, 0.025)
@@ -92,7 +92,7 @@ def _cube_root(count: int, z: float) -> float:
 
 
 def _poisson_mean(count: int, share: float) -> float:
-    """The mean at which ``share`` of all counts are at most ``count``, by bisection."""
+    """The mean for which ``share`` of all counts are at most ``count``, by bisection."""
     k = np.arange(count + 1)
     log_factorial = np.concatenate([[0.0], np.cumsum(np.log(k[1:]))])
     low, high = 0.0, count + 10 * sqrt(count + 1) + 10
@@ -106,17 +106,17 @@ def _poisson_mean(count: int, share: float) -> float:
 
 
 def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> dict[str, Any]:
-    """What telling words from everything else costs, by the classes that begin with _ and by a threshold instead.
+    """What it costs to tell words from everything else, by the classes that begin with _, or by a threshold instead.
 
-    ``rules``: for each way to reject, how many of the words' clips are still heard right (with the paired difference
-    to choosing among the words alone), and how many of the others' clips, where there are any, are taken for no word.
-    Scores are (n, classes) probabilities.
+    Scores are probabilities (n, classes). In the result, ``rules`` has for each way to reject: how many of the words'
+    clips are still heard right, the paired difference to choosing only among the words, and how many of the other
+    clips, if there are any, are taken for no word.
     """
     others = [i for i, word in enumerate(words) if rejects(word)]
     known = len(words) - len(others)
     spoken = labels < known
     alone = np.where(np.arange(len(words)) < known, scores, -1.0)
-    # of the best word among the words; without classes that reject its score, as edgekws classify --reject takes it
+    # the best word's share among the words; without classes of no word its score, as in edgekws classify --reject
     share = alone.max(axis=1) / (np.maximum(scores[:, :known].sum(axis=1), 1e-9) if others else 1.0)
     ways = [("no rejection", alone)]
     if len(others) > 1:
@@ -127,7 +127,7 @@ def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> d
     if others:
         ways.append((f"{'classes' if len(others) > 1 else 'class'} {' and '.join(words[i] for i in others)}", scores))
     for threshold in THRESHOLDS:
-        # an extra column that wins where the best word is under the threshold
+        # an extra column, which wins if the best word is below the threshold
         under = np.where(share < threshold, 2.0, -2.0)[:, None]
         title = f"threshold {threshold:g} among the words" if others else f"threshold {threshold:g}"
         ways.append((title, np.concatenate([alone, under], axis=1)))
@@ -148,16 +148,16 @@ def rejection(scores: np.ndarray, labels: np.ndarray, words: Sequence[str]) -> d
 
 
 def counted(p: Proportion) -> dict[str, Any]:
-    """A proportion for report.json."""
+    """A proportion as a dictionary for report.json."""
     return {"accuracy": p.value, "interval": list(p.interval), "correct": p.correct, "total": p.total}
 
 
 def compared(difference: PairedDifference) -> dict[str, Any]:
-    """A paired difference for report.json."""
+    """A paired difference as a dictionary for report.json."""
     return {"value": difference.value, "interval": list(difference.interval)}
 
 
 def confusion(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Counts, int64 (classes, classes): row the word spoken, column the word heard."""
+    """Counts, int64 (classes, classes). The row is the word spoken, the column the word heard."""
     classes = scores.shape[1]
     return np.bincount(labels * classes + scores.argmax(1), minlength=classes**2).reshape(classes, classes)

@@ -1,6 +1,6 @@
-"""The geometry of the pictures in reports: axes, curves, waveforms, shades; the templates draw them. NumPy alone.
+"""Computes the geometry of pictures in reports: axes, curves, waveforms, shades. The templates draw them.
 
-Positions are percentages of the drawing, so that a picture fits a phone and a printed page alike.
+Positions are percentages of the drawing, so that a picture fits both a phone and a printed page. Needs only NumPy.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Axis:
     decimals: int
 
     def at(self, value: float) -> float:
-        """Where on the axis a value lies: 0 at ``low``, 100 at ``high``, never outside."""
+        """The position of a value on the axis: 0 at ``low``, 100 at ``high``, never outside."""
         return round(min(max(100 * (value - self.low) / (self.high - self.low), 0.0), 100.0), 3)
 
 
@@ -43,12 +43,12 @@ class Curve:
     name: str
     path: str
     last: float
-    band: str = ""  # the same of an area
+    band: str = ""  # the path of an area around the curve
 
 
 @dataclass(frozen=True)
 class Panel:
-    """Learning curves with one scale: x is the epoch, from 1 on."""
+    """Learning curves with a common scale. x is the epoch, from 1 on."""
 
     title: str
     y: Axis
@@ -59,7 +59,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A clip of the testing split in whose wrong word the int8 model is confident."""
+    """A clip of the testing split that the int8 model takes for another word with confidence."""
 
     name: str
     word: str
@@ -71,7 +71,7 @@ class Mistake:
 
 
 def axis(values: Iterable[float], *, within: tuple[float, float] = (-math.inf, math.inf), parts: int = 5) -> Axis:
-    """A round axis around the values, with about ``parts`` ticks, that does not leave ``within``."""
+    """An axis around the values with about ``parts`` round ticks, which does not leave ``within``."""
     found = [value for value in values if math.isfinite(value)] or [0.0]
     low, high = min(found), max(found)
     step = _round_step((high - low) / parts or abs(high) / parts or 1.0)
@@ -90,7 +90,7 @@ def _round_step(rough: float) -> float:
 
 
 def learning_curves(history: Path, best_epoch: int) -> tuple[Panel, ...]:
-    """Accuracy and loss of a history file (columns epoch, loss, accuracy, val_loss, val_accuracy)."""
+    """Panels of accuracy and loss from a history file (columns epoch, loss, accuracy, val_loss, val_accuracy)."""
     remedy = "put back the file that training wrote, or run the recipe under another name"
     text, names = untrusted.read_text(history), ("accuracy", "val_accuracy", "loss", "val_loss")
     with untrusted.reading(history, "history of a training", remedy):
@@ -119,15 +119,15 @@ def _across(index: int, count: int) -> float:
 
 @dataclass(frozen=True)
 class Tradeoff:
-    """Detection error tradeoff: the share of words missed over false accepts an hour, on a logarithmic axis."""
+    """Detection error tradeoff: the share of words missed (y) over false accepts an hour (x, logarithmic)."""
 
     x: Axis  # its values are powers of ten
     y: Axis
     curves: tuple[Curve, ...]
-    goal: float  # where on x the false accepts are that were asked for
+    goal: float  # position on x of the goal
 
     def at(self, per_hour: float) -> float:
-        """Where on x a number of false accepts an hour lies; none at all lies at the left end."""
+        """The position of a number of false accepts an hour on x; 0 is at the left end."""
         return self.x.at(math.log10(per_hour)) if per_hour > 0 else 0.0
 
 
@@ -136,8 +136,8 @@ def tradeoff(
 ) -> Tradeoff:
     """Named curves of points [false accepts an hour, share missed] as one picture.
 
-    Where ``said`` gives for each curve how many words there were, in as many ``hours`` without any, a curve has a band:
-    between the lower ends of the 95 % intervals of both numbers and the upper ones.
+    If ``said`` gives the number of words for each curve, and ``hours`` the hours without words, curves have bands: from
+    the lower to the upper ends of the 95 % intervals of both numbers.
     """
     rates = [point[0] for _, points in curves for point in points if point[0] > 0] + [goal]
     low, high = math.floor(math.log10(min(rates))), math.ceil(math.log10(max(rates)))
@@ -190,7 +190,7 @@ def shades(matrix: Sequence[Sequence[int]]) -> list[list[float]]:
 
 
 def mistakes(scores: np.ndarray, split: Split, words: Sequence[str], most: int = 12) -> list[Mistake]:
-    """The clips with the highest score in a wrong word, highest first; scores are probabilities (n, classes)."""
+    """The clips with the highest score for a wrong word, highest first. Scores are probabilities (n, classes)."""
     heard = scores.argmax(1)
     everything = np.arange(len(scores))
     top, right = scores[everything, heard], scores[everything, split.labels]
@@ -211,7 +211,7 @@ def mistakes(scores: np.ndarray, split: Split, words: Sequence[str], most: int =
 
 
 def waveform(samples: np.ndarray, columns: int = 160) -> str:
-    """Lowest and highest sample of each stretch of int16 (n,), as an outline; scaled to the loudest sample."""
+    """The outline of int16 (n,): lowest and highest sample of each stretch, scaled to the loudest sample."""
     stretches = np.array_split(samples.astype(np.float64), columns)
     loudest = max(float(np.abs(samples.astype(np.float64)).max()), 1.0)
     x = np.linspace(0, 100, columns)

@@ -1,4 +1,4 @@
-"""The command that makes a run again: the nearest recipe of edgekws with changes, or the run's own recipe.toml."""
+"""Finds the command that makes a run again: the nearest recipe of edgekws with changes, or the run's recipe.toml."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from edgekws import recipe_text, zoo
 from edgekws.corpus import sources
 from edgekws.recipe import Recipe
 
-FOLDER = "FOLDER"  # stands for where the recordings are
+FOLDER = "FOLDER"  # stands for the place of the recordings
 
 
 def command(private: Recipe) -> str:
-    """``edgekws run RECIPE --data SOURCE --name NAME --set KEY=VALUE ...``, without what is as in the recipe named.
+    """``edgekws run RECIPE --data SOURCE --name NAME --set KEY=VALUE ...``, with only what differs from RECIPE.
 
-    The embedded default has no RECIPE. SOURCE is FOLDER where the recordings are in a folder. No path of this machine
-    is in it: runs that come first are expected as runs/NAME.
+    There is no RECIPE for the embedded default. SOURCE is FOLDER if the recordings are in a folder. The command names
+    no path of this machine; runs that it needs are expected as runs/NAME.
     """
     recipe = zoo.public(private)
     base = min(bundled(), key=lambda path: (len(_changes(bundled()[path], recipe)), path))
@@ -36,19 +36,19 @@ def command(private: Recipe) -> str:
 
 
 def beside_its_recipe(tables: dict[str, Any]) -> str:
-    """The command where recipe.toml, given as plain tables, lies at hand: a folder of recordings may be elsewhere."""
+    """The command beside a recipe.toml, given as plain tables. A folder of recordings may have another place there."""
     return "edgekws run recipe.toml" + (f" --data {FOLDER}" if _source(tables["data"]["source"]) == FOLDER else "")
 
 
 def earlier_runs(recipe: dict[str, Any]) -> list[str]:
-    """The runs that must be there before this recipe, given as plain tables, can be trained."""
+    """The runs that must exist before this recipe, given as plain tables, can be trained."""
     named = dict.fromkeys(recipe["training"].get(key) for key in ("start_from", "teacher"))
     return [name for name in named if name and name not in zoo.folders()]
 
 
 @cache
 def bundled() -> dict[str, Recipe]:
-    """The recipes that come with edgekws by path; the default, which has none, by ""."""
+    """The recipes that come with edgekws by path. The path of the default is ""."""
     with as_file(files("edgekws") / "recipes") as folder:
         return {"": Recipe()} | {f"edgekws/recipes/{path.name}": recipes.load(path) for path in folder.glob("*.toml")}
 
@@ -59,12 +59,12 @@ def _source(source: str) -> str:
 
 def _changes(base: Recipe, recipe: Recipe) -> dict[str, Any]:
     before = recipes.flat(base)
-    own = ("name", "data.source")  # arguments of their own
+    own = ("name", "data.source")  # these have their own arguments
     return {key: value for key, value in recipes.flat(recipe).items() if value != before[key] and key not in own}
 
 
 def _text(value: Any) -> str:
-    """A value for ``--set``: a string without quotes, but where it would be read as something else."""
+    """A value for ``--set``. A string has no quotes, unless it would be read as something else."""
     if isinstance(value, str):
         with contextlib.suppress(tomllib.TOMLDecodeError):
             tomllib.loads(f"value = {value}")

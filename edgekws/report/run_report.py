@@ -1,7 +1,7 @@
-"""The run report: report.json, report.html (one self-contained file) and model_card.md.
+"""Writes the run report: report.json, report.html (one self-contained file) and model_card.md.
 
-Words, file names and paths come from others' data: HTML is escaped by Jinja, Markdown by ``render.markdown_text``.
-The same inputs give the same bytes; no file holds a date.
+Words, file names and paths come from other people's data. Jinja escapes HTML, and ``render.markdown_text`` escapes
+Markdown. The same inputs give the same bytes; no file contains a date.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def write(run: Run, clips: Corpus, figures: dict[str, Any]) -> None:
 
 
 def html(run: Run, clips: Corpus, figures: dict[str, Any]) -> str:
-    """The report page: figures, predictions.npz, both histories and the clips most wrong, in one text."""
+    """The HTML page, from the figures, predictions.npz, both histories and the clips with the worst mistakes."""
     scores = archives.arrays(run.predictions, "run 'edgekws check' again")["int8"]
     histories = {"float": run.history, "qat": run.folder / "qat_history.csv"}
     panels = {
@@ -54,7 +54,7 @@ def html(run: Run, clips: Corpus, figures: dict[str, Any]) -> str:
 
 
 def _listening_pictures(found: dict[str, Any]) -> dict[str, Any]:
-    """Tradeoff of all words at each ratio, of each word at 10 dB, and the averages of the excerpt as paths."""
+    """Pictures: the tradeoff of all words at each ratio, of each word at 10 dB, and the averages of the excerpt."""
     excerpt, testing, goal = found["excerpt"], found["testing"], found["goal"]
     hours, said = testing["hours"], [row["total"] for row in testing["misses"]]
     return {
@@ -73,12 +73,12 @@ def _listening_pictures(found: dict[str, Any]) -> dict[str, Any]:
 
 
 def model_card(figures: dict[str, Any]) -> str:
-    """The model card, in the form of Mitchell et al., "Model Cards for Model Reporting" (2019), and the Hub's lines."""
+    """The model card, as in Mitchell et al., "Model Cards for Model Reporting" (2019), after the Hub's lines."""
     return front_matter.of_figures(figures) + _render("model_card.md.j2", figures)
 
 
 def confusions(figures: dict[str, Any], most: int = 5) -> list[tuple[str, str, int, int]]:
-    """The int8 model's commonest mistakes, by share of a word's clips: word spoken, word heard, clips, of how many."""
+    """The int8 model's commonest mistakes by share of a word's clips: (spoken, heard, clips, all clips of the word)."""
     words, matrix = figures["words"], figures["confusion"]["int8"]
     totals = [sum(row) for row in matrix]
     wrong = [(i, j) for i, row in enumerate(matrix) for j, n in enumerate(row) if n and i != j]

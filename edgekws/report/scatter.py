@@ -1,4 +1,4 @@
-"""Accuracy against cost as a self-contained SVG: a logarithmic axis across, intervals as whiskers, labels that fit."""
+"""Draws accuracy over cost as a self-contained SVG, with a logarithmic x axis, whiskers for intervals, and labels."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Point:
-    """A model: what it costs, its accuracy as a fraction, and its 95 % interval where there is one."""
+    """A model: its cost, its accuracy as a fraction, and its 95 % interval if it has one."""
 
     label: str
     cost: float
@@ -40,7 +40,7 @@ class Point:
 
 
 def svg(points: Sequence[Point], across: str, *, floor: float = 0.8) -> str:
-    """The chart; the same points give the same bytes. Points under ``floor`` widen the axis only where all are."""
+    """The chart. The same points give the same bytes. Points below ``floor`` are left out, unless all are below it."""
     shown = [p for p in points if p.accuracy >= floor] or list(points)
     values = [v for p in shown for v in (p.accuracy, *(p.interval or ()))]
     y_axis = plots.axis(values, within=(0, 1))
@@ -108,7 +108,7 @@ def symbol(shape: str, x: float, y: float, colour: str) -> str:
 
 
 def _label(point: Point, x: float, y: float, taken: list[tuple[float, float, float, float]]) -> list[str]:
-    """The label where it covers nothing, right, left, above or below; none where there is no room (its title stays)."""
+    """The label right, left, above or below, where it covers nothing; none if there is no room. The title remains."""
     width = 6.6 * len(point.label)
     for left, base in ((x + 8, y + 4), (x - 8 - width, y + 4), (x - width / 2, y - 9), (x - width / 2, y + 18)):
         box = (left, base - 10, left + width, base + 3)

@@ -1,4 +1,4 @@
-"""The lines a run ends with: the accuracy of the words, what the data cannot show, and whether a goal was reached."""
+"""The lines at the end of a run: the words' accuracy, what the data cannot show, and whether a goal was reached."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 from edgekws.corpus.clips import rejects
 from edgekws.report.metrics import Proportion
 
-FEW = 20  # testing clips of a word, under which its recall says little
-_NEAR_CHANCE = 0.25  # of the way from guessing to all right
+FEW = 20  # with fewer testing clips of a word, its recall says little
+_NEAR_CHANCE = 0.25  # of the way from guessing to perfect
 
 PREPARATIONS = {
     "resampled": "resampled to 16 kHz",
@@ -30,23 +30,23 @@ PREPARATIONS = {
     "not_audio": "files in the word folders that are no recordings, passed over",
     "not_found": "entries of the split lists without a file",
 }
-_HARMLESS = ("resampled", "mixed_down", "padded", "left_out")  # asked for, or losing nothing
+_HARMLESS = ("resampled", "mixed_down", "padded", "left_out")  # asked for, or without loss
 
 
 def prepared(preparation: Mapping[str, int]) -> list[str]:
-    """What was done to recordings that may lose something, a line each."""
+    """A line for each change to recordings that may lose something."""
     counts = {key: preparation.get(key, 0) for key in PREPARATIONS if key not in _HARMLESS}
     return [f"  {count} recordings: {PREPARATIONS[key]}" for key, count in counts.items() if count]
 
 
 def words_right(figures: Mapping[str, Any], kind: str = "int8") -> Proportion:
-    """Of the words' testing clips, how many are heard right; what is no word is not counted."""
+    """How many of the words' testing clips are heard right. Clips of no word do not count."""
     rows = [row for row in figures["recall"][kind] if not rejects(row["word"])]
     return Proportion(sum(row["correct"] for row in rows), sum(row["total"] for row in rows))
 
 
 def lines(figures: Mapping[str, Any]) -> list[str]:
-    """The int8 model's results for the console: all words, each word, the made classes, and warnings."""
+    """The int8 model's results for the console: all words, each word, the classes of no word, and warnings."""
     rows = figures["recall"]["int8"]
     found = {row["word"]: Proportion(row["correct"], row["total"]) for row in rows}
     width = max(map(len, found))
@@ -59,7 +59,7 @@ def lines(figures: Mapping[str, Any]) -> list[str]:
 
 
 def warnings(figures: Mapping[str, Any]) -> list[str]:
-    """What makes the words' accuracy worth less than it looks."""
+    """Reasons why the words' accuracy is worth less than it looks."""
     rows = [row for row in figures["recall"]["int8"] if not rejects(row["word"])]
     right = words_right(figures)
     guessed = max(row["total"] for row in rows) / right.total
@@ -80,12 +80,12 @@ def warnings(figures: Mapping[str, Any]) -> list[str]:
 
 
 def claims_speakers(data: Mapping[str, Any]) -> bool:
-    """Whether the recordings say who speaks, and nobody is in two splits; reports of before this was asked claim it."""
+    """Whether the recordings name speakers and none is in two splits. Old reports, without this fact, claim so."""
     return not data.get("speakers_nameless") and not data.get("speakers_shared")
 
 
 def tested_on(data: Mapping[str, Any]) -> str:
-    """Whose the testing clips are, as the end of a sentence about them."""
+    """Who speaks the testing clips, as the end of a sentence."""
     speakers = data["speakers"]["testing"]
     if claims_speakers(data):
         return f" of {speakers:,} speakers it never heard"
@@ -96,7 +96,7 @@ def tested_on(data: Mapping[str, Any]) -> str:
 
 
 def goal(listening: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether the goal of false accepts an hour was kept where it was measured, in testing; and in words how surely."""
+    """Whether testing kept the goal of false accepts an hour, and how sure that is, in words."""
     asked, found = listening["goal"], listening["testing"]
     rate, (low, high) = found["per_hour"], found["interval"]
     measured = f"{rate:.2f} [{low:.2f}, {high:.2f}] measured in testing, {asked:g} asked for"
@@ -106,7 +106,7 @@ def goal(listening: Mapping[str, Any]) -> tuple[bool, str]:
 
 
 def engine_bytes(figures: Mapping[str, Any]) -> int | None:
-    """What the C engine needs of RAM for a model, as planned at the check or measured by a profile."""
+    """The RAM that the C engine needs for a model, planned by the check or measured by a profile; None if unknown."""
     builds = figures.get("engine", {}).get("builds", [])
     measured = [build["state_bytes"] for build in builds if build["kernels"] == "portable" and build["state_bytes"]]
     return figures.get("engine_bytes") or (measured[0] if measured else None)

@@ -1,4 +1,4 @@
-"""What a spotter heard in a recording as one picture: the waveform, the score of the best word, the detections. SVG."""
+"""Draws what a spotter heard in a recording as an SVG: waveform, score of the best word, detections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STYLE = (
 def svg(
     title: str, samples: np.ndarray, scores: Sequence[tuple[float, float]], events: Sequence[tuple[float, str]]
 ) -> str:
-    """The picture; the same input gives the same bytes.
+    """The picture. The same input gives the same bytes.
 
     samples: int16 (n,) at 16 kHz. scores: (seconds, 0 to 1) of the best word. events: (seconds, word).
     """
@@ -60,7 +60,7 @@ def _columns(pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[fl
 
 
 def _panel(place: tuple[int, int], kind: str, path: str) -> str:
-    """A path in a box of 100 by 100, drawn at its place; lines keep their width."""
+    """A path from a box of 100 by 100, drawn at its place. Lines keep their width."""
     top, height = place
     return (
         f'<svg x="{LEFT}" y="{top}" width="{WIDTH - LEFT - RIGHT}" height="{height}" viewBox="0 0 100 100" '

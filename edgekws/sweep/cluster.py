@@ -1,7 +1,7 @@
-"""A sweep on a Ray cluster: every run is a task of its own, the same run as on this machine.
+"""Does a sweep on a Ray cluster. Every run is a task, and does the same as on this machine.
 
-Each machine has edgekws installed and reaches the recordings by the recipe's data.source. Where machines share the file
-system, runs stand in the sweep's folder at once; from any other, a finished run comes back as a zip.
+Each machine must have edgekws installed and reach the recordings by the recipe's data.source. If a machine shares the
+file system, runs are in the sweep's folder from the start. From other machines, a finished run comes back as a zip.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from edgekws.sweep.queue import POLL_SECONDS, Progress, already_ended, log_of
 from edgekws.sweep.work import Ending
 from edgekws.workspace import Run
 
-MARK = ".sweep"  # a file in the sweep's folder: who reads the same text in it shares the file system
-LAST = ("records/convert.json", "manifest.json")  # what says that a run is done
+MARK = ".sweep"  # a file in the sweep's folder: machines that read the same text share it
+LAST = ("records/convert.json", "manifest.json")  # the files that mark a run as done
 
 
 def work_off(
     runs: Sequence[Run], testing: bool, address: str, *, cores: int, ended: Callable[[dict[str, Ending]], None]
 ) -> dict[str, Ending]:
-    """As ``queue.work_off``, on the cluster at ``address``; a run takes so many cores, and as large a share of GPUs."""
+    """As ``queue.work_off``, on the cluster at ``address``. A run takes ``cores`` and the same share of GPUs."""
     ray = _connected(address)
     endings = already_ended(runs, testing)
     waiting = [run for run in runs if run.recipe.name not in endings]
@@ -66,11 +66,11 @@ def work_off(
 def do(
     toml: str, folder: str, token: str, testing: bool, cores: int, command: Sequence[str]
 ) -> tuple[Ending, bytes | None]:
-    """The task, on any machine: how the run ended, and its folder as a zip unless that is the sweep's own."""
+    """The task on any machine: how the run ended, and its folder as a zip unless it is in the sweep's own folder."""
     place = Path(folder)
     mark = place.parent / MARK
     shared = mark.exists() and mark.read_text() == token
-    if not shared:  # the same place for the same sweep and recipe, so that a run goes on where this machine left it
+    if not shared:  # the same sweep and recipe have the same place, so that a run can continue
         key = hashlib.sha256(f"{place.parent}\n{toml}".encode()).hexdigest()[:20]
         place = cache_folder() / "sweeps" / key / place.name
         place.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ def do(
 
 
 def packed(folder: Path) -> bytes:
-    """The finished files of a run as a zip, those that say it is done last."""
+    """The finished files of a run as a zip. The files that mark it as done come last."""
     out = io.BytesIO()
     names = [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*")) if p.is_file()]
     names = [name for name in names if not name.startswith("state/")]
@@ -92,7 +92,7 @@ def packed(folder: Path) -> bytes:
 
 
 def unpack(content: bytes, folder: Path) -> None:
-    """Put a packed run into its folder; killed in between, it does not look done."""
+    """Put a packed run into its folder. If this is interrupted, the run does not look done."""
     remedy = "start the sweep again"
     files = archives.members_of(content, folder, "packed run", remedy)
     for path, data in archives.placed(files, folder, folder, remedy).items():

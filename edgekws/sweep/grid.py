@@ -1,4 +1,4 @@
-"""A sweep file → the recipe of each of its runs.
+"""Reads a sweep file and makes the recipe of each of its runs.
 
 name = "tables"              # run folders go to runs/NAME/ (the file's name)
 recipe = "good.toml"         # what all runs begin with, beside this file (the embedded default)
@@ -40,7 +40,7 @@ RESERVED = ("results.csv", "results.html")
 
 @dataclass(frozen=True)
 class Sweep:
-    """Recipes with names of their own, and whether their runs may read the testing split."""
+    """Recipes with different names, and whether their runs may read the testing split."""
 
     name: str
     testing: bool
@@ -48,7 +48,7 @@ class Sweep:
 
 
 def load(path: Path, source: str | None = None) -> Sweep:
-    """The sweep in a TOML file; ``source`` takes the place of data.source. A UserError names what is wrong."""
+    """The sweep in a TOML file. ``source`` replaces data.source. A UserError says what is wrong."""
     tables = recipe_text.read(path, "sweep")
     for key in tables:
         if key not in KEYS:
@@ -110,7 +110,7 @@ def _flat(tables: Any, where: str, prefix: str = "") -> dict[str, Any]:
 
 
 def _part(key: str, value: Any) -> str:
-    """What a value adds to a run's name: the value alone of an architecture, else the key's last word with it."""
+    """The part of a run's name for one key: an architecture alone, else the key's last word with its value."""
     text = value if isinstance(value, str) else json.dumps(value)
     if isinstance(value, list):
         text = hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -119,7 +119,7 @@ def _part(key: str, value: Any) -> str:
 
 
 def _check_names(path: Path, names: list[str]) -> None:
-    folded = [name.casefold() for name in names]  # folders of some systems know no case
+    folded = [name.casefold() for name in names]  # some file systems ignore case
     for name in names:
         if folded.count(name.casefold()) > 1:
             raise UserError(

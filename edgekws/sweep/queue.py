@@ -1,4 +1,4 @@
-"""A sweep on this machine: a number of runs at once, each in its own process, until all have ended."""
+"""Does a sweep on this machine: several runs at once, each in its own process, until all have ended."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ POLL_SECONDS = 1.0
 
 
 def runs_of(sweep: Sweep, folder: Path) -> tuple[Run, ...]:
-    """Each recipe's run under ``folder``, begun or not; a UserError where a folder belongs to another recipe."""
+    """Each recipe's run in ``folder``, begun or not. A UserError if a folder belongs to another recipe."""
     return tuple(workspace.open_run(folder / recipe.name, recipe) for recipe in sweep.recipes)
 
 
 def cores() -> int:
-    """Cores this process may use."""
+    """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def prepare_recordings(runs: Sequence[Run]) -> dict[str, Ending]:
-    """Prepare every corpus the runs need once, before several processes would.
+    """Prepare every corpus that the runs need once, before several processes would do it.
 
-    Returns how runs ended whose recordings cannot be prepared; a UserError where that is all of them for one reason.
+    Returns the endings of runs whose recordings cannot be prepared. A UserError if that is all runs, for one reason.
     """
     told: dict[Any, str] = {}
     for run in runs:
@@ -58,10 +58,10 @@ def work_off(
     ended: Callable[[dict[str, Ending]], None],
     failed: Mapping[str, Ending],
 ) -> dict[str, Ending]:
-    """Do all runs that are not done, ``jobs`` at a time; ``ended`` is called at the start and as each run ends.
+    """Do all runs that are not done, ``jobs`` at a time. ``ended`` is called at the start and whenever a run ends.
 
-    ``failed`` are runs that cannot be begun. Returns how every run ended, by name. On an interrupt the children are
-    stopped before it is passed on.
+    ``failed`` are runs that cannot begin. Returns how every run ended, by name. An interrupt first stops the children,
+    then is raised again.
     """
     endings = already_ended(runs, testing) | dict(failed)
     waiting = [run for run in runs if run.recipe.name not in endings]
@@ -101,12 +101,12 @@ def already_ended(runs: Sequence[Run], testing: bool) -> dict[str, Ending]:
 
 
 def log_of(run: Run) -> Path:
-    """Where a run's output goes: beside its folder."""
+    """The file for a run's output, beside its folder."""
     return run.folder.parent / f"{run.folder.name}.log"
 
 
 class Progress:
-    """One line on standard error: runs, epochs of those running, time left; on a terminal it is written over."""
+    """One line on standard error, rewritten on a terminal: runs done, epochs of the present runs, time left."""
 
     def __init__(self, runs: Sequence[Run], endings: dict[str, Ending]) -> None:
         self.runs = {run.recipe.name: run for run in runs}
@@ -128,7 +128,7 @@ class Progress:
         print(f"{before}{text}", end=after, file=sys.stderr, flush=True)
 
     def line(self, endings: dict[str, Ending], running: Sequence[str], seconds: float) -> str:
-        """The state in words, ``seconds`` after the start."""
+        """The state in words, given the seconds since the start."""
         failed = sum(ending.status != "done" for ending in endings.values())
         parts = [f"{len(endings)} of {len(self.runs)} runs ended" + (f" ({failed} not well)" if failed else "")]
         parts += [f"{name} epoch {done}/{whole}" for name in running for done, whole in [work.epochs(self.runs[name])]]
@@ -147,7 +147,7 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     def _work(self, endings: dict[str, Ending]) -> float:
-        """Work done so far in units of ``work.epoch_cost``; what a failed run has done is no measure for the rest."""
+        """The work done so far in units of ``work.epoch_cost``, without failed runs, which say nothing of the rest."""
         return sum(
             _whole(run) if name in endings else work.epochs(run)[0] * work.epoch_cost(run)
             for name, run in self.runs.items()

@@ -1,4 +1,4 @@
-"""What a sweep found: one row a run in results.csv, and results.html with the 2019 report's numbers beside ours."""
+"""Writes the results of a sweep: results.csv with a row a run, and results.html with the 2019 report's numbers."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ COLUMNS = (
     *("int8_minus_float", "int8_minus_float_low", "int8_minus_float_high", "report", "command"),
 )
 
-REPORT_CLASSES = 16  # with fewer words or more, the 2019 report's accuracy says nothing
+REPORT_CLASSES = 16  # the 2019 report's accuracy can be compared only with so many words
 
 Row = dict[str, str]
 
 
 def variant(recipe: Recipe) -> str:
-    """The column of the 2019 report that a recipe belongs to: none, do50, do50_bn; do30 for another dropout."""
+    """The column of the 2019 report for a recipe, such as none, do50 or do50_bn; other dropouts give do30 and so on."""
     dropout = f"do{100 * recipe.model.dropout:g}" if recipe.model.dropout else ""
     return "_".join(filter(None, [dropout, "bn" if recipe.model.batch_norm else ""])) or "none"
 
 
 def augmented(recipe: Recipe) -> bool:
-    """Whether training changed the clips at all; the 2019 report's did not."""
+    """Whether training changes the clips. The 2019 report's training did not."""
     changes = dataclasses.asdict(recipe.augment)
     return any(size for name, size in changes.items() if not name.startswith("snr_db"))
 
 
 def row(run: Run, ending: Ending | None) -> Row:
-    """A run's row: what its records and its report say so far; the rest is empty."""
+    """A run's row, from its records and its report. Unknown columns are empty."""
     recipe = run.recipe
     entry = catalogue.find(recipe.model.architecture)
     architecture = catalogue.architecture(recipe.model.architecture, recipe.model.window)
@@ -70,7 +70,7 @@ def row(run: Run, ending: Ending | None) -> Row:
         figures = run.read_report()
         total, paired = figures["testing_clips"], figures["int8_minus_float"]
         found["testing_clips"] = total
-        if "quantization" in figures:  # a published model has no records
+        if "quantization" in figures:  # in a published model, which has no records
             kept = figures["quantization"]["validation"][figures["quantization"]["kept"]]
             found["validation_float"] = _fraction(figures["training"]["float"]["validation_accuracy"])
             found["validation_int8"] = _fraction(kept["accuracy"])
@@ -83,7 +83,7 @@ def row(run: Run, ending: Ending | None) -> Row:
 
 
 def write(folder: Path, name: str, runs: Iterable[Run], endings: Mapping[str, Ending]) -> None:
-    """results.csv and results.html of a sweep, each written atomically."""
+    """Write results.csv and results.html of a sweep, each atomically."""
     rows = [row(run, endings.get(run.recipe.name)) for run in runs]
     folder.mkdir(parents=True, exist_ok=True)
     atomic_write(folder / "results.csv", to_csv(rows))
@@ -100,7 +100,7 @@ def to_csv(rows: Sequence[Row]) -> str:
 
 
 def html(name: str, rows: Sequence[Row], endings: Mapping[str, Ending]) -> str:
-    """The table and the chart as one page that needs nothing from outside."""
+    """The table and the chart as one self-contained page."""
     points = chart_points(rows)
     chart = scatter.svg(points, scatter.MACS_TITLE) if points else ""
     reasons = [ending for ending in endings.values() if ending.reason]
@@ -108,7 +108,7 @@ def html(name: str, rows: Sequence[Row], endings: Mapping[str, Ending]) -> str:
 
 
 def chart_points(rows: Sequence[Row]) -> list[scatter.Point]:
-    """Of every measured row the int8 accuracy over multiply-accumulates, and the 2019 report's, once a cell."""
+    """Every measured row's int8 accuracy over multiply-accumulates, and the 2019 report's, once for each cell."""
     points = {}
     for found in rows:
         macs = int(found["macs"])
@@ -122,12 +122,12 @@ def chart_points(rows: Sequence[Row]) -> list[scatter.Point]:
 
 
 def kind(found: Row) -> str:
-    """The recipe's kind: plain, which changes no clip in training, as the 2019 report's, or good."""
+    """The recipe's kind: "plain" if training changes no clip, as in the 2019 report, else "good"."""
     return "good" if found["augmented"] == "yes" else "plain"
 
 
 def counted(kind: str, correct: int, total: int) -> Row:
-    """The columns of one kind of model, float or int8: how many clips it gets, the share and its interval."""
+    """The columns of one kind of model, float or int8: clips heard right, their share, and its interval."""
     proportion = metrics.Proportion(correct, total)
     low, high = proportion.interval
     return {

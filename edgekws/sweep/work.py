@@ -1,4 +1,4 @@
-"""One run of a sweep in its own process: its command, its environment and its progress."""
+"""Does one run of a sweep in its own process: command, environment and progress."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from edgekws.train import loop
 from edgekws.workspace import Run
 
 COMMAND = (sys.executable, "-m", "edgekws.cli")
-FIXED_COST = 10_000_000  # what an epoch costs beside the network's multiply-accumulates, in the same unit, roughly
+FIXED_COST = 10_000_000  # rough fixed cost of an epoch, in multiply-accumulates
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a run ended: done, broken (a bound of the parity ladder) or failed, with a reason."""
+    """How a run ended: done, broken (a bound of the parity ladder) or failed, and why."""
 
     name: str
     status: str
@@ -34,27 +34,27 @@ class Ending:
 
 
 def is_done(run: Run, testing: bool) -> bool:
-    """Whether nothing is left to do; a run whose bounds are broken is done too."""
+    """Whether nothing is left to do. A run with broken bounds is done too."""
     return run.manifest.exists() if testing else run.record("convert").exists()
 
 
 def prepare(run: Run) -> None:
-    """Write the recipe, so that the folder alone says what is to be done."""
+    """Write the recipe into the run's folder, so that the folder alone says what to do."""
     if not run.recipe_file.exists():
         run.folder.mkdir(parents=True, exist_ok=True)
         atomic_write(run.recipe_file, recipe.to_toml(run.recipe))
 
 
 def execute(folder: Path, testing: bool, log: Path, threads: int, command: Sequence[str]) -> Ending:
-    """Do a prepared run to its end in child processes, one after the other, and wait for them."""
+    """Do a prepared run to its end in child processes, one after the other."""
     with contextlib.closing(Process(folder, testing, log, threads, command)) as process:
         while (ending := process.poll()) is None:
-            time.sleep(0.2)  # in short pieces: Ray cancels a task between two of them
+            time.sleep(0.2)  # short: Ray can cancel a task between two sleeps
         return ending
 
 
 class Process:
-    """A run being done in the background by `edgekws` itself; its output goes to the end of a log."""
+    """A run in the background, done by `edgekws`. Its output is appended to a log."""
 
     def __init__(
         self, folder: Path, testing: bool, log: Path, threads: int, command: Sequence[str] | None = None
@@ -63,11 +63,11 @@ class Process:
         self._command = command or COMMAND
         self._steps = ["run"] if testing else ["train", "quantize", "convert"]
         self._child: subprocess.Popen[bytes] | None = None
-        self._begin = log.stat().st_size if log.exists() else 0  # before it, the log is of earlier attempts
+        self._begin = log.stat().st_size if log.exists() else 0  # before this place, the log is from earlier attempts
         self._next()
 
     def poll(self) -> Ending | None:
-        """How it ended, or None while it goes on."""
+        """How it ended, or None while it runs."""
         status = self._child.poll() if self._child else 0
         if status is None:
             return None
@@ -82,12 +82,12 @@ class Process:
         return Ending(name, "failed", _last_words(self.log, status, self._begin))
 
     def interrupt(self) -> None:
-        """Ask it to stop as Ctrl-C does."""
+        """Ask it to stop, as Ctrl-C does."""
         if self._child and self._child.poll() is None:
             self._child.send_signal(signal.SIGINT)
 
     def close(self, seconds: float = 20.0) -> None:
-        """Stop it if it is running: interrupted first, killed where that does not help."""
+        """Stop it if it is running: interrupt it, and kill it if that does not help."""
         if not self._child or self._child.poll() is not None:
             return
         self.interrupt()
@@ -106,26 +106,26 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env=environment(self.threads),
-                start_new_session=True,  # Ctrl-C on the terminal comes to the sweep alone, which passes it on
+                start_new_session=True,  # only the sweep gets Ctrl-C from the terminal, and passes it on
                 preexec_fn=_begin,
             )
 
 
 def environment(threads: int) -> dict[str, str]:
-    """This process's environment, with the threads a framework may use; what the user has set already stays."""
+    """This process's environment, with limits for a framework's threads. Variables that the user set stay."""
     count = str(threads)
     chosen = {
         "TF_NUM_INTRAOP_THREADS": count,
         "TF_NUM_INTEROP_THREADS": count,
         "OMP_NUM_THREADS": count,
-        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # several runs share a GPU: none may take all of its memory
+        "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # several runs share a GPU, so none may take all its memory
         "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
     }
     return chosen | os.environ
 
 
 def epochs(run: Run) -> tuple[int, int]:
-    """Epochs done and epochs in all, float and quantization-aware together."""
+    """(epochs done, all epochs) of float and quantization-aware training together."""
     settings = run.recipe
     whole = settings.training.epochs + settings.quantization.epochs
     if run.record("quantize").exists():
@@ -136,13 +136,13 @@ def epochs(run: Run) -> tuple[int, int]:
 
 
 def epoch_cost(run: Run) -> float:
-    """How long an epoch of this run takes beside one of another, by its multiply-accumulates."""
+    """The relative time of an epoch of this run, by its multiply-accumulates."""
     model = run.recipe.model
     return catalogue.architecture(model.architecture, model.window).macs(len(run.recipe.data.words)) + FIXED_COST
 
 
 def broken_bounds(run: Run) -> str:
-    """The bounds of the parity ladder that the last check found broken, in words; empty where there are none."""
+    """The bounds of the parity ladder that the last check found broken, in words; empty if none is."""
     if not run.report.exists():
         return ""
     with untrusted.reading(run.report, "report", "run 'edgekws check' again"):
@@ -158,20 +158,20 @@ def broken_bounds(run: Run) -> str:
 
 
 def ended(run: Run) -> Ending:
-    """How a run ended that has nothing left to do."""
+    """How a run ended, if nothing is left to do."""
     why = broken_bounds(run)
     return Ending(run.recipe.name, "broken" if why else "done", why)
 
 
 def _begin() -> None:
-    """In the child, before it begins: it can be interrupted, and on Linux a sweep that is killed takes it along."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell has what runs in its background ignore this signal
+    """Runs in the child before it begins: lets it be interrupted, and on Linux ends it if the sweep is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # background processes of a shell ignore this signal
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def _last_words(log: Path, status: int, begin: int) -> str:
-    """What the log from byte ``begin`` on ends with: the error that `edgekws` told, else its last line."""
+    """The last error of `edgekws` in the log from byte ``begin`` on, else its last line."""
     text = log.read_bytes()[begin:].decode(errors="replace")
     lines = [line.split("\r")[-1] for line in text.splitlines() if line.strip() and not line.startswith("next: ")]
     told = [line.removeprefix("edgekws: error: ") for line in lines if line.startswith("edgekws: error: ")]

@@ -1,6 +1,6 @@
-"""From int16 recordings to what the network sees: augmentation in training, the front end, the int8 coding, batched.
+"""Turns batches of int16 recordings into network inputs: augmentation in training, the front end, the int8 coding.
 
-A Keras layer of ``keras.ops`` alone, so that it runs inside the training step, on the accelerator where there is one.
+It is a Keras layer that uses only ``keras.ops``, so that it runs inside the training step, on a GPU if there is one.
 """
 
 from __future__ import annotations
@@ -17,29 +17,34 @@ from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.model import coding, front_end
 from edgekws.recipe import Augment
 
-OCTAVES = 7  # of the equalizer: 4 to 8 kHz, 2 to 4 kHz and so on, the last one all below 125 Hz
-HEADROOM_DB = 12.0  # by which what was heard before a clip may have been louder than all of it
-NOISE_HOP = 4_000  # background noise is cut into windows, a new one every quarter of a second
+OCTAVES = 7  # of the equalizer: 4 to 8 kHz, 2 to 4 kHz and so on; the last is all below 125 Hz
+HEADROOM_DB = 12.0  # sound before a clip may have been louder than the clip by this
+NOISE_HOP = 4_000  # samples between windows of background noise: a quarter of a second
 
 
 def noise_windows(noises: Iterable[np.ndarray], length: int = CLIP_SAMPLES) -> np.ndarray:
-    """Windows of every recording, int16 (windows, length); shorter recordings give none."""
+    """Windows of all recordings, int16 (windows, length). Recordings shorter than a window give none."""
     cut = [np.lib.stride_tricks.sliding_window_view(n, length)[::NOISE_HOP] for n in noises if n.size >= length]
     return np.concatenate(cut) if cut else np.zeros((0, length), np.int16)
 
 
 class Front(keras.layers.Layer):
-    """int16 (batch, window) → float32 (batch, 1, window, 1): ``code / 128``, augmented first where ``training``.
+    """int16 (batch, window) → float32 (batch, 1, window, 1): ``code / 128``, after augmentation if ``training``.
 
-    Before the coding comes what ``model.front_end`` does, in float: an offset is within one unit of that in integers.
+    Before the coding it does the work of ``model.front_end`` in float: its offset is within one unit of that in
+    integers.
 
-    Augmentation: a shift of up to ``shift_ms`` (zeros move in), a speed of up to ``speed_percent`` more or less (pitch
-    and formants move with it, as from speaker to speaker), a level of each octave of up to ``equalizer_db`` more or
-    less at the same level of all, a stretch of up to ``mask_ms`` made silent, a gain of up to ``gain_db`` either way,
-    and with ``noise_probability`` a background noise at a signal-to-noise ratio drawn uniformly in decibels. Level
-    control has heard nothing before half of the clips, and before the others something from as loud as the clip's first
-    block to 12 dB louder than all of it. All draws are uniform and come from one seed generator, whose state is part of
-    the model's variables.
+    Augmentation changes a clip by
+    - a shift of up to ``shift_ms``, with zeros in the gap,
+    - a speed of up to ``speed_percent`` more or less; pitch and formants move with it, as from speaker to speaker,
+    - a level of each octave of up to ``equalizer_db`` more or less, without a change of the whole level,
+    - silence in a stretch of up to ``mask_ms``,
+    - a gain of up to ``gain_db`` up or down,
+    - and, with ``noise_probability``, background noise at a signal-to-noise ratio that is uniform in decibels.
+
+    For half of the clips, level control heard nothing before. For the others it heard something between as loud as the
+    clip's first block and 12 dB louder than the whole clip. All random numbers are uniform and come from one seed
+    generator, whose state is one of the model's variables.
     """
 
     def __init__(self, settings: Augment, heard: front_end.Input, noises: np.ndarray, seed: int, **kwargs: Any) -> None:
@@ -47,7 +52,7 @@ class Front(keras.layers.Layer):
         self.settings = settings
         self.input_coding, self.level_control = heard.coding, heard.level_control
         rms = [max(np.sqrt(np.mean(np.square(n, dtype=np.float32))), 1.0) for n in noises]
-        # tensors from here on: a compiler would take arrays for constants, and take long over them
+        # tensors: a compiler would treat arrays as constants, which takes long
         self.noises, self.noise_rms = ops.convert_to_tensor(noises), ops.convert_to_tensor(rms, "float32")
         self.seed_generator = keras.random.SeedGenerator(seed)
         self._limit = round(settings.shift_ms * SAMPLE_RATE / 1000)
@@ -68,18 +73,18 @@ class Front(keras.layers.Layer):
         return self._coded(self._front_end(wave, drawn))
 
     def _coded(self, wave: Any) -> Any:
-        """``code / 128`` of whole numbers in the range of int16."""
+        """Whole numbers in the range of int16 → ``code / 128``."""
         if self.input_coding == "linear":
             return ops.minimum(ops.floor(wave * (1 / 256) + 0.5), 127.0) * (1 / 128)
         table = ops.convert_to_tensor(coding.table(self.input_coding).astype(np.float32) / 128)
         return ops.take(table, ops.cast(wave + 32_768.0, "int32"))
 
     def _front_end(self, wave: Any, drawn: Mapping[str, Any] | None = None) -> Any:
-        """Whole numbers (batch, window) → the same through the front end; ``drawn``: with what was heard before."""
+        """Whole numbers (batch, window) → the same after the front end. ``drawn``: random numbers for earlier sound."""
         length = wave.shape[1]
         blocks = ops.reshape(wave, (-1, length // front_end.BLOCK, front_end.BLOCK))
         means = ops.mean(blocks, axis=2)
-        kept = 31 / 32  # of d in a block
+        kept = 31 / 32  # share of d left after a block
         d = _scanned(ops.concatenate([means[:, :1], means[:, 1:] * (1 - kept)], axis=1), 0.0,
                      lambda now, before, reach: now + kept**reach * before)  # fmt: skip
         blocks = ops.clip(blocks - ops.floor(d + 0.5)[..., None], -32_767.0, 32_767.0)
@@ -89,8 +94,8 @@ class Front(keras.layers.Layer):
         return ops.reshape(blocks, (-1, length))
 
     def _drawn(self, batch: Any) -> dict[str, Any]:
-        """Every random number for a batch by name, float32 (batch, 1), of the octaves (batch, 7); none is drawn in
-        what XLA compiles, which has another generator."""
+        """All random numbers for a batch by name, float32 (batch, 1), or (batch, 7) for the octaves. They are drawn
+        outside of what XLA compiles, which has another generator."""
         settings = self.settings
         ranges: dict[str, tuple[float, float]] = {}
         if settings.speed_percent:
@@ -122,8 +127,8 @@ class Front(keras.layers.Layer):
         return bool(self.settings.noise_probability and len(self.noises))
 
     def _changed(self, samples: Any, drawn: dict[str, Any]) -> Any:
-        """All of the augmentation; every pass over the samples counts, so gains are folded into one factor a clip."""
-        if self.settings.equalizer_db:  # before samples are gathered: that would be done again for each octave
+        """The whole augmentation. Every pass over the samples costs, so all gains become one factor a clip."""
+        if self.settings.equalizer_db:  # first: later, the gather would be done again for each octave
             samples = _equalized(ops.cast(samples, "float32"), _amplitude(drawn["octave_db"]))
         if self.settings.speed_percent:
             wave = self._stretched(samples, drawn)
@@ -138,14 +143,14 @@ class Front(keras.layers.Layer):
         return wave * gain + noise * (factor * gain * _rms(wave))
 
     def _shifted(self, samples: Any, drawn: dict[str, Any]) -> Any:
-        """Each clip moved by its own whole number of samples, as one gather from the zero-padded batch."""
+        """Each clip shifted by its own whole number of samples: one gather from the zero-padded batch."""
         limit, length = self._limit, samples.shape[1]
         padded = ops.reshape(ops.pad(samples, ((0, 0), (limit, limit))), (-1,))
         start = ops.minimum(ops.cast(drawn["shift"], "int32"), 2 * limit) + _rows(samples, length + 2 * limit)
         return ops.take(padded, start + ops.reshape(ops.arange(length, dtype="int32"), (1, -1)))
 
     def _stretched(self, samples: Any, drawn: dict[str, Any]) -> Any:
-        """Each clip faster or slower about its middle, and shifted, by linear interpolation, float32 (batch, n)."""
+        """Each clip shifted, and faster or slower around its middle, by linear interpolation: float32 (batch, n)."""
         length = samples.shape[1]
         margin = self._limit + math.ceil(length / 2 * self.settings.speed_percent / 100) + 2
         padded = ops.reshape(ops.pad(ops.cast(samples, "float32"), ((0, 0), (margin, margin))), (-1,))
@@ -158,7 +163,7 @@ class Front(keras.layers.Layer):
         return before + (position - whole) * (after - before)
 
     def _noise(self, drawn: dict[str, Any]) -> tuple[Any, Any]:
-        """A noise for each clip, float32 (batch, window), and what scales it under a clip of RMS 1, (batch, 1)."""
+        """A noise for each clip, float32 (batch, window), and its factor (batch, 1) for a clip of RMS 1."""
         chosen = ops.cast(ops.reshape(drawn["noise"], (-1,)), "int32")
         chosen = ops.minimum(chosen, len(self.noises) - 1)
         noise = ops.cast(ops.take(self.noises, chosen, axis=0), "float32")
@@ -168,9 +173,9 @@ class Front(keras.layers.Layer):
 
 
 def _envelope(peaks: Any, drawn: Mapping[str, Any] | None) -> Any:
-    """Level control's envelope of blocks by their peaks, float32 (batch, blocks)."""
+    """Level control's envelope of each block, from the blocks' peaks: float32 (batch, blocks)."""
     peaks = ops.log(ops.maximum(peaks, float(front_end.LOWEST_PEAK)))
-    fall = -math.log(1 - 2.0**-front_end.DECAY)  # a block
+    fall = -math.log(1 - 2.0**-front_end.DECAY)  # in one block
     if drawn is not None:
         quietest, loudest = peaks[:, :1], ops.max(peaks, axis=1, keepdims=True) + math.log(10) * HEADROOM_DB / 20
         before = quietest + drawn["level_before"] * (loudest - quietest) - fall
@@ -180,10 +185,10 @@ def _envelope(peaks: Any, drawn: Mapping[str, Any] | None) -> Any:
 
 
 def _scanned(values: Any, neutral: float, combined: Callable[[Any, Any, int], Any]) -> Any:
-    """A recurrence along rows (batch, n) in log2 n steps: each value with those before it, by ``combined``.
+    """A recurrence along rows (batch, n) in log2 n steps: combines each value with all values before it.
 
-    ``combined(now, before, reach)`` joins what is known at two places, ``reach`` apart;
-    before the first is ``neutral``.
+    ``combined(now, before, reach)`` joins the results of two places that are ``reach`` apart. ``neutral`` stands for
+    values before the first.
     """
     count, reach = values.shape[1], 1
     while reach < count:
@@ -193,10 +198,10 @@ def _scanned(values: Any, neutral: float, combined: Callable[[Any, Any, int], An
 
 
 def _equalized(wave: Any, gains: Any) -> Any:
-    """The octaves of waves (batch, n) by the gains (batch, 7), highest first, at the level there was.
+    """Waves (batch, n) with their octaves multiplied by gains (batch, 7), highest octave first, at the same level.
 
-    Octaves are those of the Haar wavelet without decimation (Holschneider et al. 1989, "à trous"): what each mean over
-    twice as many samples takes away. Means reach forward and back in turn, so that sound stays where it is.
+    The octaves are those of the Haar wavelet without decimation (Holschneider et al. 1989, "à trous"): the differences
+    of means over ever twice as many samples. Means reach forward and back in turn, so that the sound does not move.
     """
     reaches = [2**octave for octave in range(OCTAVES - 1)]
     back, forward = sum(reaches[1::2]), sum(reaches[::2])
@@ -204,7 +209,7 @@ def _equalized(wave: Any, gains: Any) -> Any:
     wave = ops.pad(wave, ((0, 0), (back, forward)))
     heard: Any = 0.0
     for octave, reach in enumerate(reaches):
-        smooth = 0.5 * (wave[:, :-reach] + wave[:, reach:])  # shorter by its reach, so that nothing is padded again
+        smooth = 0.5 * (wave[:, :-reach] + wave[:, reach:])  # shorter by reach: avoids padding again
         after = before - reach if octave % 2 else before
         detail = wave[:, before : before + width] - smooth[:, after : after + width]
         heard = heard + gains[:, octave : octave + 1] * detail
@@ -218,19 +223,19 @@ def _rms(wave: Any) -> Any:
 
 
 def _masked(wave: Any, length: Any, start: Any) -> Any:
-    """Waves (batch, n), silent for ``length`` samples (batch, 1) from a share (batch, 1) of where that can begin."""
+    """Waves (batch, n) with ``length`` silent samples (batch, 1), which begin at ``start`` (batch, 1), 0 to 1."""
     whole = wave.shape[1]
     time = ops.reshape(ops.arange(whole, dtype="float32"), (1, -1)) - start * (whole - length)
     return ops.where(ops.logical_and(time >= 0.0, time < length), 0.0, wave)
 
 
 def _rows(samples: Any, width: int) -> Any:
-    """Where each clip's row of ``width`` begins in a flattened batch, int32 (batch, 1)."""
+    """The start of each clip's row of ``width`` in a flattened batch, int32 (batch, 1)."""
     return ops.reshape(ops.arange(ops.shape(samples)[0], dtype="int32"), (-1, 1)) * width
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The same by XLA on the TensorFlow backend: one pass over the samples in place of some thirty; else as it is."""
+    """The function compiled by XLA on the TensorFlow backend: one pass over the samples instead of about thirty."""
     if keras.backend.backend() != "tensorflow":
         return function
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""What float training runs on: every GPU of the machine, else the CPU; and which numbers it computes fast."""
+"""Finds what float training runs on: all GPUs of the machine, else the CPU; and whether bfloat16 is fast there."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-AMPERE = (8, 0)  # NVIDIA's compute capability from which on tensor cores take bfloat16
-_AMX = "amx_bf16"  # AVX512_BF16 alone does not pay for every network: only-conv/5 trained slower than in float32
+AMPERE = (8, 0)  # NVIDIA's first compute capability whose tensor cores have bfloat16
+_AMX = "amx_bf16"  # AVX512_BF16 alone can be slower than float32: only-conv/5 was
 
 
 @dataclass(frozen=True)
 class Device:
-    """What training runs on: in words, the scope that spreads it over several, and whether XLA compiles the step."""
+    """What training runs on: in words, the scope that distributes it, and whether XLA compiles the step."""
 
     words: str
     scope: AbstractContextManager[Any]
@@ -23,14 +23,14 @@ class Device:
     fast_bfloat16: bool = False
 
     def precision(self, asked: str) -> str:
-        """``training.mixed_precision`` with "auto" made "bfloat16" where that is fast here, else "none"."""
+        """``training.mixed_precision``, where "auto" becomes "bfloat16" if that is fast here, else "none"."""
         if asked != "auto":
             return asked
         return "bfloat16" if self.fast_bfloat16 else "none"
 
 
 def find() -> Device:
-    """Every GPU of the machine, through Keras's own distribution; else the CPU."""
+    """All GPUs of the machine, by Keras's own distribution; else the CPU."""
     import keras
 
     backend = keras.backend.backend()
@@ -49,7 +49,7 @@ def _tensorflow() -> Device:
 
     found = tf.config.list_physical_devices("GPU")
     if not found:
-        # XLA on a CPU takes longer to compile this step than it saves
+        # on a CPU, XLA takes longer to compile this step than it saves
         fast = cpu_computes_bfloat16()
         return Device(f"CPU ({os.cpu_count()} cores)", nullcontext(), jit_compile=False, fast_bfloat16=fast)
     details = [tf.config.experimental.get_device_details(gpu) for gpu in found]
@@ -61,7 +61,7 @@ def _tensorflow() -> Device:
 
 
 def _jax() -> tuple[str, bool]:
-    """The first device of JAX in words, and whether it computes bfloat16 fast; of CPUs that was not tried."""
+    """JAX's first device in words, and whether it computes bfloat16 fast. CPUs were not tried and count as slow."""
     import jax
 
     first = jax.devices()[0]
@@ -72,7 +72,7 @@ def _jax() -> tuple[str, bool]:
 
 
 def cpu_computes_bfloat16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
-    """Whether the processor has AMX for bfloat16 (Intel's servers since 2023); False where Linux does not tell."""
+    """Whether the processor has AMX for bfloat16 (Intel's servers since 2023); False if Linux does not say so."""
     try:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""Distillation: a small network learns the scores of a larger one, the teacher, beside the labels."""
+"""Distillation: a small network learns the labels and the scores of a larger network, the teacher."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import keras
 from keras import ops
 
 TEMPERATURE = 2.0
-WEIGHT = 0.5  # of the teacher's part in the loss; the labels have the rest
+WEIGHT = 0.5  # the teacher's share of the loss; the labels have the rest
 _LEAST = 1e-7
 
 
 class Lesson(keras.layers.Layer):
-    """Passes the student's probabilities (batch, classes) on; in training adds the teacher's part to the loss.
+    """Returns the student's probabilities (batch, classes) unchanged; in training adds the teacher's part to the loss.
 
-    Hinton et al. (arXiv:1503.02531): WEIGHT T**2 KL(teacher || student), both softened, p**(1/T) over its sum. The
-    teacher's columns are taken in the order of ``columns``, so that it may know more words, in another order.
+    The loss is WEIGHT T**2 KL(teacher || student) (Hinton et al., arXiv:1503.02531). Both are softened: p**(1/T),
+    divided by its sum. ``columns`` are the teacher's columns in the student's order; the teacher may know more words.
     """
 
     def __init__(self, columns: Sequence[int], **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Earlier runs that a recipe names: whether they fit, and the keys that the recipe takes from them."""
+"""Handles the earlier runs that a recipe names: checks that they fit, and takes keys of the recipe from them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from edgekws.recipe import Recipe
 from edgekws.workspace import Run
 
 _HEARD = ("coding", "level_control", "window_seconds")
-_SHARED = {"start_from": ("architecture", "batch_norm", *_HEARD), "teacher": _HEARD}  # keys of [model] taken from it
-# weights can learn another level, and of another window those of the convolutions are taken; a teacher cannot
+_SHARED = {"start_from": ("architecture", "batch_norm", *_HEARD), "teacher": _HEARD}  # keys of [model] to take
+# weights can learn another level; with another window only the convolutions' are used. A teacher cannot change.
 _MAY_DIFFER = {"start_from": ("level_control", "window_seconds"), "teacher": ()}
 
 
 def completed(tables: Mapping[str, Any], beside: Path) -> Mapping[str, Any]:
-    """A recipe's tables with the keys of [model] that an earlier run dictates and they leave out.
+    """A recipe's tables, with missing keys of [model] taken from an earlier run that must share them.
 
-    The run is looked for from the folder one stands in, then from ``beside``; one that is not there dictates nothing.
+    The run is looked for in the working directory, then in ``beside``. If it is not there, nothing is added.
     """
     training, model = (tables.get(key, {}) for key in ("training", "model"))
     if not isinstance(training, Mapping) or not isinstance(model, Mapping):
@@ -34,7 +34,7 @@ def completed(tables: Mapping[str, Any], beside: Path) -> Mapping[str, Any]:
 
 
 def find(recipe: Recipe, key: str) -> Run | None:
-    """The run that ``training.KEY`` names; a UserError where it is not trained or does not fit this recipe."""
+    """The run that ``training.KEY`` names, or None. A UserError if it is not trained or does not fit this recipe."""
     named = getattr(recipe.training, key)
     if not named:
         return None

@@ -1,4 +1,4 @@
-"""Float training of a run: the network behind its front end, on every accelerator there is."""
+"""Trains the float network of a run, after its front end, on all accelerators of the machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from edgekws.workspace import Run
 
 
 def train(run: Run, clips: Corpus) -> None:
-    """Train by the run's recipe; write ``float.keras`` (best epoch by validation), ``history.csv`` and the record."""
+    """Train by the run's recipe. Writes ``float.keras`` (the best epoch on validation), ``history.csv``, a record."""
     loop.deterministic(run.recipe.seed)
     import keras
 
@@ -77,7 +77,7 @@ def train(run: Run, clips: Corpus) -> None:
 
 
 def _told(precision: str, asked: str) -> str:
-    """The precision in words; where the recipe left it to the machine, how to choose the other."""
+    """The precision in words; if the recipe says "auto", also how to choose another."""
     words = {"none": "float32"}.get(precision, f"{precision} (weights in float32)")
     if asked != "auto" or precision == "none":
         return words
@@ -85,7 +85,7 @@ def _told(precision: str, asked: str) -> str:
 
 
 def _plain(core: Any, recipe: Recipe, classes: int) -> Any:
-    """The same network of Keras's own layers alone, so that any Keras loads the file."""
+    """The same network with only Keras's own layers, so that every Keras can load the file."""
     plain = _network(network.build, recipe, classes)
     plain.set_weights(core.get_weights())
     return plain
@@ -107,7 +107,7 @@ def load(path: Path) -> Any:
 
 
 def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
-    """Windows of the noises that the recipe does not hold out, int16 (windows, window)."""
+    """Windows of the noises that the recipe does not hold out: int16 (windows, window)."""
     from edgekws.corpus import rejection
     from edgekws.train import augment
 
@@ -116,8 +116,8 @@ def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
 
 
 def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
-    """Give the network the origin's weights; of the last layer those of the words that both know, none where it hears
-    another window: a dense layer begins anew then."""
+    """Give the network the origin's weights. In the last layer, only words that both know get them. If the origin has
+    another window, dense layers keep their new weights."""
     source, theirs = _loaded(origin, "start_from"), labels_of(origin.recipe)
     columns = [words.index(word) for word in theirs if word in words]
     known = [i for i, word in enumerate(theirs) if word in words]
@@ -135,7 +135,7 @@ def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
 
 
 def _loaded(other: Run, key: str) -> Any:
-    """The float model of the run that ``training.KEY`` names; a UserError where its recipe names another network."""
+    """The float model of the run that ``training.KEY`` names. A UserError if the file is not its recipe's network."""
     model, classes = load(other.float_model), len(labels_of(other.recipe))
     if _shapes(model) != _shapes(_network(network.build, other.recipe, classes)):
         raise UserError(
@@ -146,24 +146,24 @@ def _loaded(other: Run, key: str) -> Any:
 
 
 def _shapes(model: Any) -> dict[str, list[tuple[int, ...]]]:
-    """The shapes of every layer's weights."""
+    """The shapes of each layer's weights."""
     return {layer.name: [tuple(w.shape) for w in layer.weights] for layer in model.layers if layer.weights}
 
 
 def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: Any) -> Any:
-    """The scores (batch, classes), with what the teacher makes of the same sound added to the loss."""
+    """The scores (batch, classes) unchanged, with the loss against the teacher's scores of the same sound added."""
     from edgekws.train import distillation
 
     theirs = labels_of(teacher.recipe)
     if missing := [word for word in words if word not in theirs]:
         raise UserError(f"training.teacher: {teacher.folder} does not know {', '.join(missing)}")
     known = _loaded(teacher, "teacher")
-    # without batch norm, and in the precision that is trained in, it hears a clip in a fraction of the time
+    # without batch norm, and in the precision of training, the teacher takes a fraction of the time
     architecture = catalogue.architecture(teacher.recipe.model.architecture, teacher.recipe.model.window)
     folded = network.build(architecture, classes=len(theirs))
     for name, weights in network.folded_weights(known, architecture).items():
         folded.get_layer(name).set_weights(weights)
-    model = keras.Model(folded.inputs, folded.outputs[0], name="teacher")  # a name that no other part has
+    model = keras.Model(folded.inputs, folded.outputs[0], name="teacher")  # a unique name
     model.trainable = False
     return distillation.Lesson([theirs.index(word) for word in words], name="lesson")(
         scores, model(heard, training=False)
@@ -171,7 +171,7 @@ def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: 
 
 
 def compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher: Run | None = None) -> tuple[Any, Any]:
-    """The network alone, and the model that is trained: int16 clips → front end → network."""
+    """The network, and the model that is trained: int16 clips → front end → network."""
     from edgekws.train import distillation
     from edgekws.train.augment import Front
 

@@ -1,4 +1,4 @@
-"""Batch norm for float training by TensorFlow's fused kernel; Keras computes it in nine operations over the data."""
+"""Batch norm for float training by TensorFlow's fused kernel. Keras needs nine operations over the data for it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from edgekws.model.architecture import Architecture
 
 
 def layer(keras: Any) -> Any:
-    """The batch norm class to train with: the fused one on the TensorFlow backend, else None, for Keras's own.
+    """The batch norm class for training: the fused one on the TensorFlow backend, else None for Keras's own.
 
-    Its weights are those of ``keras.layers.BatchNormalization``; in training the moving variance takes n / (n - 1) of
-    the batch's variance, n the batch's values a channel, as cuDNN does.
+    It has the weights of ``keras.layers.BatchNormalization``. As in cuDNN, the moving variance in training uses
+    n / (n - 1) times the batch's variance, where n is the number of the batch's values in a channel.
     """
     if keras.backend.backend() != "tensorflow":
         return None
@@ -31,9 +31,9 @@ def layer(keras: Any) -> Any:
 
 
 def _normalized(tf: Any, inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
-    """Outputs, and the batch's mean and variance, float32 (channels,).
+    """The outputs, and the batch's mean and variance, float32 (channels,).
 
-    In half precision oneDNN has vector code only where channels are a multiple of 16; a multiple of 8 is made one.
+    In half precision oneDNN has vector code only for channels in multiples of 16. Multiples of 8 are brought to that.
     """
 
     def whole() -> tuple[Any, Any, Any]:
@@ -47,10 +47,10 @@ def _normalized(tf: Any, inputs: Any, gamma: Any, beta: Any, epsilon: float) -> 
 
 
 def _by_halves(tf: Any, inputs: Any, gamma: Any, beta: Any, epsilon: float) -> tuple[Any, Any, Any]:
-    """As ``_normalized``, every two neighbouring positions taken for one of twice the channels.
+    """As ``_normalized``, but two neighbouring positions count as one with twice the channels.
 
-    Even and odd positions are then normalized each by their own half of the batch, as in ghost batch norm (Hoffer et
-    al. 2017, arXiv:1705.08741); mean and variance are those of the whole.
+    Even and odd positions are then normalized separately, each by its half of the batch, as in ghost batch norm (Hoffer
+    et al. 2017, arXiv:1705.08741). Mean and variance are those of the whole.
     """
     folded = tf.reshape(inputs, (1, 1, -1, 2 * inputs.shape[-1]))
     outputs, mean, variance = tf.compat.v1.nn.fused_batch_norm(
@@ -62,7 +62,7 @@ def _by_halves(tf: Any, inputs: Any, gamma: Any, beta: Any, epsilon: float) -> t
 
 
 def build(architecture: Architecture, **settings: Any) -> Any:
-    """``network.build`` of Keras 3 with these settings, to train with: fused, without biases that batch norm undoes."""
+    """``network.build`` with these settings for training: fused, and without training biases that batch norm undoes."""
     import keras
 
     core = network.build(architecture, norm=layer(keras), **settings)
@@ -71,7 +71,7 @@ def build(architecture: Architecture, **settings: Any) -> Any:
 
 
 def without_bias(core: Any) -> None:
-    """Leave the biases before batch norm untrained: the mean takes them away again, at a pass each."""
+    """Do not train the biases before batch norm: subtracting the mean cancels them, and each costs a pass."""
     names = {layer.name for layer in core.layers}
     for convolution in core.layers:
         if f"{convolution.name}_bn" in names:

@@ -1,4 +1,4 @@
-"""Check a .keras file before Keras loads it: it must be a network of this project, of sensible size, without code."""
+"""Checks a .keras file before Keras loads it: it must be a network of this project, not too large, without code."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from edgekws.guard import archives, untrusted
 
 REMEDY = "train that run again"
 WEIGHTS, CONFIG = "model.weights.h5", "config.json"
-_MOST_ITEMS = 10_000  # of the weights file
-# what network.build makes; a Lambda holds code, and other classes of Keras open files or addresses
+_MOST_ITEMS = 10_000  # in the weights file
+# the layers of network.build; a Lambda contains code, and other classes of Keras open files or addresses
 LAYERS = {"InputLayer", "Conv2D", "BatchNormalization", "MaxPooling2D", "ReLU", "Flatten", "Dropout", "Dense"}
 OTHERS = {"Functional", "DTypePolicy", "GlorotUniform", "HeNormal", "Ones", "Zeros", "__keras_tensor__"}
 CLASSES = LAYERS | OTHERS
 
 
 def check(path: Path) -> None:
-    """Raises UserError for a file that is damaged, too large, or holds a layer that no network of edgekws has."""
+    """Raise UserError if the file is damaged, too large, or has a layer that no network of edgekws has."""
     files = archives.members(path, "Keras model", REMEDY)
     with untrusted.reading(path, "Keras model", REMEDY):
         config = untrusted.parse_json(files[CONFIG], f"{path}: {CONFIG}", REMEDY)
@@ -30,7 +30,7 @@ def check(path: Path) -> None:
 
 
 def _classes(config: Any) -> Iterator[tuple[Any, Any]]:
-    """Module and name of every class that the configuration would have Keras make."""
+    """Module and name of every class that Keras would create for this configuration."""
     if isinstance(config, dict):
         if "class_name" in config:
             yield config.get("module"), config["class_name"]
@@ -42,7 +42,7 @@ def _classes(config: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _check_weights(data: bytes) -> None:
-    """Weights lie in the file itself, and a few bytes of HDF5 can't stand for gigabytes."""
+    """Raise ValueError unless the weights are in the file itself, and no few bytes of HDF5 stand for gigabytes."""
     import h5py
 
     total = seen = 0
@@ -50,7 +50,7 @@ def _check_weights(data: bytes) -> None:
     def visit(group: Any) -> None:
         nonlocal total, seen
         for name in group:
-            seen += 1  # groups may hold each other
+            seen += 1  # groups can contain each other
             if seen > _MOST_ITEMS or not isinstance(group.get(name, getlink=True), h5py.HardLink):
                 raise ValueError(f"the weights {name!r} lie elsewhere, or are too many")
             item = group[name]

@@ -1,4 +1,4 @@
-"""Training that can be killed at any moment: the same loop for the float network and for the fake-quantized one."""
+"""The training loop of both the float and the fake-quantized network. It can be killed at any moment."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Prepare = Callable[[np.ndarray, int, int], np.ndarray]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training gave: the best weights by validation (ties: lower loss), and every epoch's figures."""
+    """The result of a training: the best weights on validation (if equal, the lower loss), and each epoch's figures."""
 
     best: list[np.ndarray]
     best_epoch: int
@@ -51,14 +51,16 @@ def batches(
     teach: Callable[[np.ndarray], np.ndarray] | None = None,
     continued: np.ndarray | None = None,
 ) -> Any:
-    """A Keras dataset over int16 clips (n, 16000) and labels (n,): shuffled by ``seed`` and epoch, or in order (None).
+    """A Keras dataset of int16 clips (n, window) and labels (n,), shuffled by ``seed`` and epoch; in order for None.
 
-    The targets are float32 (batch, classes), 1 for the label; ``mixup`` is the alpha of ``edgekws.train.mixup``, 0 for
-    none.
-    ``prepare(clips, epoch, step)`` makes the network's input where the model does not do so itself, and
-    ``teach(input)`` other targets than the labels. Every batch can be shared out evenly among ``devices``: in order,
-    the last few clips beyond a multiple of them are left out. ``continued``, bool (n,): clips that go on in the next
-    one, which each epoch takes from another place on.
+    The targets are float32 (batch, classes), with 1 for the label.
+
+    Args:
+        prepare: ``prepare(clips, epoch, step)`` makes the network's input, if the model does not do so itself.
+            devices: every batch can be divided evenly among these. Without a seed, this leaves out the last clips.
+        mixup: alpha of ``edgekws.train.mixup``; 0: no mixup.
+        teach: ``teach(input)`` makes targets in place of the labels.
+        continued: bool (n,): clips that continue in the next clip. Each epoch cuts these at another place.
     """
     if seed is None:
         labels = labels[: len(labels) - len(labels) % devices]
@@ -91,12 +93,12 @@ def batches(
                 self.drawn = self.epoch
             return self.permutation
 
-    # with two threads tf.data has no autotuner, for which the end of an epoch waited: up to as long as the epoch took
+    # with two threads tf.data has no autotuner; the end of an epoch waited for it, sometimes as long as the epoch took
     return Batches(workers=2) if hasattr(keras.utils, "PyDataset") else Batches()
 
 
 def moved_on(samples: np.ndarray, chosen: np.ndarray, continued: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The chosen clips of samples (n, length), each that goes on in the next one from a place of its second on."""
+    """The chosen clips of samples (n, length). Those that continue in the next clip begin at a random sample."""
     length = samples.shape[1]
     flat = samples.reshape(-1)
     starts = chosen * length + rng.integers(0, length, len(chosen)) * continued[chosen]
@@ -104,7 +106,7 @@ def moved_on(samples: np.ndarray, chosen: np.ndarray, continued: np.ndarray, rng
 
 
 def cosine_schedule(keras: Any, peak: float, epochs: int, steps: int, warmup_epochs: float) -> Any:
-    """Linear warm-up to ``peak``, then a cosine down to zero at the last step."""
+    """A schedule of the learning rate: linear warm-up to ``peak``, then a cosine to zero at the last step."""
     warmup = min(round(warmup_epochs * steps), epochs * steps - 1)
     schedule = keras.optimizers.schedules.CosineDecay
     return schedule(0.0 if warmup else peak, epochs * steps - warmup, warmup_target=peak if warmup else None,
@@ -125,11 +127,11 @@ def fit(
     identity: str,
     prepare: Callable[[int], None] | None = None,
 ) -> Outcome:
-    """Train a compiled model, from ``checkpoint`` on where it holds epochs of the same ``identity``.
+    """Train a compiled model. It continues from ``checkpoint`` if that has epochs of the same ``identity``.
 
-    After every epoch all variables (weights, optimizer, random seeds), the best weights and the history are written
-    atomically; the data order is a function of seed and epoch. So a killed training, started again, ends the same.
-    ``prepare(epoch)`` is called as an epoch begins, to set what else it depends on.
+    After every epoch, all variables (weights, optimizer, random seeds), the best weights and the history are written
+    atomically, and the data order depends only on seed and epoch. So a training that was killed and started again gives
+    the same result. ``prepare(epoch)`` is called when an epoch begins, to set anything else that it depends on.
     """
     model.optimizer.build(model.trainable_variables)
     variables = list(model.variables) + list(model.optimizer.variables)
@@ -150,7 +152,7 @@ def fit(
                 bar.advance()
 
             def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-                # the optimizer's own rate is a tensor after a schedule; the schedule itself is asked instead
+                # the optimizer's own rate is a tensor after a schedule
                 rate = float(np.asarray(model.optimizer.learning_rate))
                 row = {"epoch": epoch + 1, "learning_rate": rate} | {k: float(logs[k]) for k in HISTORY[1:5]}
                 if not math.isfinite(row["loss"]):
@@ -171,7 +173,7 @@ def fit(
 
 
 class _Progress:
-    """History, best weights, and how both go to and come from the checkpoint file."""
+    """The history and the best weights, which it writes to the checkpoint file and reads from it."""
 
     def __init__(self) -> None:
         self.history: list[dict[str, float]] = []
@@ -179,7 +181,7 @@ class _Progress:
 
     @property
     def best_epoch(self) -> int:
-        """1-based; ties in accuracy go to the lower loss, then to the earlier epoch."""
+        """The best epoch, from 1 on. If accuracies are equal, the lower loss wins, then the earlier epoch."""
         ranked = [(-row["val_accuracy"], row["val_loss"], i) for i, row in enumerate(self.history)]
         return min(ranked)[2] + 1 if ranked else 0
 
@@ -221,7 +223,7 @@ class _Progress:
 
 
 def epochs_in(checkpoint: Path) -> int:
-    """How many epochs a checkpoint of ``fit`` holds; 0 where there is none."""
+    """How many epochs a checkpoint of ``fit`` has; 0 if there is no checkpoint."""
     if not checkpoint.exists():
         return 0
     try:
@@ -230,11 +232,11 @@ def epochs_in(checkpoint: Path) -> int:
     except UserError:
         if checkpoint.exists():
             raise
-        return 0  # the training ended just now
+        return 0  # the training ended in the meantime
 
 
 def history_csv(history: list[dict[str, float]]) -> str:
-    """The history as CSV text, columns ``HISTORY``."""
+    """The history as CSV text with the columns ``HISTORY``."""
     out = io.StringIO()
     writer = csv.DictWriter(out, HISTORY, lineterminator="\n")
     writer.writeheader()
@@ -243,10 +245,10 @@ def history_csv(history: list[dict[str, float]]) -> str:
 
 
 def keep_freed_memory() -> None:
-    """Have glibc keep what a training step frees for the next one; call it before a framework starts its threads.
+    """Make glibc keep freed memory for the next training step. Call it before a framework starts its threads.
 
-    Every step frees its activations. Handed back to the system, they come again page by page: half of the time of a
-    training on two virtual cores went into page faults. Does nothing where the C library is another.
+    Every step frees its activations. If glibc returns them to the system, they come back page by page: on two virtual
+    cores, half of a training's time went into page faults. With another C library, this does nothing.
     """
     if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "mallopt"):
         mmap_threshold, top_pad, trim_threshold, arena_max = -3, -2, -1, -8  # malloc.h
@@ -260,7 +262,7 @@ def keep_freed_memory() -> None:
 
 
 def deterministic(seed: int) -> None:
-    """Fix every random seed, and ask TensorFlow on GPUs for operations that give the same bits in every run."""
+    """Set every random seed, and ask TensorFlow on GPUs for operations that give the same bits in every run."""
     os.environ.setdefault("TF_DETERMINISTIC_OPS", "1")
     import keras
 

@@ -1,4 +1,4 @@
-"""Mixup: each clip of a batch is mixed with another one, and its target has the share of both."""
+"""Mixup: mixes each clip of a batch with another one, and its target with the other's in the same shares."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from edgekws.audio import to_int16
 def mixed(
     samples: np.ndarray, targets: np.ndarray, alpha: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """``s x1 + (1 - s) x2`` of clips int16 (batch, n) and targets float32 (batch, classes), s of Beta(alpha, alpha).
+    """``s x1 + (1 - s) x2`` of clips, int16 (batch, n), and targets, float32 (batch, classes), with s from Beta(alpha,
+    alpha): mixup (Zhang et al., arXiv:1710.09412).
 
-    Zhang et al., mixup (arXiv:1710.09412). As in Tokozume et al. (arXiv:1711.10282) the levels are evened out first, or
-    the louder recording would be all that is heard; the sum keeps the level of the first.
+    As in Tokozume et al. (arXiv:1711.10282), both clips first get the same level, or only the louder one would be
+    heard. The sum gets the level of the first.
     """
     partner = rng.permutation(len(samples))
     share = rng.beta(alpha, alpha, (len(samples), 1)).astype(np.float32)

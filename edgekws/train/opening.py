@@ -1,4 +1,4 @@
-"""The run that a recipe describes, with changes to it: what ``edgekws run`` and ``edgekws.run`` begin with."""
+"""Opens the run of a recipe with changes, for ``edgekws run`` and ``edgekws.run``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from edgekws.workspace import Run
 
 
 def chosen(path: Path | None, changes: Mapping[str, Any], origin: str = "command line") -> Recipe:
-    """The recipe in a TOML file, or without one the embedded default, with these changes ({"training.epochs": 3}).
+    """The recipe in a TOML file, or without ``path`` the embedded default, with these changes ({"training.epochs": 3}).
 
-    Keys that an earlier run dictates are filled in from it. ``origin`` names the source of the changes in messages.
+    Missing keys that an earlier run decides are taken from it. ``origin`` names the source of the changes in messages.
     """
     tables = recipes.read_tables(recipes.find(path)) if path else {}
     origin = str(path) if path and not changes else origin
@@ -33,10 +33,10 @@ def opened(
     folder: Path | None = None,
     origin: str = "command line",
 ) -> Run:
-    """The run of a recipe file, of a run's folder, or without ``path`` of the embedded default.
+    """The run of a recipe file or of a run's folder; without ``path``, of the embedded default.
 
-    It stands in ``folder``, or else in ``runs`` under the recipe's name. The folders that the recipe names become
-    absolute. Raises UserError for a mistake in the recipe, and where the folder belongs to another recipe.
+    Its folder is ``folder``, or else the recipe's name in ``runs``. The recipe's paths become absolute. Raises
+    UserError for a mistake in the recipe, and if the folder belongs to another recipe.
     """
     if path and not path.is_file() and path.suffix != ".toml":
         there = zoo.place(path, runs=runs)
