@@ -168,9 +168,10 @@ def test_whole_catalogue(name, tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(3600)  # with the sanitizers
 def test_many_inputs_on_the_reference_model(tmp_path):
-    """A hundred inputs, or with EDGEKWS_SEEDS=125 a thousand. The convolutions by LiteRT's reference kernels, the rest, which it rounds differently, by our own reference.
+    """A hundred inputs, or with EDGEKWS_SEEDS=125 hundreds.
 
-    A fifth of them on the DSP kernels, which are slow in plain C. An input that came before proves nothing more.
+    LiteRT's reference kernels judge the convolutions. Our own reference judges the rest, which LiteRT rounds
+    differently. The DSP kernels, which are slow in plain C, get a fifth of the inputs. None comes twice.
     """
     data = synthetic("custom-32/8")
     read = reader.read(data)
