@@ -228,6 +228,16 @@ def tune(
     return found
 
 
+def compare_takes(run: Run, clips: Corpus, source: str, without: Run) -> list[dict[str, Any]]:
+    """What a tuned run and one ``without`` takes find of the takes in the folder ``source`` by voices kept back: put
+    into the run report, the model card and the manifest."""
+    from convert.prove import own_takes
+
+    compared = own_takes.compare(run, without, own_takes.of_split(run, clips, source, "testing"))
+    _write_report(run, clips, run.read_report() | {"takes": compared})
+    return compared
+
+
 def _known(run: Run, path: Path) -> dict[str, Any] | None:
     """Earlier measurements from a file; None if there are none, or they are of another int8 model."""
     if not path.exists():

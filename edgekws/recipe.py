@@ -194,6 +194,20 @@ class Quantization:
 
 
 @dataclass(frozen=True)
+class Detector:
+    """When words count, on a device as in ``edgekws listen``; training does not depend on it."""
+
+    opened_by: tuple[str, ...] = _key((), "words of data.words that open the others: these count only for a time after")
+    open_seconds: float = _key(
+        0.0,
+        "seconds for which words count after one of detector.opened_by, or, where that is empty, after the program "
+        "says so (edgekws_detector_open); 0: they always count",
+        low=0,
+        high=600,
+    )
+
+
+@dataclass(frozen=True)
 class Parity:
     """Bounds of the parity ladder on the whole testing split. One clip may always differ, unless a bound is 0 or 1."""
 
@@ -213,6 +227,7 @@ class Recipe:
     augment: Augment = field(default_factory=Augment)
     training: Training = field(default_factory=Training)
     quantization: Quantization = field(default_factory=Quantization)
+    detector: Detector = field(default_factory=Detector)
     parity: Parity = field(default_factory=Parity)
 
 
@@ -240,6 +255,12 @@ def from_tables(tables: Mapping[str, Any], origin: str = "recipe") -> Recipe:
     if recipe.augment.snr_db_low > recipe.augment.snr_db_high:
         raise UserError(f"{origin}: augment.snr_db_low is above augment.snr_db_high; swap them")
     words.check_all(recipe.data.words, f"{origin}: data.words", least=1 if recipe.data.rejects else 2)
+    opened_by = tuple(map(text.normal, recipe.detector.opened_by))
+    recipe = dataclasses.replace(recipe, detector=dataclasses.replace(recipe.detector, opened_by=opened_by))
+    if strange := sorted(set(opened_by) - set(recipe.data.words)):
+        raise UserError(f"{origin}: detector.opened_by: {', '.join(strange)} is not in data.words; add it there")
+    if opened_by and not recipe.detector.open_seconds:
+        raise UserError(f"{origin}: detector.opened_by needs detector.open_seconds, such as 5")
     for word in recipe.data.unknown:
         words.check(word, f"{origin}: data.unknown")
     if both := sorted(set(recipe.data.unknown) & set(recipe.data.words)):

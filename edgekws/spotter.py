@@ -5,7 +5,7 @@ The command line uses the same functions. Heavy imports stand inside functions, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from edgekws.audio import Faults, blocks, fit
 from edgekws.audio.convert import SAMPLE_RATE, Converter
 from edgekws.errors import UserError
+from edgekws.text import normal
 
 if TYPE_CHECKING:
     from convert.tflite.artifact import Artifact
@@ -37,15 +38,15 @@ class Spotter:
         settings: the thresholds and the averaging of the detector.
     """
 
-    def __init__(self, artifact: Artifact, threshold: float | None = None) -> None:
+    def __init__(self, artifact: Artifact, threshold: float | None = None, openers: Sequence[Spotter] = ()) -> None:
         from convert.engine import host_library
         from edgekws.listen import detector
 
         self.name, self.labels = artifact.name, artifact.labels
-        self.tuned = artifact.detector
+        self.tuned, self._openers = artifact.detector, tuple(openers)
         self._scorer = host_library.scorer(artifact)
         self.engine, self.hop, self.window = self._scorer.words, self._scorer.hop, self._scorer.window
-        self.settings: Settings = detector.fitting(artifact.detector, artifact.labels, self.hop, self.window)
+        self.settings: Settings = artifact.settings(self.hop)
         if threshold is not None:
             self.settings = detector.with_threshold(self.settings, threshold)
 
@@ -88,20 +89,31 @@ class Spotter:
 
         ends: the sound is a whole recording; quiet is added at both ends, so that the first and last words are heard.
         """
-        from edgekws.listen.events import listen, within_quiet
+        from edgekws.listen.events import Ear, listen, within_quiet
 
-        self._scorer.reset()
-        lead = self.settings.delay if ends else 0
-        within = within_quiet(sound, self.settings) if ends else sound
-        return listen(within, self._scorer.push, self.settings, self.labels, lead)
+        slowest = max((self, *self._openers), key=lambda one: one.settings.delay).settings
+        lead = slowest.delay if ends else 0
+        within = within_quiet(sound, slowest) if ends else sound
+        for one in (self, *self._openers):
+            one._scorer.reset()
+        openers = [Ear(one._scorer.push, one.settings, one.labels, lead) for one in self._openers]
+        return listen(within, self._scorer.push, self.settings, self.labels, lead, openers)
 
 
-def load(model: str | Path, *, false_accepts_per_hour: float | None = None, threshold: float | None = None) -> Spotter:
+def load(
+    model: str | Path,
+    *,
+    false_accepts_per_hour: float | None = None,
+    threshold: float | None = None,
+    opened_by: Sequence[str] = (),
+    open_seconds: float | None = None,
+) -> Spotter:
     """Load a model: a model that ships by its name ("small"), a run folder, a bundle or a .tflite file.
 
     false_accepts_per_hour: take the thresholds for at most this many false accepts an hour, as the model was tuned.
-    threshold: one threshold for every word, from 0 to 1, in place of the model's own.
-    Raises UserError where there is no such model, and for false_accepts_per_hour of a model that was not tuned.
+    threshold: one threshold for every word, from 0 to 1, in place of the model's own. opened_by: words of the model,
+    or other models, such as "wake": words count only for open_seconds (5) after one of these was heard.
+    Raises UserError where there is no such model or word, and for false_accepts_per_hour of a model that was not tuned.
     """
     from convert.engine import host_library
     from convert.tflite import artifact
@@ -110,7 +122,24 @@ def load(model: str | Path, *, false_accepts_per_hour: float | None = None, thre
     found = artifact.load(model).at(false_accepts_per_hour)
     if false_accepts_per_hour is not None:
         detector.check_hop(found.detector, host_library.hop(found), found.name)
-    return Spotter(found, threshold)
+    words = [name for name in opened_by if normal(name) in found.labels]
+    others = [name for name in opened_by if normal(name) not in found.labels]
+    if opened_by:
+        found = found.opened(words, artifact.OPEN_SECONDS if open_seconds is None else open_seconds)
+    elif open_seconds is not None:
+        raise UserError("say what opens the detector for so many seconds: a word of the model, or another model")
+    return Spotter(found, threshold, [Spotter(_opener(name, found)) for name in others])
+
+
+def _opener(name: str, opened: Artifact) -> Artifact:
+    """Another model, whose words open the detector of one."""
+    from convert.tflite import artifact
+
+    try:
+        return artifact.load(name)
+    except UserError as error:
+        words = ", ".join(label for label in opened.labels if not label.startswith("_"))
+        raise UserError(f"{name!r} is no word of {opened.name} ({words}), and no model: {error}") from None
 
 
 def microphone() -> Iterator[np.ndarray]:
@@ -142,18 +171,26 @@ def run(recipe: str | Path | None = None, *, folder: str | Path | None = None, *
     return made
 
 
-def bundle(model: str | Path, target: str, folder: str | Path, *, false_accepts_per_hour: float | None = None) -> Path:
+def bundle(
+    model: str | Path,
+    target: str,
+    folder: str | Path,
+    *,
+    false_accepts_per_hour: float | None = None,
+    opened_by: Sequence[str] = (),
+    open_seconds: float | None = None,
+) -> Path:
     """Write what a board or phone builds from, as ``edgekws bundle`` does, and return its folder or zip file.
 
     model: as for ``load``. target: a name in ``edgekws bundle --list``. folder: where to write; an earlier bundle there
-    is replaced, unless it was changed. false_accepts_per_hour: as for ``load``.
+    is replaced, unless it was changed. false_accepts_per_hour, opened_by, open_seconds: as for ``load``.
     Raises UserError where there is no such model or target, and where the folder holds something else.
     """
     from convert import targets
     from convert.targets import bundle as bundles
     from convert.tflite import artifact
 
-    found = artifact.load(model).at(false_accepts_per_hour)
+    found = artifact.load(model).at(false_accepts_per_hour).opened(opened_by, open_seconds)
     return bundles.make(targets.request(found, targets.find(target)), target, Path(folder))
 
 

@@ -43,7 +43,7 @@ def of(
     seconds = window(said, language)
     sources = [engines.FLITE] if language == "en" and shutil.which(engines.FLITE) else []
     changes: dict[str, Any] = {
-        "name": name or "-".join("-".join(said).split())[:60],
+        "name": name or name_of(said, takes=bool(takes)),
         "data.source": "espeak",
         "data.words": said,
         "data.language": language,
@@ -74,6 +74,12 @@ def of(
     if takes:
         changes |= _of_takes(Path(takes).expanduser(), said)
     return recipe.replace(Recipe(), changes, "a wake phrase")
+
+
+def name_of(phrases: Sequence[str], *, takes: bool) -> str:
+    """The name of the run for phrases, with takes or without."""
+    joined = "-".join("-".join(phrases).split())[:60]
+    return f"{joined}-takes" if takes else joined
 
 
 def window(phrases: Sequence[str], language: str) -> float:

@@ -126,12 +126,13 @@ class Run:
         return untrusted.json_object(self.report, "run 'edgekws check' again")
 
     def identity(self, corpus: Corpus, *origins: str) -> str:
-        """All that unfinished work depends on, as text: the recipe without its name and bounds, and the recordings.
+        """All that unfinished work depends on, as text: the recipe without its name, detector and bounds, and the
+        recordings.
 
         ``origins`` are the SHA-256 of models that the recipe names only by their runs.
         """
         tables = recipes.to_tables(_anywhere(self.recipe))
-        for key in ("name", "parity"):
+        for key in ("name", "detector", "parity"):
             del tables[key]
         text = json.dumps([tables, corpus.fingerprint, *origins], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()

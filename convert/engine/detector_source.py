@@ -15,9 +15,11 @@ FRONT_END_HEADER = "edgekws_frontend.h"
 def write(settings: Settings, folder: Path, *, classes_from: str = "edgekws.h") -> None:
     """Add the detector and these settings to a folder. Its header ``classes_from`` must define EDGEKWS_CLASSES."""
     write_header(HEADER, folder, classes_from)
-    lists = {"THRESHOLDS": settings.thresholds, "RELEASES": settings.releases}
+    opens = tuple(int(word in settings.opened_by) for word in range(len(settings.thresholds)))
+    lists = {"THRESHOLDS": settings.thresholds, "RELEASES": settings.releases, "OPENERS": opens}
     values = {name: "{" + ", ".join(map(str, numbers)) + "}" for name, numbers in lists.items()}
-    values |= {key.upper(): str(getattr(settings, key)) for key in ("results", "minimum", "refractory", "hop", "delay")}
+    numbers = ("results", "minimum", "refractory", "open", "hop", "delay")
+    values |= {key.upper(): str(getattr(settings, key)) for key in numbers}
     lines = [f"#define EDGEKWS_DETECTOR_{name} {value}" for name, value in values.items()]
     guard = "EDGEKWS_DETECTOR_SETTINGS_H"
     text = "\n".join([f"#ifndef {guard}", f"#define {guard}", "", *lines, "", "#endif", ""])

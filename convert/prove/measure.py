@@ -118,10 +118,10 @@ def settings_of(model: Artifact, per_hour: float | None, threshold: float | None
     goal, ``threshold`` for one threshold for all words. Raises UserError if the model has no such goal, or the
     threshold is out of range."""
     hop = host_library.hop(model)
-    tuned, window = model.at(per_hour).detector, model.graph.input.length
+    used = model.at(per_hour)
     if per_hour is not None:
-        detector.check_hop(tuned, hop, model.name)
-    settings = detector.fitting(tuned, model.labels, hop, window)
+        detector.check_hop(used.detector, hop, model.name)
+    settings = used.settings(hop)
     return detector.with_threshold(settings, threshold) if threshold is not None else settings
 
 
@@ -206,6 +206,7 @@ def _goals(
     rows = []
     for goal, settings in sorted(model.detector.goals.items()) if model.detector else ():
         if settings.hop == hop:
+            settings = model.gate.on(settings, labels)
             worst = outcome.worst(outcome.of_negatives(settings, labels, negatives))
             misses = outcome.of_keywords(settings, labels, keywords)["misses"] if keywords else []
             rows.append({"goal": goal, "worst": worst, "misses": misses})
@@ -218,7 +219,8 @@ def _tradeoffs(
     """A curve for each kind of sound and ratio: [false accepts an hour, share missed] over one common threshold."""
     family = thresholds.one_for_all(labels)
     curves = []
-    missed = [(one.snr_db, thresholds.tally([one], labels, settings, family).miss_rate) for one in keywords]
+    always = replace(settings, open=0)
+    missed = [(one.snr_db, thresholds.tally([one], labels, always, family).miss_rate) for one in keywords]
     for stream in negatives if keywords else ():
         per_hour = outcome.rates(labels, settings, family, stream).sum(1)
         curves += [

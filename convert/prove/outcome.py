@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,11 @@ def missed(found: Tally, words: Sequence[int]) -> dict[str, Any]:
 
 
 def of_keywords(settings: Settings, labels: Sequence[str], keywords: Sequence[Scored]) -> dict[str, Any]:
-    """Misses at each ratio and of each word, delays, words detected twice, and words taken for others."""
+    """Misses at each ratio and of each word, delays, words detected twice, and words taken for others.
+
+    Words that count only after a phrase are counted as if they were said after it.
+    """
+    settings = replace(settings, open=0)
     row = np.array([settings.thresholds])
     right = [(stream.snr_db, thresholds.tally([stream], labels, settings, row)) for stream in keywords]
     delays = [1000 * delay / SAMPLE_RATE for _, one in right for delay in one.delays[0]]

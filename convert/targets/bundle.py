@@ -108,7 +108,7 @@ def fill(request: Request, target: targets.Target, folder: Path) -> None:
         "licences": {"engine": "Apache-2.0", "model": "see model_card.md" if artifact.card else "unknown"},
     }
     if artifact.detector:  # also if the target has no engine: its users write a detector
-        common["detector"] = detector.to_json(artifact.detector.settings, artifact.labels)
+        common["detector"] = detector.to_json(artifact.settings(artifact.detector.settings.hop), artifact.labels)
     sums = {path: sha256(folder / path) for path in paths(folder)}
     write_json(folder / MANIFEST, common | facts | {"sha256": sums})
 

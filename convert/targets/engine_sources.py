@@ -118,7 +118,7 @@ def _generated(artifact: Artifact, kernels: str, mode: str, measure: bool) -> Ge
         selftest.write(artifact, plan, folder)
         if mode == "sliding":
             detector.check_hop(artifact.detector, plan.hop, artifact.name)
-        settings = detector.fitting(artifact.detector, artifact.labels, plan.hop, plan.window)
+        settings = artifact.settings(plan.hop)
         detector_source.write(settings, folder)
         files = tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))
     common = {

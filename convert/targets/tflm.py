@@ -79,7 +79,7 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
     }
     # the application chooses when to push: a tuned detector keeps its hop, else a result a window
     tuned = artifact.detector
-    settings = tuned.settings if tuned else detector.default(artifact.labels, graph.input.size, graph.input.size)
+    settings = artifact.settings(tuned.settings.hop if tuned else graph.input.size)
     detector_source.write(settings, folder, classes_from="edgekws_settings.h")
     detector_source.write_header(detector_source.FRONT_END_HEADER, folder, "edgekws_settings.h")
     named = prefix(artifact.name)

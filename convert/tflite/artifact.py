@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from convert.tflite import graph, reader
 from edgekws import recipe, zoo
+from edgekws.audio import SAMPLE_RATE
 from edgekws.errors import UserError
 from edgekws.guard import untrusted
 from edgekws.listen.detector import FILE as DETECTOR_FILE
-from edgekws.listen.detector import Tuned, from_json
+from edgekws.listen.detector import Gate, Settings, Tuned, default, fitting, from_json
 from edgekws.listen.detector import read as read_detector
+from edgekws.text import normal
 
 CARD = "model_card.md"
 MODEL = "model_int8.tflite"  # the file's name in runs, pretrained folders and bundles
+OPEN_SECONDS = 5.0  # for which words count after a phrase that opens them
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +33,7 @@ class Artifact:
     detector: Tuned | None = None  # None: the model was not tuned
     card: str = ""  # the model card's text: data, licence, limits
     level_control: bool = False  # whether the front end brings sound to one level
+    gate: Gate = field(default_factory=Gate)  # when words count
 
     @classmethod
     def of(
@@ -56,6 +61,19 @@ class Artifact:
                 f"{self.name} was not tuned to any number of false accepts an hour; 'edgekws tune' does that"
             )
         return replace(self, detector=self.detector.at(per_hour))
+
+    def opened(self, opened_by: Sequence[str], seconds: float | None = None) -> Artifact:
+        """The same, its words to count only for these seconds (5) after one of the phrases, or, without any, after the
+        program says so; with neither as it is. Raises UserError for a phrase that is no word of the model."""
+        if not opened_by and seconds is None:
+            return self
+        gate = Gate(tuple(map(normal, opened_by)), OPEN_SECONDS if seconds is None else seconds)
+        gate.on(default(self.labels, SAMPLE_RATE), self.labels)
+        return replace(self, gate=gate)
+
+    def settings(self, hop: int) -> Settings:
+        """The detector's for a result every ``hop`` samples: as the model was tuned for that, else the default."""
+        return self.gate.on(fitting(self.detector, self.labels, hop, self.graph.input.length), self.labels)
 
 
 def of_bundle(folder: Path) -> Artifact:
@@ -98,7 +116,8 @@ def load(named: str | Path, coding: str | None = None, level_control: bool | Non
         told = untrusted.read_text(card) if card.exists() else ""
         hears = made_by.model
         made = Artifact(made_by.name, read, labels, coding or hears.coding, content, tuned, told)
-        return replace(made, level_control=hears.level_control if level_control is None else level_control)
+        gate = Gate(made_by.detector.opened_by, made_by.detector.open_seconds)
+        return replace(made, gate=gate, level_control=hears.level_control if level_control is None else level_control)
     content = untrusted.content(path, untrusted.MODEL_BYTES)
     read, beside = reader.parse(content, str(path)), path.with_name("labels.txt")
     labels = untrusted.labels(beside, read.output.size) if beside.exists() else ()

@@ -35,6 +35,17 @@ def add_thresholds(parser: argparse.ArgumentParser) -> None:
                         "own)")  # fmt: skip
 
 
+def add_opened(parser: argparse.ArgumentParser, *, models: bool = False) -> None:
+    """Describe ``--opened-by`` and ``--open-seconds``; ``models``: another model may open this one."""
+    if models:
+        opener, alone = "a word of the model that opens the others, or another model (such as wake)", ""
+    else:
+        opener, alone = "a word of the model that opens the others", "; alone: after the program says so"
+    parser.add_argument("--opened-by", action="append", default=[], metavar="PHRASE", help=f"{opener}: words count "
+                        "only for some seconds after it (may be repeated)")  # fmt: skip
+    parser.add_argument("--open-seconds", type=float, metavar="S", help=f"for how long (default: 5){alone}")
+
+
 def found(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:
     """The run with the present places of its recordings: ``data`` has the words, and each folder of ``unknown_from``
     replaces the recipe's folder of the same name. Raises UserError if the recipe has no folder of that name."""

@@ -33,6 +33,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                        "unix://PATH; tcp://0.0.0.0:10400 lets other machines in (default: "
                        "tcp://127.0.0.1:10400)")  # fmt: skip
     moved.add_thresholds(serve)
+    moved.add_opened(serve)
     serve.add_argument("--no-zeroconf", action="store_true", help="do not announce it to Home Assistant")
     serve.add_argument("--debug", action="store_true", help="print what is detected")
 
@@ -44,7 +45,9 @@ def _serve(args: argparse.Namespace) -> int:
 
     if importlib.util.find_spec("wyoming") is None:
         raise UserError("serve needs the Wyoming library: pip install 'edgekws[wyoming]'")
-    model = artifact.load(args.run).at(args.per_hour)
+    if args.open_seconds is not None and not args.opened_by:
+        raise UserError("--open-seconds needs --opened-by: nothing else would open the detector")
+    model = artifact.load(args.run).at(args.per_hour).opened(args.opened_by, args.open_seconds)
     options = ["--uri", args.uri, *(["--threshold", str(args.threshold)] if args.threshold is not None else [])]
     options += [name for name, on in (("--no-zeroconf", args.no_zeroconf), ("--debug", args.debug)) if on]
     with scratch() as folder:

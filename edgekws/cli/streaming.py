@@ -45,6 +45,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     listen.add_argument("--microphone", action="store_true", help="listen to the default microphone until Ctrl-C")
     listen.add_argument("--model", metavar="RUN", help=f"the model: {moved.RUN} (default: small-listen)")
     moved.add_thresholds(listen)
+    moved.add_opened(listen, models=True)
     listen.add_argument("--json", action="store_true", help="print one line of JSON for each word")
     listen.add_argument("--picture", type=Path, metavar="FILE.svg", help="also draw what was heard in one recording")
     tune = command(
@@ -107,7 +108,8 @@ def _listen(args: argparse.Namespace) -> int:
     if args.picture and {str(args.picture), str(args.files[0])} & {*STANDARD_INPUT}:
         raise UserError("--picture hears a recording twice and writes a file: expected two file names, not -")
     folder = Path(args.model) if args.model else zoo.default(zoo.LISTENING)
-    model = spotter.load(folder, false_accepts_per_hour=args.per_hour, threshold=args.threshold)
+    opened = {"opened_by": args.opened_by, "open_seconds": args.open_seconds}
+    model = spotter.load(folder, false_accepts_per_hour=args.per_hour, threshold=args.threshold, **opened)
     print(f"{model.name} by {model.engine}", file=sys.stderr)
     failed, events = 0, 0
     nearest: Event | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from edgekws.cli import measuring, moved, next_step, runs
 from edgekws.errors import UserError
 
 if TYPE_CHECKING:
+    from edgekws.corpus.clips import Corpus
     from edgekws.recipe import Recipe
+    from edgekws.workspace import Run
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -163,6 +166,21 @@ def _new(args: argparse.Namespace) -> int:
     return 0
 
 
+def _compare_takes(run: Run, clips: Corpus, args: argparse.Namespace) -> None:
+    """Say what the takes brought, beside the run of the same phrases without them, where there is one."""
+    from convert import pipeline
+    from convert.prove import own_takes
+    from edgekws import wake_phrase, workspace
+
+    without = workspace.Run(args.runs / wake_phrase.name_of(args.phrases, takes=False), run.recipe)
+    if not without.detector.exists():
+        same = f"edgekws wake {shlex.join(args.phrases)}"
+        print(f"what the takes bring is reported where {without.folder} is there as well: '{same}' makes it")
+        return
+    compared = pipeline.compare_takes(run, clips, args.data, workspace.load_run(without.folder))
+    print("\n".join(own_takes.lines(compared)))
+
+
 def _wake(args: argparse.Namespace) -> int:
     from convert import pipeline
     from edgekws import workspace
@@ -179,6 +197,8 @@ def _wake(args: argparse.Namespace) -> int:
         print("\n".join(listening_lines.lines(found)))
     if not args.data:
         print("no person's voice was in it: takes by people (--data) and talk (--negatives) help most")
+    elif run.detector.exists():
+        _compare_takes(run, clips, args)
     print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")
     listen = next_step.call("listen --microphone --model", run.folder)
     onto = next_step.call("bundle", run.folder, "--target T")

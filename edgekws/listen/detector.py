@@ -14,13 +14,14 @@ import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.corpus.clips import rejects
-from edgekws.errors import UserError
+from edgekws.errors import UserError, nearest
 from edgekws.guard import untrusted
 
 NEVER = 256  # a threshold that no average reaches
 FILE = "detector.json"
 AVERAGED_SECONDS, REFRACTORY_SECONDS = 0.4, 0.75
 THRESHOLD, HYSTERESIS = 205, 51  # 0.8 and 0.2
+LONGEST_OPEN_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Settings:
         refractory: how many results after a detection cannot give another.
         hop: samples from one result to the next.
         window: samples that one result covers.
+        opened_by: classes that open the detector for the others.
+        open: for how many results the others then count, or after ``Detector.open``. 0: they always count.
     """
 
     thresholds: tuple[int, ...]
@@ -44,6 +47,8 @@ class Settings:
     refractory: int
     hop: int
     window: int = CLIP_SAMPLES
+    opened_by: tuple[int, ...] = ()
+    open: int = 0
 
     def __post_init__(self) -> None:
         if len(self.thresholds) != len(self.releases) or not self.thresholds:
@@ -54,11 +59,38 @@ class Settings:
             raise UserError("the detector averages 1 to 255 results, over a minimum of 1 or more")
         if self.hop < 1:
             raise UserError(f"the detector's hop must be a number of samples, got {self.hop}")
+        if not 0 <= self.open <= 65_535 or not all(0 <= one < len(self.thresholds) for one in self.opened_by):
+            raise UserError("the detector is open for 0 to 65,535 results after one of its classes")
 
     @property
     def delay(self) -> int:
         """Samples from the middle of the averaged windows to the end of the last one."""
         return self.window // 2 + (self.results - 1) * self.hop // 2
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Words count only for so many seconds after one of these phrases was heard; with no phrase, after the program says
+    so (``Detector.open``). 0 seconds: they always count."""
+
+    opened_by: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def on(self, settings: Settings, labels: Sequence[str]) -> Settings:
+        """The settings with this gate. Raises UserError for a phrase that is no word of the model, and for a time that
+        is none."""
+        if self == Gate():
+            return settings
+        if not 0 < self.seconds <= LONGEST_OPEN_SECONDS:
+            raise UserError(f"words can count for up to {LONGEST_OPEN_SECONDS} seconds, got {self.seconds:g}")
+        words = [label for label in labels if not rejects(label)]
+        for phrase in self.opened_by:
+            if phrase not in words:
+                hint = nearest(phrase, words, f"expected one of {', '.join(words)}")
+                raise UserError(f"{phrase!r} is no word of this model that could open it; {hint}")
+        classes = tuple(sorted({labels.index(phrase) for phrase in self.opened_by}))
+        results = min(max(round(self.seconds * SAMPLE_RATE / settings.hop), 1), 65_535)
+        return replace(settings, opened_by=classes, open=results)
 
 
 @dataclass(frozen=True)
@@ -127,9 +159,12 @@ def check_hop(tuned: Tuned | None, hop: int, name: str) -> None:
 def from_json(stored: dict[str, Any], labels: Sequence[str]) -> Settings:
     """The inverse of ``to_json``. KeyError, TypeError, ValueError or OverflowError if a value is missing or wrong."""
     thresholds, releases = (tuple(int(stored[key][label]) for label in labels) for key in ("thresholds", "releases"))
-    numbers = {"window": CLIP_SAMPLES, **stored}
-    keys = ("results", "minimum", "refractory", "hop", "window")
-    return Settings(thresholds, releases, *(int(numbers[key]) for key in keys))
+    numbers = {"window": CLIP_SAMPLES, "open": 0, **stored}
+    results, minimum, refractory, hop, window, opened = (
+        int(numbers[key]) for key in ("results", "minimum", "refractory", "hop", "window", "open")
+    )
+    opened_by = tuple(labels.index(phrase) for phrase in stored.get("opened_by", ()))
+    return Settings(thresholds, releases, results, minimum, refractory, hop, window, opened_by, opened)
 
 
 def with_threshold(settings: Settings, probability: float) -> Settings:
@@ -144,7 +179,8 @@ def with_threshold(settings: Settings, probability: float) -> Settings:
 def to_json(settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
     """The settings with thresholds by word, as in a bundle's manifest and at the top of ``detector.json``."""
     by_word = {key: dict(zip(labels, getattr(settings, key), strict=True)) for key in ("thresholds", "releases")}
-    return asdict(settings) | by_word
+    told = asdict(settings) | by_word | {"opened_by": [labels[one] for one in settings.opened_by]}
+    return told if settings.open else {key: value for key, value in told.items() if key not in ("opened_by", "open")}
 
 
 def tuned_to_json(tuned: Tuned, labels: Sequence[str]) -> dict[str, Any]:
@@ -168,8 +204,12 @@ class Detector:
         classes = len(self.settings.thresholds)
         self._recent = np.zeros((self.settings.results, classes), np.int64)
         self._sums = np.zeros(classes, np.int64)
-        self._next = self._quiet = self._run = self._candidate = 0
+        self._next = self._quiet = self._run = self._candidate = self._open = 0
         self._held = -1
+
+    def open(self) -> None:
+        """Words count from the next result on, for as long as the settings say."""
+        self._open = self.settings.open
 
     def average(self, word: int) -> float:
         """The present averaged probability of a class."""
@@ -190,15 +230,19 @@ class Detector:
         if self._held >= 0 and self._sums[self._held] < self._releases[self._held]:
             self._held = -1
         best = int(self._sums.argmax())
-        if self._sums[best] < self._thresholds[best] or best == self._held:
+        counts = not self.settings.open or self._open > 0 or best in self.settings.opened_by
+        if not counts or self._sums[best] < self._thresholds[best] or best == self._held:
             self._run = 0
         else:
             self._run = self._run + 1 if self._run and best == self._candidate else 1
         self._candidate = best
+        self._open = max(self._open - 1, 0)
         if self._quiet:
             self._quiet -= 1
             return -1
         if self._run < self.settings.minimum:
             return -1
         self._held, self._quiet, self._run = best, self.settings.refractory, 0
+        if best in self.settings.opened_by:
+            self.open()
         return best

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +11,7 @@ from edgekws.audio import SAMPLE_RATE
 from edgekws.listen.detector import Detector, Settings
 
 Push = Callable[[np.ndarray], np.ndarray]  # int16 (n,) → int8 (results, classes), a result every hop
+_PIECE = SAMPLE_RATE // 10  # what each of several models hears before the next does
 
 
 @dataclass(frozen=True)
@@ -38,33 +39,69 @@ class Progress:
     nearest: Event | None = None
 
 
-def listen(
-    blocks: Iterable[np.ndarray], push: Push, settings: Settings, labels: tuple[str, ...], lead: int = 0
-) -> Iterator[Event | Progress]:
-    """Yield every event as soon as it is known, and a ``Progress`` after each block of samples.
+class Ear:
+    """A model and its detector, which hear one block after the other.
 
     Result k covers the window that ends at sample window + k * hop. The middle of a word is ``settings.delay`` samples
     before the end of the window that detected it. Times count from sample ``lead``.
     """
-    detector = Detector(settings)
-    heard, results = -lead, 0
-    word, score = labels[0], 0.0
-    nearest, most = None, 0.0
-    for block in blocks:
-        heard += len(block)
-        for scores in push(block):
-            end = settings.window + results * settings.hop - lead
-            results += 1
+
+    def __init__(self, push: Push, settings: Settings, labels: tuple[str, ...], lead: int = 0) -> None:
+        self.detector, self.word, self.score = Detector(settings), labels[0], 0.0
+        self.nearest: Event | None = None
+        self._push, self._settings, self._labels, self._lead = push, settings, labels, lead
+        self._results, self._most = 0, 0.0
+
+    def take(self, block: np.ndarray) -> Iterator[Event]:
+        """The events that a block, int16 (n,), completes."""
+        settings, labels, detector = self._settings, self._labels, self.detector
+        for scores in self._push(block):
+            end = settings.window + self._results * settings.hop - self._lead
+            self._results += 1
             best = int(scores.argmax())
-            word, score = labels[best], (int(scores[best]) + 128) / 256
+            self.word, self.score = labels[best], (int(scores[best]) + 128) / 256
             found, time = detector.push(scores), max(end - settings.delay, 0) / SAMPLE_RATE
             if found >= 0:
                 yield Event(time, labels[found], detector.average(found))
             near, part = detector.nearest()
-            if part > most:
-                nearest, most = Event(time, labels[near], detector.average(near)), part
+            if part > self._most:
+                self.nearest, self._most = Event(time, labels[near], detector.average(near)), part
+
+
+def listen(
+    blocks: Iterable[np.ndarray],
+    push: Push,
+    settings: Settings,
+    labels: tuple[str, ...],
+    lead: int = 0,
+    openers: Sequence[Ear] = (),
+) -> Iterator[Event | Progress]:
+    """Every event, as soon as it is known, and after each block how far it is; ``lead`` as for ``Ear``.
+
+    openers: other models, whose events come as well, and open the detector.
+    """
+    ear, heard = Ear(push, settings, labels, lead), -lead
+    for block in evenly(blocks, _PIECE) if openers else blocks:
+        heard += len(block)
+        for opener in openers:
+            for event in opener.take(block):
+                ear.detector.open()
+                yield event
+        yield from ear.take(block)
         level = float(np.abs(block.astype(np.int32)).max(initial=0)) / 32_768
-        yield Progress(max(heard, 0) / SAMPLE_RATE, level, word, score, nearest)
+        yield Progress(max(heard, 0) / SAMPLE_RATE, level, ear.word, ear.score, ear.nearest)
+
+
+def evenly(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
+    """The same samples in blocks of this length and a shorter last one, so that nothing depends on how they came."""
+    waiting = np.zeros(0, np.int16)
+    for block in blocks:
+        waiting = np.concatenate([waiting, block])
+        whole = len(waiting) // length * length
+        yield from waiting[:whole].reshape(-1, length)
+        waiting = waiting[whole:]
+    if len(waiting):
+        yield waiting
 
 
 def within_quiet(blocks: Iterable[np.ndarray], settings: Settings) -> Iterator[np.ndarray]:

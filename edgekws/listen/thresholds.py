@@ -72,24 +72,28 @@ def sweep(scores: np.ndarray, settings: Settings, thresholds: np.ndarray) -> Eve
     under = np.array([releases(row) for row in thresholds.tolist()], np.int64) * settings.results
     rows = np.arange(len(thresholds))
     held = np.full(len(rows), -1)
-    run, quiet = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    run, quiet, left = (np.zeros(len(rows), np.int64) for _ in range(3))  # left: results in which words count
     found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
     candidate, previous = -1, -1
     for t in np.flatnonzero(top >= over.min(axis=0)[best]).tolist():
         if t > previous + 1:  # between them, no word reached any threshold
             run[:] = 0
-            quiet = np.maximum(quiet - (t - previous - 1), 0)
+            quiet, left = (np.maximum(one - (t - previous - 1), 0) for one in (quiet, left))
             low = sums[previous + 1 : t].min(axis=0)
             held[(held >= 0) & (low[held] < under[rows, held])] = -1
         word, previous = int(best[t]), t
         held[(held >= 0) & (sums[t][held] < under[rows, held])] = -1
         counts = (top[t] >= over[:, word]) & (held != word)
+        if settings.open and word not in settings.opened_by:
+            counts &= left > 0
         run = np.where(counts, run + 1 if word == candidate else 1, 0)
         candidate = word
         fired = (quiet == 0) & (run >= settings.minimum)
-        quiet = np.maximum(quiet - 1, 0)
+        quiet, left = np.maximum(quiet - 1, 0), np.maximum(left - 1, 0)
         if fired.any():
             held[fired], quiet[fired], run[fired] = word, settings.refractory, 0
+            if word in settings.opened_by:
+                left[fired] = settings.open
             which = rows[fired]
             found.append((np.full(len(which), t), which, np.full(len(which), word)))
     parts = [np.concatenate(part) for part in zip(*found, strict=True)] or [np.zeros(0, np.int64)] * 3

@@ -103,4 +103,6 @@ def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
         "builds": builds,
         "confusions": confusions(figures),
     }
-    return render.page(template, {"robustness": None, "rejection": None, "listening": None} | figures | shared | more)
+    return render.page(
+        template, {"robustness": None, "rejection": None, "listening": None, "takes": None} | figures | shared | more
+    )

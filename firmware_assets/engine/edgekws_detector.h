@@ -11,7 +11,10 @@
  * The settings are meant for a result every EDGEKWS_DETECTOR_HOP samples; the middle of a word that is detected lies
  * EDGEKWS_DETECTOR_DELAY samples before the last one of the window.
  * Scores count from 0 to 255, in units of 1/256; a class that is never to be detected has a threshold of 256.
- * edgekws_detector_push_at takes thresholds of the program's own, such as a user's, and their releases. */
+ * edgekws_detector_push_at takes thresholds of the program's own, such as a user's, and their releases.
+ *
+ * Where EDGEKWS_DETECTOR_OPEN is not 0, words count for as many results after one of EDGEKWS_DETECTOR_OPENERS was detected,
+ * or after edgekws_detector_open, by which a program opens one model after another has heard a phrase. */
 #ifndef EDGEKWS_DETECTOR_H
 #define EDGEKWS_DETECTOR_H
 
@@ -28,6 +31,7 @@ typedef struct {
     uint16_t next;                  /* row of `recent` that is overwritten next */
     uint16_t quiet;                 /* results until something may be detected again */
     uint16_t run;                   /* results one after the other in which `candidate` was over its threshold */
+    uint16_t open;                  /* results in which words that open nothing count */
     int16_t candidate, held;        /* the word of `run`; the word that must fall below its release first, or -1 */
 } edgekws_detector;
 
@@ -35,6 +39,12 @@ static inline void edgekws_detector_reset(edgekws_detector *detector)
 {
     memset(detector, 0, sizeof *detector);
     detector->held = -1;
+}
+
+/* Words count from the next result on, for EDGEKWS_DETECTOR_OPEN results. */
+static inline void edgekws_detector_open(edgekws_detector *detector)
+{
+    detector->open = EDGEKWS_DETECTOR_OPEN;
 }
 
 /* The release that belongs to a threshold: 0.2 under it, but never so low that no average falls under it. */
@@ -49,6 +59,7 @@ static inline uint16_t edgekws_detector_release(uint16_t threshold)
 static inline int edgekws_detector_push_at(edgekws_detector *detector, const int8_t *scores, const uint16_t *threshold,
                                            const uint16_t *release)
 {
+    static const bool opens[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_OPENERS;
     uint8_t *row = detector->recent[detector->next];
     int best = 0;
     for (int i = 0; i < EDGEKWS_CLASSES; i++) {
@@ -62,7 +73,8 @@ static inline int edgekws_detector_push_at(edgekws_detector *detector, const int
         detector->sums[detector->held] < EDGEKWS_CAST(uint32_t, release[detector->held]) * EDGEKWS_DETECTOR_RESULTS)
         detector->held = -1;
 
-    const bool over = detector->sums[best] >= EDGEKWS_CAST(uint32_t, threshold[best]) * EDGEKWS_DETECTOR_RESULTS;
+    const bool counts = EDGEKWS_DETECTOR_OPEN == 0 || detector->open || opens[best];
+    const bool over = counts && detector->sums[best] >= EDGEKWS_CAST(uint32_t, threshold[best]) * EDGEKWS_DETECTOR_RESULTS;
     if (!over || best == detector->held)
         detector->run = 0;
     else if (detector->run == 0 || best != detector->candidate)
@@ -70,6 +82,7 @@ static inline int edgekws_detector_push_at(edgekws_detector *detector, const int
     else if (detector->run < EDGEKWS_DETECTOR_MINIMUM)
         detector->run++;
     detector->candidate = EDGEKWS_CAST(int16_t, best);
+    if (detector->open) detector->open--;
     if (detector->quiet) {
         detector->quiet--;
         return -1;
@@ -78,6 +91,7 @@ static inline int edgekws_detector_push_at(edgekws_detector *detector, const int
     detector->held = EDGEKWS_CAST(int16_t, best);
     detector->quiet = EDGEKWS_DETECTOR_REFRACTORY;
     detector->run = 0;
+    if (opens[best]) edgekws_detector_open(detector);
     return best;
 }
 

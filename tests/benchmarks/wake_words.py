@@ -1,27 +1,28 @@
 """Wake phrases in streams of recordings, one after the other in noise, and false accepts an hour of speech.
 
-    python tests/benchmarks/wake_words.py --phrases phrases --noise sounds --speech talk readers [--split testing]
+    PYTHONPATH=.:tests/benchmarks python tests/benchmarks/wake_words.py --phrases phrases --noise noise --speech talk \
+        --split testing
 
 --phrases has PHRASE/*.wav of any length; every recording is a chance. They come in an order drawn by a seed, with noise
 that never stops between and under them: its power is so many decibels under that of the whole recording. A phrase is
 found where the model says it between the recording's beginning and 0.5 s after its end. Thresholds are those that the
-model ships with, unless --threshold names one for all. --split takes the recordings of one split alone, by the rule of
-Speech Commands (10 % each). False accepts are counted over --speech; where FOLDER.csv says that a phrase is said in a
-recording, hearing it there is right. Where they are installed, pymicro-wakeword and pyopen-wakeword hear the same
-streams of "alexa".
+model ships with, unless --threshold names one for all. --split takes the recordings of one split alone: by the lists of
+the folder, and without them by the rule of Speech Commands (10 % each). False accepts are counted over --speech; where
+FOLDER.csv says that a phrase is said in a recording, hearing it there is right. Where they are installed, microWakeWord
+and openWakeWord (pymicro-wakeword, pyopen-wakeword) hear the same streams, each for the phrase that it has.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import peers
 
 from convert.engine import host_library
 from convert.tflite import artifact
@@ -30,7 +31,7 @@ from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus import transcripts
 from edgekws.corpus.clips import rejects
 from edgekws.corpus.folder.speakers import speaker_of
-from edgekws.corpus.folder.splits import speaker_split
+from edgekws.corpus.folder.splits import read_lists, speaker_split
 from edgekws.listen import detector, hearing, sound_kinds, thresholds
 from edgekws.listen.detector import Settings
 from edgekws.report.metrics import Proportion, poisson_interval
@@ -38,7 +39,6 @@ from edgekws.report.metrics import Proportion, poisson_interval
 GAP = (1.0, 2.0)  # seconds between recordings
 LATE = 0.5  # seconds after a recording's end in which its phrase still counts
 SEED = 2030
-Peer = Callable[[np.ndarray], list[float]]  # a stream, int16 (n,) → seconds at which it heard "alexa"
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,38 +82,16 @@ def events(model: artifact.Artifact, settings: Settings, sound: np.ndarray) -> l
     return [(float(end), model.labels[word]) for end, word in zip(ends, heard.word, strict=True)]
 
 
-def peers() -> Iterator[tuple[str, Peer]]:
-    """Those that are installed."""
-    if importlib.util.find_spec("pymicro_wakeword"):
-        yield "microWakeWord", _micro
-    if importlib.util.find_spec("pyopen_wakeword"):
-        yield "openWakeWord", _open
+def kept(paths: Iterable[Path], folder: Path, split: str) -> list[Path]:
+    """The recordings of a split, by the folder's lists or the rule; all of them without one."""
+    lists = read_lists(folder)
+    return [path for path in sorted(paths) if not split or _split(path, folder, lists) == split]
 
 
-def _micro(sound: np.ndarray) -> list[float]:
-    from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures, Model
-
-    model, features, times = MicroWakeWord.from_builtin(Model.ALEXA), MicroWakeWordFeatures(), []
-    for at in range(0, len(sound) - 160, 160):
-        for feature in features.process_streaming(sound[at : at + 160].tobytes()):
-            if model.process_streaming(feature):
-                times.append(at / SAMPLE_RATE)
-    return times
-
-
-def _open(sound: np.ndarray) -> list[float]:
-    from pyopen_wakeword import Model, OpenWakeWord, OpenWakeWordFeatures
-
-    model, features, times = OpenWakeWord.from_model(Model.ALEXA), OpenWakeWordFeatures.from_builtin(), []
-    for at in range(0, len(sound) - 1280, 1280):
-        for feature in features.process_streaming(sound[at : at + 1280].tobytes()):
-            times += [at / SAMPLE_RATE for score in model.process_streaming(feature) if score > 0.5]
-    return times
-
-
-def kept(paths: Iterable[Path], split: str) -> list[Path]:
-    """The recordings of a split; all of them without one."""
-    return [path for path in sorted(paths) if not split or speaker_split(speaker_of(path.stem), 10, 10) == split]
+def _split(path: Path, folder: Path, lists: Mapping[str, str] | None) -> str:
+    if lists is None:
+        return speaker_split(speaker_of(path.stem), 10, 10)
+    return lists.get(path.relative_to(folder).as_posix(), "training")
 
 
 def main() -> int:
@@ -132,12 +110,13 @@ def main() -> int:
     if args.threshold is not None:
         settings = detector.with_threshold(settings, args.threshold)
     noise = np.concatenate([audio.read(path)[0] for path in sorted(args.noise.rglob("*.wav"))])
-    rows, confused = {}, 0
     recordings = {
-        word: [audio.read(path)[0] for path in kept((args.phrases / word).glob("*.wav"), args.split)]
+        word: [audio.read(path)[0] for path in kept((args.phrases / word).glob("*.wav"), args.phrases, args.split)]
         for word in model.labels
         if not rejects(word) and (args.phrases / word).is_dir()
     }
+    others = {name: hear for name, hear in peers.spotters([], ()).items() if name.split(" ", 1)[-1] in recordings}
+    rows, confused = {}, 0
     for snr in (None, 10.0, 0.0):
         title, all_found, all_said = "clean" if snr is None else f"{snr:g} dB", 0, 0
         for word, sounds in recordings.items():
@@ -149,33 +128,35 @@ def main() -> int:
             confused += sum(said != word for _, said in heard)
             rows[f"{word}, {title}"] = (hits, len(sounds))
             all_found, all_said = all_found + hits, all_said + len(sounds)
-            for name, peer in peers() if word == "alexa" else ():
-                rows[f"{name}: {word}, {title}"] = (found(peer(made.sound), made.places), len(sounds))
+            for name, hear in others.items():
+                if name.endswith(f" {word}"):
+                    rows[f"{name}, {title}"] = (found((time for time, _ in hear(made.sound)), made.places), len(sounds))
         rows[f"all phrases, {title}"] = (all_found, all_said)
     for name, (hits, said) in rows.items():
-        print(f"{name:34} {hits:5} of {said:5}  {Proportion(hits, said)}")
+        print(f"{name:34} {hits:5} of {said:5}  {Proportion(hits, said)}", flush=True)
     print(f"another phrase than was said: {confused}")
     per_hour = {}
     scorer = host_library.scorer(model)
     for kind, place in zip(sound_kinds.find(args.speech, "--speech"), args.speech, strict=True):
-        paths = set(kept((one.path for one in kind.recordings), args.split))
+        paths = set(kept((one.path for one in kind.recordings), place, args.split))
         mine = sound_kinds.Kind(kind.name, tuple(one for one in kind.recordings if one.path in paths))
         texts = hearing.Texts.of(transcripts.of_folder(place), model.labels, "text")
         scored, _ = hearing.hear(mine, scorer, model.labels, texts, lambda samples: None)
         wrong = thresholds.unexcused(thresholds.sweep(scored.scores, settings, np.array([settings.thresholds])), scored)
-        words = [model.labels[word] for word in wrong.word]
-        per_hour[kind.name] = (
-            len(words),
-            scored.seconds / 3600,
-            {word: words.count(word) for word in sorted({*words})},
-        )
-    total, hours = sum(one[0] for one in per_hour.values()), sum(one[1] for one in per_hour.values())
-    for name, (count, length, words) in [*per_hour.items(), ("all", (total, hours, {}))] if per_hour else []:
+        per_hour[kind.name, model.name] = (len(wrong.word), scored.seconds / 3600)
+        for name, hear in others.items():
+            sound = np.concatenate(list(sound_kinds.Tape(mine.recordings).blocks()))
+            per_hour[kind.name, name] = (len(hear(sound)), scored.seconds / 3600)
+    for spotter in (model.name, *others) if per_hour else ():
+        mine = [numbers for (_, name), numbers in per_hour.items() if name == spotter]
+        per_hour["all of it", spotter] = (sum(count for count, _ in mine), sum(length for _, length in mine))
+    for (name, spotter), (count, length) in per_hour.items():
         low, high = poisson_interval(count)
-        print(f"{name:34} {count:5} false accepts in {length:.2f} h: {count / length:.2f} an hour "
-              f"[{low / length:.2f}, {high / length:.2f}] {words or ''}")  # fmt: skip
+        print(f"{f'{spotter}: {name}':44} {count:3} false accepts in {length:.2f} h: {count / length:.2f} an hour "
+              f"[{low / length:.2f}, {high / length:.2f}]")  # fmt: skip
     if args.json:
-        print(json.dumps({"found": rows, "false_accepts": per_hour}))
+        heard = {f"{spotter}: {name}": numbers for (name, spotter), numbers in per_hour.items()}
+        print(json.dumps({"found": rows, "false_accepts": heard}))
     return 0
 
 

@@ -138,3 +138,13 @@ def test_words_that_are_taken_come_back_from_a_list_of_them_and_from_toml(words)
         return
     assert "".join(f"{word}\n" for word in made.data.words).splitlines() == list(made.data.words)
     assert recipe.from_tables(tomllib.loads(recipe.to_toml(made))) == made
+
+
+def test_what_opens_a_detector_is_one_of_the_words_and_says_for_how_long():
+    changes = {"data.words": ["Computer", "on", "off"], "detector.opened_by": ["Computer"], "detector.open_seconds": 5}
+    made = recipe.replace(Recipe(), changes)
+    assert made.detector == recipe.Detector(("Computer",), 5.0)
+    with pytest.raises(UserError, match=r"detector.opened_by: jarvis is not in data.words"):
+        recipe.replace(made, {"detector.opened_by": ["jarvis"]})
+    with pytest.raises(UserError, match=r"needs detector.open_seconds, such as 5"):
+        recipe.replace(made, {"detector.open_seconds": 0.0})

@@ -133,3 +133,20 @@ def test_a_run_takes_from_an_earlier_model_what_it_dictates_as_the_command_does(
     assert run.folder.parts == ("runs", "more")
     assert (run.recipe.model.coding, run.recipe.training.epochs) == ("mu_law", 3)
     assert edgekws.run(folder=tmp_path / "there").folder == tmp_path / "there"
+
+
+def test_words_of_the_model_or_another_model_open_it():
+    words = edgekws.load("nano", opened_by=["zero"], open_seconds=2.0)
+    assert words.settings.opened_by == (words.labels.index("zero"),)
+    assert words.settings.open == round(2.0 * 16_000 / words.hop)
+    sound = np.random.default_rng(0).normal(0, 3000, 50_000).astype(np.int16)
+    gated = edgekws.load("nano", opened_by=["small"], threshold=0.05)
+    assert gated.settings.opened_by == ()
+    heard = [event.word for event in gated.listen([sound])]
+    before = [event.word for event in edgekws.load("small").listen([sound])]
+    assert heard == before == [], "noise opens nothing"
+    assert list(edgekws.load("nano", threshold=0.05).listen([sound])), "and would have set it off"
+    with pytest.raises(UserError, match=r"'zerro' is no word of gsc16-nano \(zero, one, .*no model"):
+        edgekws.load("nano", opened_by=["zerro"])
+    with pytest.raises(UserError, match="say what opens the detector"):
+        edgekws.load("nano", open_seconds=3.0)

@@ -35,6 +35,7 @@ def test_takes_get_their_share_of_the_clips_however_few_they_are(tmp_path, numbe
     made = wake_phrase.of(["hey edge"], takes=str(tmp_path))
     assert made.data.cuts == cuts
     assert str(tmp_path) in made.data.sources
+    assert made.name == "hey-edge-takes"
 
 
 @pytest.mark.parametrize(

@@ -167,17 +167,23 @@ def heard(tmp_path_factory):
     artifact = Artifact.of(content, "test", LABELS, "mu_law")
     hop = host_library.scorer(artifact).hop
     # random weights are seldom sure: thresholds near a third give events
-    settings = Settings((70, 80, 90), (68, 78, 88), results=2, minimum=1, refractory=1, hop=hop)
+    always = Settings((70, 80, 90), (68, 78, 88), results=2, minimum=1, refractory=1, hop=hop)
+    settings = dataclasses.replace(always, opened_by=(LABELS.index("yes"),), open=6)
     artifact = dataclasses.replace(artifact, detector=Tuned(settings))
     rng = np.random.default_rng(5)
     parts = [rng.normal(0, 10 ** rng.uniform(1, 4), 4000) for _ in range(24)]
     sound = np.clip(np.concatenate(parts), -32_768, 32_767).astype(np.int16)
     soundfile.write(folder / "a recording.wav", sound, 16_000)
-    blocks = audio.blocks(folder / "a recording.wav", audio.Faults())
-    items = listen(blocks, host_library.scorer(artifact).push, settings, LABELS)
-    expected = [item.word for item in items if isinstance(item, Event)]
+
+    def words(settings: Settings) -> list[str]:
+        blocks = audio.blocks(folder / "a recording.wav", audio.Faults())
+        items = listen(blocks, host_library.scorer(artifact).push, settings, LABELS)
+        return [item.word for item in items if isinstance(item, Event)]
+
+    expected = words(settings)
     assert len(expected) > 5
     assert len(set(expected)) > 1
+    assert expected != words(always), "some words come when nothing has opened the detector"
     patch.undo()
     return Heard(Request(artifact, None, "sliding"), sound, expected, folder / "a recording.wav")
 

@@ -16,7 +16,7 @@ from convert.tflite.artifact import Artifact
 from edgekws import zoo
 from edgekws.errors import UserError
 from edgekws.listen import detector
-from edgekws.listen.detector import Detector, Settings, Tuned
+from edgekws.listen.detector import Detector, Gate, Settings, Tuned
 from edgekws.model import catalogue
 
 WRAPPER = r"""
@@ -27,6 +27,16 @@ void run(const int8_t *scores, int count, int16_t *events)
     edgekws_detector detector;
     edgekws_detector_reset(&detector);
     for (int i = 0; i < count; i++) events[i] = (int16_t)edgekws_detector_push(&detector, scores + i * EDGEKWS_CLASSES);
+}
+void run_opened(const int8_t *scores, int count, int every, int16_t *events);
+void run_opened(const int8_t *scores, int count, int every, int16_t *events)
+{
+    edgekws_detector detector;
+    edgekws_detector_reset(&detector);
+    for (int i = 0; i < count; i++) {
+        if (i % every == every - 1) edgekws_detector_open(&detector);
+        events[i] = (int16_t)edgekws_detector_push(&detector, scores + i * EDGEKWS_CLASSES);
+    }
 }
 uint16_t release(uint16_t threshold);
 uint16_t release(uint16_t threshold) { return edgekws_detector_release(threshold); }
@@ -46,7 +56,10 @@ CHOICES = (
     ONE,
     Settings((128, 255, 0), (128, 0, 0), results=1, minimum=1, refractory=0, hop=2187),
     Settings((140, 150, 160), (100, 100, 100), results=5, minimum=3, refractory=7, hop=2187),
+    Settings((140, 150, 160), (100, 100, 100), results=2, minimum=1, refractory=2, hop=2187, opened_by=(1,), open=9),
+    Settings((140, 150, 160), (100, 100, 100), results=2, minimum=1, refractory=2, hop=2187, opened_by=(0, 2), open=5),
 )
+BY_PROGRAM = Settings((140, 150, 160), (100, 100, 100), results=2, minimum=1, refractory=2, hop=2187, open=9)
 
 
 def events(settings, scores):
@@ -58,7 +71,7 @@ def events(settings, scores):
 def compiled(tmp_path_factory):
     """C detectors by settings."""
     libraries = {}
-    for settings in (*CHOICES, SHIPPED):
+    for settings in (*CHOICES, BY_PROGRAM, SHIPPED):
         classes = len(settings.thresholds)
         artifact = Artifact.of(synthetic_tflite.build(catalogue.find("nano").architecture, classes), "test")
         folder = tmp_path_factory.mktemp("detector")
@@ -138,6 +151,49 @@ def test_c_takes_thresholds_of_the_programs_own(compiled):
     assert found.tolist() == events(settings, scores) != events_in_c(library, scores)
 
 
+def test_words_count_for_a_time_after_the_phrase_that_opens_them():
+    settings = Settings((200, 200, 256), (150, 150, 256), 1, 1, 2, hop=2187, opened_by=(1,), open=6)
+    found = events(settings, stream((0, 3), (None, 2), (1, 1), (None, 3), (0, 2), (None, 4), (0, 3), (1, 1)))
+    assert [(i, word) for i, word in enumerate(found) if word >= 0] == [(5, 1), (9, 0), (18, 1)]
+    last = [events(settings, stream((1, 1), (None, gap), (0, 1)))[-1] for gap in (5, 6)]
+    assert last == [0, -1], "the sixth result after the phrase is the last"
+    assert 0 in events(ONE, stream((0, 3))), "without a phrase that opens them words always count"
+
+
+def test_a_program_opens_one_model_after_another_has_heard_a_phrase(compiled):
+    scores = np.random.default_rng(3).integers(-128, 128, (3000, 3)).astype(np.int8)
+    found = np.empty(len(scores), np.int16)
+    pointer = ctypes.c_void_p
+    compiled[BY_PROGRAM].run_opened(scores.ctypes.data_as(pointer), len(scores), 40, found.ctypes.data_as(pointer))
+    heard, expected = Detector(BY_PROGRAM), []
+    for i, row in enumerate(scores):
+        if i % 40 == 39:
+            heard.open()
+        expected.append(heard.push(row))
+    assert found.tolist() == expected
+    times = np.flatnonzero(np.array(expected) >= 0)
+    assert len(times) > 50
+    assert (((times - 39) % 40) < BY_PROGRAM.open).all()
+    assert set(events(BY_PROGRAM, scores)) == {-1}, "nothing opened it"
+
+
+def test_a_gate_names_words_of_the_model_and_becomes_results():
+    labels, hop = ("computer", "lights", "_unknown_"), 2000
+    settings = detector.default(labels, hop)
+    gated = Gate(("computer",), 5.0).on(settings, labels)
+    assert (gated.opened_by, gated.open) == ((0,), 40)
+    assert detector.from_json(json.loads(json.dumps(detector.to_json(gated, labels))), labels) == gated
+    assert Gate().on(settings, labels) is settings
+    assert "open" not in detector.to_json(settings, labels)
+    assert Gate((), 5.0).on(settings, labels).open == 40, "a program opens it"
+    with pytest.raises(UserError, match="'computr' is no word of this model that could open it; did you mean computer"):
+        Gate(("computr",), 5.0).on(settings, labels)
+    with pytest.raises(UserError, match="expected one of computer, lights"):
+        Gate(("_unknown_",), 5.0).on(settings, labels)
+    with pytest.raises(UserError, match="up to 600 seconds, got -1"):
+        Gate(("computer",), -1.0).on(settings, labels)
+
+
 def test_settings_by_default_never_detect_rejection_classes():
     settings = detector.default(("yes", "_unknown_"), 2187)
     assert settings.thresholds == (detector.THRESHOLD, detector.NEVER)
@@ -188,6 +244,7 @@ def stored(**changes):
         stored(goals=[]),
         stored(goals={"x": {}}),
         stored(goals={"1": 3}),
+        stored(opened_by=["maybe"], open=3),
     ],
 )
 def test_a_damaged_file_is_named(content, tmp_path):
@@ -204,7 +261,16 @@ def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"releases": (201, 0, 0)}, {"thresholds": (257, 0, 0)}, {"results": 0}, {"minimum": 0}, {"hop": 0}]
+    "wrong",
+    [
+        {"releases": (201, 0, 0)},
+        {"thresholds": (257, 0, 0)},
+        {"results": 0},
+        {"minimum": 0},
+        {"hop": 0},
+        {"opened_by": (3,)},
+        {"open": 65_536},
+    ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong):
     with pytest.raises(UserError):

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ from convert.engine import host_library
 from convert.tflite import artifact
 from edgekws import cli, recipe
 from edgekws.listen import detector
-from edgekws.listen.events import Event, Progress, listen, within_quiet
+from edgekws.listen.events import Ear, Event, Progress, evenly, listen, within_quiet
 from edgekws.model import catalogue
 
 LABELS = ("yes", "no", "_unknown_")
@@ -54,6 +55,41 @@ def test_a_word_is_placed_where_it_was_whatever_the_blocks(size):
     assert event.score > 0.8
     assert isinstance(items[-1], Progress)
     assert items[-1].seconds == 70_000 / 16_000
+
+
+@pytest.mark.parametrize("size", [1, 777, 1_600, 70_000])
+def test_another_model_opens_this_one_whatever_the_blocks(size):
+    """The word of results 4 to 6 comes before the phrase of results 8 to 11, that of results 16 to 18 after it."""
+    gated = replace(SETTINGS, open=10, refractory=1)
+    sound = np.zeros(70_000 if size > 1 else 4_000, np.int16)
+    blocks = [sound[i : i + size] for i in range(0, len(sound), size)]
+    blocks += [np.zeros(70_000 - len(sound), np.int16)]
+
+    class Twice(Spotter):
+        def push(self, samples):
+            begun = self.results
+            rows = super().push(samples)
+            for i in range(len(rows)):
+                if 16 <= begun + i <= 19:
+                    rows[i] = (-128, 127, -128)
+            return rows
+
+    phrase = Ear(Spotter(0, 8, 11).push, SETTINGS, LABELS)
+    items = list(listen(blocks, Twice(1, 4, 6).push, gated, LABELS, openers=[phrase]))
+    heard = [(item.word, round(item.time, 3)) for item in items if isinstance(item, Event)]
+    assert [word for word, _ in heard] == ["yes", "no"]
+    assert heard[1][1] > 2.4
+    assert items[-1].seconds == 70_000 / 16_000
+    alone = listen(blocks, Twice(1, 4, 6).push, gated, LABELS)
+    assert not any(isinstance(item, Event) for item in alone), "nothing opened it"
+
+
+@pytest.mark.parametrize("lengths", [[], [3], [10], [7, 0, 25, 1]])
+def test_blocks_come_evenly(lengths):
+    sound = np.arange(sum(lengths), dtype=np.int16)
+    parts = list(evenly(np.split(sound, np.cumsum(lengths)[:-1]) if lengths else [], 10))
+    assert [len(part) for part in parts] == [10] * (len(sound) // 10) + [len(sound) % 10] * (len(sound) % 10 > 0)
+    assert np.concatenate([*parts, np.zeros(0, np.int16)]).tolist() == sound.tolist()
 
 
 def test_a_word_that_ends_with_its_recording_is_heard():

@@ -46,6 +46,7 @@ def test_a_sweep_is_many_detectors_on_long_streams(results, minimum):
     scores[np.arange(len(words)), words] = rng.integers(0, 128, len(words))
     rows = np.array([[90, 200, NEVER], [255, 100, 120], [80, 80, 80], [240, 240, NEVER]])
     assert assert_equal_events(scores, settings(results, minimum), rows) > 20
+    assert assert_equal_events(scores, replace(settings(results, minimum), opened_by=(1,), open=12), rows) > 20
 
 
 @hypothesis_settings(max_examples=150)
@@ -55,9 +56,11 @@ def test_a_sweep_is_many_detectors_on_long_streams(results, minimum):
     st.integers(1, 4),
     st.integers(1, 3),
     st.integers(0, 6),
+    st.sampled_from([((), 0), ((1,), 4), ((0, 2), 9)]),
 )
-def test_a_sweep_is_many_detectors_on_any_scores(scores, rows, results, minimum, refractory):
-    assert_equal_events(np.array(scores, np.int8), settings(results, minimum, refractory), np.array(rows))
+def test_a_sweep_is_many_detectors_on_any_scores(scores, rows, results, minimum, refractory, gate):
+    base = replace(settings(results, minimum, refractory), opened_by=gate[0], open=gate[1])
+    assert_equal_events(np.array(scores, np.int8), base, np.array(rows))
 
 
 def stream(parts, said, kind="keywords"):
