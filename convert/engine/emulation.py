@@ -54,7 +54,7 @@ class Measurement:
     scores: np.ndarray  # int8 (results, classes)
     instructions: tuple[int, ...]  # for each result: the engine and the library functions it calls
     stage_instructions: tuple[int, ...] | None  # the last result's, by stage, then the rest; None: not asked
-    largest_push: int  # instructions of the largest single call of push
+    largest_push: int  # instructions of the largest push
     stack_bytes: int | None  # below the caller of the engine; None where nothing measures it
     flash_bytes: int | None  # engine, model and the library functions that they call
 
@@ -79,6 +79,7 @@ def measure(
     optimization: str = "-O2",
     by_stage: bool = False,
     push: int = 250,
+    evenly: bool = False,
 ) -> Measurement:
     """Compile the C files of a generated folder for a target and run them on clips.
 
@@ -86,11 +87,11 @@ def measure(
         folder: as `codegen.generate` wrote it.
         target: one of `TARGETS`.
         clips: int16 samples of any shape, pushed one after the other. In window mode a result comes at the end of every
-            window. In sliding mode the first result comes at the end of a window and the others a hop apart, so their
-            instructions are those of a hop.
-        optimization: the compiler's option, such as `-Os` for the smallest code.
-        by_stage: count each stage too. The calls that mark the stages add a few instructions.
-        push: samples in one call of push; the call before a result may have fewer.
+            window; in sliding mode the first does, the next after one hop each: its instructions are those of a hop.
+        optimization: of the compiler; `-Os` for the smallest code.
+        push: samples that are pushed at a time; what is left of them after a result belongs to the same push.
+        by_stage: count stage by stage too; the calls that this takes add a few instructions.
+        evenly: by edgekws_evenly.h. Silence follows the clips, so that the last result comes.
 
     Raises:
         UserError: a tool is missing, or the engine does not compile for the target or run there.
@@ -101,24 +102,54 @@ def measure(
         raise UserError(f"no target is called {target!r}; choose one of {', '.join(TARGETS)}")
     if clips.dtype != np.int16:
         raise ValueError(f"clips must be int16, got {clips.dtype}")
+    folder = Path(folder).resolve()
     with scratch() as made:
-        program = _compile(
-            Path(folder).resolve(), TARGETS[target], made, (optimization, f"-DRUNNER_CHUNK={push}"), by_stage
-        )
+        program = _compile(folder, TARGETS[target], made, (optimization, *options(push, by_stage, evenly)))
         symbols = _symbols(program)
-        raw, rows = _run(program, TARGETS[target], symbols, clips)
-    window, hop, classes = (header_value(Path(folder), name) for name in ("WINDOW", "HOP", "CLASSES"))
-    counts = [row[:-1] for row in rows]
-    results = (clips.size - window) // hop + 1
-    if len(counts) != results or len(raw) != results * classes + 4:
-        raise UserError(f"{target}: the engine ended after {len(counts)} of {results} results; is there memory enough?")
+        raw, rows = _run(program, TARGETS[target], symbols, with_delay(clips, folder, evenly))
+    return measured(
+        target,
+        folder,
+        clips.size,
+        (raw[:-4], rows),
+        by_stage,
+        int.from_bytes(raw[-4:], "little"),
+        sum(symbols[f"{part}_end"] - symbols[f"{part}_begin"] for part in ("engine", "data")),
+    )
+
+
+def options(push: int, by_stage: bool, evenly: bool) -> list[str]:
+    """For the compiler: what the runners are to do."""
+    return [f"-DRUNNER_CHUNK={push}", *["-DEDGEKWS_TRACE"] * by_stage, *["-DRUNNER_EVENLY"] * evenly]
+
+
+def with_delay(clips: np.ndarray, folder: Path, evenly: bool) -> np.ndarray:
+    """The samples, with the silence behind them that brings the last result."""
+    return np.append(clips.ravel(), np.zeros(header_value(folder, "EVENLY_DELAY") if evenly else 0, np.int16))
+
+
+def measured(
+    target: str,
+    folder: Path,
+    samples: int,
+    ran: tuple[bytes, list[list[int]]],
+    by_stage: bool,
+    stack_bytes: int | None = None,
+    flash_bytes: int | None = None,
+) -> Measurement:
+    """What a runner wrote: the scores, and for every result a row of counts, whose last is of the largest push."""
+    window, hop, classes = (header_value(folder, name) for name in ("WINDOW", "HOP", "CLASSES"))
+    results = (samples - window) // hop + 1
+    if len(ran[1]) < results or len(ran[0]) < results * classes:
+        raise UserError(f"{target}: the engine ended after {len(ran[1])} of {results} results; is there memory enough?")
+    scores, rows = np.frombuffer(ran[0], np.int8).reshape(-1, classes)[:results], ran[1][:results]
     return Measurement(
-        scores=np.frombuffer(raw[:-4], np.int8).reshape(results, classes),
-        instructions=tuple(sum(row) for row in counts),
-        stage_instructions=by_stage_counts(counts[-1]) if by_stage else None,
+        scores=scores,
+        instructions=tuple(sum(row[:-1]) for row in rows),
+        stage_instructions=_by_stage(rows[-1][:-1]) if by_stage else None,
         largest_push=max(row[-1] for row in rows),
-        stack_bytes=int.from_bytes(raw[-4:], "little"),
-        flash_bytes=sum(symbols[f"{part}_end"] - symbols[f"{part}_begin"] for part in ("engine", "data")),
+        stack_bytes=stack_bytes,
+        flash_bytes=flash_bytes,
     )
 
 
@@ -128,18 +159,22 @@ def header_value(folder: Path, name: str) -> int:
     return next(int(line.split()[2]) for line in lines if line.startswith(f"#define EDGEKWS_{name} "))
 
 
-def by_stage_counts(counts: Sequence[int]) -> tuple[int, ...]:
+def _by_stage(counts: Sequence[int]) -> tuple[int, ...]:
     """One line of the plugin's counts without the unused stages: a count for each stage, then the rest."""
     stages = max((i + 1 for i, count in enumerate(counts[:-1]) if count), default=0)
     return (*counts[:stages], counts[-1])
 
 
-def _compile(folder: Path, target: Target, scratch: Path, options: Sequence[str], by_stage: bool) -> Path:
-    trace = ["-DEDGEKWS_TRACE"] if by_stage else []
-    flags = [*target.flags, "-mthumb", *options, "-std=gnu99", "-ffunction-sections", "-fdata-sections", *trace]
+def runner_sources(assets: Path, name: str, evenly: bool) -> list[Path]:
+    """Of the runner itself, and of what pushes at an even pace."""
+    return [assets / "engine" / "emulation" / file for file in (name, *["runner_evenly.c"] * evenly)]
+
+
+def _compile(folder: Path, target: Target, scratch: Path, options: Sequence[str]) -> Path:
+    flags = [*target.flags, "-mthumb", *options, "-std=gnu99", "-ffunction-sections", "-fdata-sections"]
     sources = sorted(path for path in folder.glob("*.c") if path.name != "main.c")
     with as_file(files("firmware_assets")) as assets:
-        own = (assets / "engine" / "emulation" / "runner.c", assets / "startup" / "startup.c")
+        own = [*runner_sources(assets, "runner.c", "-DRUNNER_EVENLY" in options), assets / "startup" / "startup.c"]
         for source in (*sources, *own):
             tool(["arm-none-eabi-gcc", *flags, f"-I{folder}", "-c", source, "-o", scratch / f"{source.stem}.o"])
         counter = assets / "engine" / "emulation" / "count_instructions.c"
@@ -166,7 +201,7 @@ def _symbols(program: Path) -> dict[str, int]:
 
 
 def _run(program: Path, target: Target, symbols: dict[str, int], clips: np.ndarray) -> tuple[bytes, list[list[int]]]:
-    """The bytes of the file of scores, and a row of counts for each result; the last row counts the largest push."""
+    """The file of scores, and the rows of counts."""
     folder = program.parent
     (folder / "samples").write_bytes(clips.astype("<i2").tobytes())
     (folder / "scores").write_bytes(b"")

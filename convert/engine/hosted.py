@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.engine.emulation import Measurement, by_stage_counts, header_value, missing, tool
+from convert.engine.emulation import Measurement, measured, missing, options, runner_sources, tool, with_delay
 from edgekws.errors import UserError
 from edgekws.files import scratch
 
@@ -63,6 +63,7 @@ def measure(
     optimization: str = "-O2",
     by_stage: bool = False,
     push: int = 250,
+    evenly: bool = False,
 ) -> Measurement:
     """`emulation.measure` for one of `TARGETS`. It counts the C library's instructions too, but no stack or flash.
 
@@ -72,35 +73,26 @@ def measure(
     if problem := missing_tools(target):
         raise UserError(problem)
     processor, folder = TARGETS[target], Path(folder).resolve()
-    with scratch() as made, as_file(files("firmware_assets") / "engine" / "emulation") as own:
+    with scratch() as made, as_file(files("firmware_assets")) as assets:
         sources = sorted(path for path in folder.glob("*.c") if path.name != "main.c")
-        options = [optimization, "-std=gnu99", f"-DRUNNER_CHUNK={push}", *(["-DEDGEKWS_TRACE"] if by_stage else [])]
         command: list[str | Path] = [
             processor.compiler,
             *processor.flags,
-            *options,
+            optimization,
+            "-std=gnu99",
+            *options(push, by_stage, evenly),
             f"-I{folder}",
             *sources,
-            own / "runner_hosted.c",
+            *runner_sources(assets, "runner_hosted.c", evenly),
         ]
         tool([*command, *processor.linking, "-o", made / "program.elf"])
-        tool(["cc", "-shared", "-fPIC", "-O2", "-o", made / "count.so", own / "count_instructions.c"])
+        counter = assets / "engine" / "emulation" / "count_instructions.c"
+        tool(["cc", "-shared", "-fPIC", "-O2", "-o", made / "count.so", counter])
         listed = tool([f"{processor.compiler.removesuffix('gcc')}nm", made / "program.elf"]).splitlines()
         marks = next(line.split()[0] for line in listed if line.endswith(" marks"))
-        (made / "samples").write_bytes(clips.astype("<i2").tobytes())
+        (made / "samples").write_bytes(with_delay(clips, folder, evenly).astype("<i2").tobytes())
         plugin = ["-plugin", f"./count.so,marks=0x{marks},width=4,out=counts"]
         tool([*processor.emulator, *plugin, *processor.program, "./program.elf"], made)
         rows = [[int(count) for count in line.split()] for line in (made / "counts").read_text().splitlines()]
         raw = (made / "scores").read_bytes()
-    results = (clips.size - header_value(folder, "WINDOW")) // header_value(folder, "HOP") + 1
-    if len(rows) != results:
-        raise UserError(f"{target}: the engine ended after {len(rows)} of {results} results")
-    counts = [row[:-1] for row in rows]
-    return Measurement(
-        scores=np.frombuffer(raw, np.int8).reshape(results, -1),
-        instructions=tuple(map(sum, counts)),
-        stage_instructions=by_stage_counts(counts[-1]) if by_stage else None,
-        largest_push=max(row[-1] for row in rows),
-        stack_bytes=None,
-        flash_bytes=None,
-    )
+    return measured(target, folder, clips.size, (raw, rows), by_stage)

@@ -8,7 +8,8 @@ import numpy as np
 
 from convert.engine.fixed_point import Scaling, exponentials, scaling, without_constant_channels
 from convert.engine.kernels import Kernel, KernelSet, Stage
-from convert.engine.schedule import Map, edge_frames, sliding_capacities, sliding_maps, window_capacities
+from convert.engine.schedule import Pace, Schedule, WindowSchedule, pace, works
+from convert.engine.sliding import Map, SlidingSchedule, edge_frames, sliding_maps
 from convert.tflite.graph import Convolution, Dense, Graph, Layer, MaxPool, Softmax
 from edgekws.errors import UserError
 
@@ -23,6 +24,7 @@ class PlannedStage:
     stage: Stage
     kernel: Kernel
     group: int  # outputs a call
+    work: int  # of a call
     capacity: int  # frames
     buffer: int  # index of the first value
 
@@ -80,6 +82,8 @@ class Plan:
     buffer_values: int
     scratch_words: int
     sliding: Sliding | None  # None: window mode
+    dense_work: int
+    pace: Pace
 
     @property
     def sums(self) -> int:
@@ -88,7 +92,7 @@ class Plan:
     @property
     def state_bytes(self) -> int:
         """sizeof(edgekws_state); the generated C asserts it."""
-        counters = 8 + (12 * len(self.sliding.maps) if self.sliding else 8 * len(self.stages))
+        counters = 12 + (4 + 12 * len(self.sliding.maps) if self.sliding else 8 * len(self.stages))
         padded_scores = -(-self.classes // 4) * 4
         buffers = -(-self.buffer_values * self.kernels.value_bits // 32) * 4
         return counters + 4 * self.sums + padded_scores + 4 * self.scratch_words + buffers
@@ -114,21 +118,32 @@ def plan(
         max(1, min(kernel.positions // stage.pool, stage.out_length))
         for stage, kernel in zip(stages, chosen, strict=True)
     ]
-    memory = _Memory(kernels)
-    window = hop_samples = stages[0].in_length
-    slide, last_buffer = None, 0
-    if sliding:
-        hop_samples, capacities, slide = _sliding(stages, chosen, groups, hop, memory)
-        buffers = [m.buffer for m in slide.maps]
+    macs = [group * stage.pool * stage.weights.size for group, stage in zip(groups, stages, strict=True)]
+    dense_macs = sum(layer.weights.size for layer in dense)
+    *work, dense_work = works([*macs, dense_macs], graph.multiply_accumulates)
+    maps, trunk = sliding_maps(stages, hop) if sliding else ([], 0)
+
+    def start() -> Schedule:
+        if sliding:
+            return SlidingSchedule(stages, groups, work, dense_work, maps, trunk)
+        return WindowSchedule(stages, groups, work, dense_work)
+
+    schedule = start()
+    schedule.to_result()
+    hop_work = schedule.to_result()  # after a window's end all counters are those of the end before: it has seen all
+    memory, slide, last_buffer = _Memory(kernels), None, 0
+    if isinstance(schedule, SlidingSchedule):
+        slide = _sliding(schedule, chosen, memory)
+        buffers = [m.buffer for m in slide.maps[:-1]]
     else:
-        capacities = window_capacities(stages, groups)
         buffers = [
             memory.take(n * stage.in_channels, kernel.read_past)
-            for n, stage, kernel in zip(capacities, stages, chosen, strict=True)
+            for n, stage, kernel in zip(schedule.most, stages, chosen, strict=False)
         ]
         last_buffer = memory.take(groups[-1] * stages[-1].out_channels)
     planned = (
-        PlannedStage(*parts) for parts in zip(stages, chosen, groups, capacities, buffers[: len(stages)], strict=True)
+        PlannedStage(*parts)
+        for parts in zip(stages, chosen, groups, work, schedule.most[: len(stages)], buffers, strict=True)
     )
     hidden_bytes = max([layer.weights.shape[1] * kernels.value_bits // 8 for layer in dense[:-1]], default=0)
     scratch = max(hidden_bytes, *(kernel.scratch_bytes for kernel in chosen), 4)
@@ -137,13 +152,15 @@ def plan(
         tuple(planned),
         dense,
         exponentials(softmax) if softmax else np.zeros(0, np.int32),
-        window,
-        hop_samples,
+        schedule.window,
+        schedule.hop,
         dense[-1].weights.shape[1],
         last_buffer,
         memory.end,
         -(-scratch // 4),
         slide,
+        dense_work,
+        pace(start, hop_work),
     )
 
 
@@ -163,24 +180,20 @@ class _Memory:
         return start
 
 
-def _sliding(
-    stages: list[Stage], kernels: list[Kernel], groups: list[int], hop: int | None, memory: _Memory
-) -> tuple[int, list[int], Sliding]:
-    """The hop, the capacity of each stage's buffer in frames, and the maps."""
-    hop, trunk, maps = sliding_maps(stages, hop)
-    held, slots = sliding_capacities(stages, groups, maps, trunk)
-    capacities = held + [0] * (len(maps) - len(held))
+def _sliding(schedule: SlidingSchedule, kernels: list[Kernel], memory: _Memory) -> Sliding:
+    """The maps with their places in memory."""
+    stages, maps = schedule.stages, schedule.maps
     channels = [*(stage.in_channels for stage in stages), stages[-1].out_channels]
     past = [kernel.read_past for kernel in kernels]
-    buffers = [memory.take(n * c, p) for n, c, p in zip(capacities, channels, [*past, 0], strict=True)]
-    edges = [n * stage.in_channels for n, stage in zip(edge_frames(stages, groups, maps), stages, strict=True)]
-    edge = memory.take(max(edges), max(past))
-    lefts = [memory.take(m.first * c * n) for m, c, n in zip(maps, channels, slots, strict=True)]
+    buffers = [memory.take(n * c, p) for n, c, p in zip(schedule.most, channels, [*past, 0], strict=True)]
+    frames = edge_frames(stages, schedule.groups, maps)
+    edge = memory.take(max(n * stage.in_channels for n, stage in zip(frames, stages, strict=True)), max(past))
+    lefts = [memory.take(m.first * c * n) for m, c, n in zip(maps, channels, schedule.slots, strict=True)]
     rights = [memory.take(max(m.right * c for m, c in list(zip(maps, channels, strict=True))[i::2])) for i in (0, 1)]
     planned = tuple(
-        PlannedMap(m, channels[i], slots[i], buffers[i], lefts[i], rights[i % 2]) for i, m in enumerate(maps)
+        PlannedMap(m, channels[i], schedule.slots[i], buffers[i], lefts[i], rights[i % 2]) for i, m in enumerate(maps)
     )
-    return hop, capacities[: len(stages)], Sliding(trunk, planned, edge)
+    return Sliding(schedule.trunk, planned, edge)
 
 
 def _stages(graph: Graph) -> tuple[list[Stage], list[Layer]]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from convert.engine import codegen, emulation
+from convert.engine import codegen, emulation, hosted
 from convert.engine.emulation import PUSH
 from convert.engine.plan import Plan
 from convert.tflite.artifact import Artifact
@@ -22,8 +22,12 @@ from edgekws.progress import progress_bar
 BUILDS = (
     ("portable", "cortex-m0", "-O2", "window"),
     ("portable", "cortex-m0", "-Os", "window"),
+    ("portable", "cortex-m0", "-O2", "sliding"),
+    ("packed", "cortex-m0", "-O2", "window"),
+    ("packed", "cortex-m0", "-O2", "sliding"),
     ("portable", "cortex-m4", "-Os", "window"),
     ("dsp", "cortex-m4", "-O2", "window"),
+    ("dsp_lean", "cortex-m4", "-O2", "window"),
     ("dsp_fast", "cortex-m4", "-O2", "window"),
     ("dsp_fast", "cortex-m4", "-O2", "sliding"),
     ("dsp", "cortex-m7", "-O2", "window"),
@@ -32,6 +36,22 @@ BUILDS = (
     ("dsp_fast", "cortex-m33", "-O2", "window"),
     ("mve", "cortex-m55", "-O2", "window"),
     ("mve", "cortex-m55", "-O2", "sliding"),
+    ("packed", "rv32imc", "-O2", "window"),
+    ("neon", "aarch64", "-O3", "window"),
+    ("neon", "aarch64-dotprod", "-O3", "window"),
+)
+HOPS = 8  # that sliding mode is measured over, after the first window: so many places of a push in a hop
+
+
+COLUMNS = (  # of a build in the text: heading, field, width
+    ("state B", "state_bytes", 9),
+    ("stack B", "stack_bytes", 9),
+    ("flash B", "flash_bytes", 10),
+    ("instructions", "instructions", 15),
+    ("largest push", "largest_push", 14),
+    ("evenly", "largest_push_evenly", 12),
+    ("bytes", "evenly_bytes", 8),
+    ("samples", "evenly_delay", 9),
 )
 
 
@@ -58,7 +78,10 @@ class Build:
     stack_bytes: int | None
     flash_bytes: int | None
     instructions: int | None  # of one window; in sliding mode of one hop
-    largest_push: int | None = None  # instructions of the largest single push of 160 samples, 10 ms
+    largest_push: int | None = None  # instructions of the largest push of 160 samples, 10 ms
+    largest_push_evenly: int | None = None  # the same with edgekws_evenly.h, which needs evenly_bytes more of RAM
+    evenly_bytes: int | None = None
+    evenly_delay: int | None = None  # samples from the end of a window to its result, at most
     layers: tuple[LayerCost, ...] = ()
     note: str = ""
 
@@ -77,8 +100,9 @@ class LayerProfile:
 
 def profile(artifact: Artifact, *, targets: tuple[str, ...] = ()) -> dict[str, Any]:
     """The costs of each layer and each build, ready for JSON; with ``targets``, of builds for these alone."""
-    if unknown := set(targets) - {target for _, target, *_ in BUILDS}:
-        raise UserError(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(emulation.TARGETS)}")
+    known = dict.fromkeys(target for _, target, *_ in BUILDS)
+    if unknown := set(targets) - set(known):
+        raise UserError(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
     graph = artifact.graph
     wanted = [build for build in BUILDS if not targets or build[1] in targets]
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar("builds", len(wanted), unit="build") as bar:
@@ -123,36 +147,43 @@ def layers(artifact: Artifact) -> list[LayerProfile]:
 
 
 def measure(artifact: Artifact, kernels: str, target: str, optimization: str, mode: str) -> Build:
-    """Generate one build and, if the tools are installed, run it on a window of noise (sliding: and four hops more)."""
+    """Generate one build, and run it on noise if the tools are installed: a window, sliding ``HOPS`` hops more."""
 
-    def unmeasured(reason: str, state: int | None = None, rows: tuple[LayerCost, ...] = ()) -> Build:
-        return Build(kernels, target, optimization, mode, state, None, None, None, layers=rows, note=reason)
-
+    tool = hosted if target in hosted.TARGETS else emulation
     with scratch() as folder:
         try:
             plan = codegen.generate_of(artifact, folder, kernels=kernels, mode=mode)
         except UserError as error:
-            return unmeasured(str(error))
-        if problem := emulation.missing_tools():
-            return unmeasured(problem, plan.state_bytes, _layer_costs(plan, None))
-        samples = plan.window + (4 * plan.hop if mode == "sliding" else 0)
+            return Build(kernels, target, optimization, mode, None, None, None, None, note=str(error))
+        build = Build(
+            kernels,
+            target,
+            optimization,
+            mode,
+            plan.state_bytes,
+            None,
+            None,
+            None,
+            evenly_bytes=plan.pace.state_bytes,
+            evenly_delay=plan.pace.delay,
+            layers=_layer_costs(plan, None),
+        )
+        samples = plan.window + (HOPS * plan.hop if mode == "sliding" else 0)
         clip = np.random.default_rng(0).integers(-32_768, 32_768, samples).astype(np.int16)
         try:
-            whole = emulation.measure(folder, target, clip, optimization=optimization)
-            staged = emulation.measure(folder, target, clip, optimization=optimization, by_stage=True, push=PUSH)
+            whole = tool.measure(folder, target, clip, optimization=optimization, push=PUSH)
+            evenly = tool.measure(folder, target, clip, optimization=optimization, push=PUSH, evenly=True)
+            staged = tool.measure(folder, target, clip, optimization=optimization, push=PUSH, by_stage=True)
         except UserError as error:
-            return unmeasured(str(error), plan.state_bytes, _layer_costs(plan, None))
-    return Build(
-        kernels,
-        target,
-        optimization,
-        mode,
-        plan.state_bytes,
-        whole.stack_bytes,
-        whole.flash_bytes,
-        whole.instructions[-1],
-        staged.largest_push,
-        _layer_costs(plan, staged.stage_instructions),
+            return replace(build, note=str(error))
+    return replace(
+        build,
+        stack_bytes=whole.stack_bytes,
+        flash_bytes=whole.flash_bytes,
+        instructions=whole.instructions[-1],
+        largest_push=whole.largest_push,
+        largest_push_evenly=evenly.largest_push,
+        layers=_layer_costs(plan, staged.stage_instructions),
     )
 
 
@@ -201,20 +232,18 @@ def text(figures: dict[str, Any]) -> str:
         )
     lines += [
         "",
-        f"{'kernels':10}{'target':12}{'':5}{'mode':9}{'state B':>9}{'stack B':>9}{'flash B':>10}{'instructions':>15}"
-        f"{'largest push':>14}",
+        f"{'kernels':10}{'target':17}{'':5}{'mode':9}" + "".join(f"{head:>{width}}" for head, _, width in COLUMNS),
     ]
     for build in figures["builds"]:
-        cells = [build[key] for key in ("state_bytes", "stack_bytes", "flash_bytes", "instructions", "largest_push")]
-        shown = ["-" if cell is None else f"{cell:,}" for cell in cells]
-        lines.append(
-            f"{build['kernels']:10}{build['target']:12}{build['optimization']:5}{build['mode']:9}{shown[0]:>9}{shown[1]:>9}{shown[2]:>10}"
-            f"{shown[3]:>15}{shown[4]:>14}  {build['note']}".rstrip()
-        )
+        cells = [(build[key], width) for _, key, width in COLUMNS]
+        shown = "".join(f"{'-' if cell is None else f'{cell:,}':>{width}}" for cell, width in cells)
+        which = f"{build['kernels']:10}{build['target']:17}{build['optimization']:5}{build['mode']:9}"
+        lines.append(f"{which}{shown}  {build['note']}".rstrip())
     lines.append(
         "instructions: of one window, or of one hop, counted exactly under QEMU; not cycles, and no board was timed. "
         "a bundle's compiler chooses mve on a cortex-m55, dsp_fast on a cortex-m4, m7 or m33, portable elsewhere. "
-        f"largest push: of the calls with {PUSH} samples, 10 ms, the one that takes most, as counted layer by layer"
+        f"largest push: of {PUSH} samples, 10 ms, the one that takes most; evenly: with edgekws_evenly.h, which "
+        "spreads the work, needs so many bytes more, and gives a result so many samples later at most"
     )
     for build in figures["builds"]:
         if build["instructions"] is not None:

@@ -1,19 +1,20 @@
-"""Runs the schedulers of edgekws_window.c and edgekws_sliding.c with counters in place of values.
+"""The scheduler of the engine with counters in place of values: edgekws.c with edgekws_window.c, and edgekws_evenly.h.
 
-This gives the size of every buffer and, in sliding mode, the edges of a window in every map. A map is the input of a
-stage; the last map is the input of the first dense layer. The trunk is the first stages, whose work windows share.
+It gives the size of every buffer. `sliding` has the scheduler of edgekws_sliding.c.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from convert.engine.kernels import Stage
-from edgekws.audio import SAMPLE_RATE
-from edgekws.errors import UserError
 
-MOST_RESULTS = 16  # results in the time of a window at most, if no hop is asked for
+STEP = 32  # samples from one piece of credit to the next
+SLACKS = (1.0625, 1.25, 1.5, 2, 4, 16)  # credit in terms of the mean work: the first that keeps up is taken
+UNLIMITED = 1 << 30
+LARGEST_UNIT_COUNT = 1 << 24  # of a hop's work: far within int32
 
 
 @dataclass(frozen=True)
@@ -38,65 +39,11 @@ def next_call(stage: Stage, group: int, done: int) -> Call:
         if left == 0:
             pool, left = stage.last_pool, 1
     outputs = min(left, group)
-    return Call(outputs, pool, _frames_needed(stage, outputs * pool), outputs * pool * stage.stride)
+    return Call(outputs, pool, frames_needed(stage, outputs * pool), outputs * pool * stage.stride)
 
 
-def _frames_needed(stage: Stage, positions: int) -> int:
+def frames_needed(stage: Stage, positions: int) -> int:
     return (positions - 1) * stage.stride + max(stage.taps, stage.stride)
-
-
-def window_capacities(stages: list[Stage], groups: list[int]) -> list[int]:
-    """The most frames that each stage's buffer holds in window mode."""
-    frames = [stage.pad_before for stage in stages]
-    done = [0] * len(stages)
-    most = list(frames)
-
-    def call(i: int) -> Call:
-        return next_call(stages[i], groups[i], done[i])
-
-    def append(i: int, count: int) -> None:
-        frames[i] += count
-        most[i] = max(most[i], frames[i])
-
-    def run_all(first: int) -> None:
-        i = first
-        while i >= first:
-            todo = call(i)
-            if todo.outputs and frames[i] >= todo.frames:
-                frames[i] -= todo.passed
-                done[i] += todo.outputs
-                if i + 1 < len(stages):
-                    i += 1
-                    append(i, todo.outputs)
-            else:
-                i -= 1
-
-    samples = stages[0].in_length
-    while samples and call(0).outputs:
-        taken = min(samples, call(0).frames - frames[0])
-        append(0, taken)
-        samples -= taken
-        run_all(0)
-    for i in range(len(stages)):
-        while call(i).outputs:
-            append(i, max(call(i).frames - frames[i], 0))
-            run_all(i)
-    return most
-
-
-@dataclass(frozen=True)
-class Map:
-    """A window's frames in one map. The trunk computes frames first <= f < last, once for all windows."""
-
-    frames: int
-    first: int
-    last: int
-    hop: int  # frames from one window to the next; 0 after the trunk
-
-    @property
-    def right(self) -> int:
-        """How many frames the right edge has."""
-        return self.frames - self.last
 
 
 def frames_before(stage: Stage) -> int:
@@ -104,99 +51,181 @@ def frames_before(stage: Stage) -> int:
     return (stage.pool - stage.first_pool) * stage.stride + stage.pad_before
 
 
-def sliding_maps(stages: list[Stage], hop: int | None) -> tuple[int, int, list[Map]]:
-    """The hop in samples, the number of stages in the trunk, and every map.
+class Schedule(ABC):
+    """One spotter: `edgekws_take` and `edgekws_work`.
 
     Args:
-        hop: samples. None: the smallest multiple of the trunk's strides and pools that is at least 1/`MOST_RESULTS` of
-            a window, or of a second if the window is longer.
-
-    Raises:
-        UserError: no window can be computed from the one before at such a hop.
+        works: of a call of each stage's kernel; `dense_work` of all behind the convolutions. In any unit.
     """
-    window = stages[0].in_length
-    if hop is not None and not 0 < hop < window:
-        raise UserError(f"expected a hop of 1 to {window - 1} samples, less than a window, got {hop}")
-    bounds, product = [(0, window, 1)], 1  # first, last, samples a frame
-    for stage in stages:
-        step, before = stage.pool * stage.stride, frames_before(stage)
-        first = -(-(bounds[-1][0] + before) // step)
-        last = (bounds[-1][1] + before - _frames_needed(stage, stage.pool)) // step + 1
-        product *= step
-        if first >= last or product >= window or (hop and (hop % product or hop > last * product)):
-            break
-        bounds.append((first, last, product))
-    trunk, frame = len(bounds) - 1, bounds[-1][2]
-    if trunk == 0:
-        raise UserError(
-            f"no work can be shared between windows of {window} samples{f' {hop} apart' if hop else ''}: the first "
-            f"convolution advances by {stages[0].pool * stages[0].stride} samples, which must divide the hop, and its "
-            "outputs that see no edge of the window must span a hop; choose another hop or window mode"
-        )
-    if hop is None:
-        return sliding_maps(stages, -(-min(window, SAMPLE_RATE) // (MOST_RESULTS * frame)) * frame)
-    lengths = [window, *(stage.out_length for stage in stages)]
-    maps = [Map(length, a, b, hop // size) for length, (a, b, size) in zip(lengths, bounds, strict=False)]
-    return hop, trunk, maps + [Map(length, 0, 0, 0) for length in lengths[trunk + 1 :]]
+
+    def __init__(self, stages: Sequence[Stage], groups: Sequence[int], works: Sequence[int], dense_work: int) -> None:
+        self.stages, self.groups, self.works, self.dense_work = stages, groups, works, dense_work
+        self.window = self.hop = stages[0].in_length
+        self.frames = [0] * (len(stages) + 1)  # in each stage's buffer
+        self.most = list(self.frames)  # that there ever were
+        self.samples = 0
+        self.deepest = 0  # stage that may have frames enough
+        self.ready = False
+
+    def take(self, count: int) -> int:
+        wanted = min(count, self.window - self.samples)
+        if wanted and self.samples == 0:
+            self.begin()
+        missing = self.missing() if wanted else None
+        if missing is not None:
+            wanted = min(wanted, missing)
+            self.append(0, wanted)
+        self.samples += wanted
+        self.ready = self.ready and not wanted
+        return wanted
+
+    def work(self) -> int:
+        done = self.step() if self.samples else 0
+        return done if done or self.samples < self.window else self.finish()
+
+    def to_result(self) -> int:
+        """All up to the next result, as `edgekws_push` does it; returns the work."""
+        total = 0
+        self.ready = False
+        while not self.ready:
+            self.take(self.window)
+            while done := self.work():
+                total += done
+        return total
+
+    def append(self, i: int, count: int) -> None:
+        self.frames[i] += count
+        self.most[i] = max(self.most[i], self.frames[i])
+
+    def counters(self) -> tuple[int, ...]:
+        """All that the future depends on, but for the samples that come."""
+        return (self.samples, *self.frames)
+
+    @abstractmethod
+    def begin(self) -> None: ...
+
+    @abstractmethod
+    def missing(self) -> int | None:
+        """None: the rest of the window is not looked at."""
+
+    def step(self) -> int:
+        while not (done := self.run(self.deepest)) and self.deepest:
+            self.deepest -= 1
+        return done
+
+    @abstractmethod
+    def run(self, i: int) -> int: ...
+
+    @abstractmethod
+    def finish(self) -> int: ...
 
 
-def sliding_capacities(
-    stages: list[Stage], groups: list[int], maps: list[Map], trunk: int
-) -> tuple[list[int], list[int]]:
-    """The most frames in the trunk's part of each map, and the most windows whose left edges are kept at once.
+class WindowSchedule(Schedule):
+    """edgekws_window.c."""
 
-    After each window's end the counters are the same as after the one before, so two windows show everything.
+    def __init__(self, stages: Sequence[Stage], groups: Sequence[int], works: Sequence[int], dense_work: int) -> None:
+        super().__init__(stages, groups, works, dense_work)
+        self._whole = [  # the call amid a window
+            Call(n, s.pool, frames_needed(s, n * s.pool), n * s.pool * s.stride)
+            for s, n in zip(stages, groups, strict=True)
+        ]
+
+    def begin(self) -> None:
+        self.deepest, self.done = 0, [0] * len(self.stages)
+        self.frames = [0] * len(self.frames)
+        for i, stage in enumerate(self.stages):
+            self.append(i, stage.pad_before)
+
+    def missing(self) -> int | None:
+        call = self._call(0)
+        return call.frames - self.frames[0] if call.outputs else None
+
+    def finish(self) -> int:
+        for i in range(len(self.stages)):
+            if (call := self._call(i)).outputs:
+                self.append(i, call.frames - self.frames[i])
+                return self.run(i)
+        self.samples = 0
+        self.ready = True
+        return self.dense_work
+
+    def _call(self, i: int) -> Call:
+        amid = 0 < self.done[i] < self.stages[i].out_length - self.groups[i]
+        return self._whole[i] if amid else next_call(self.stages[i], self.groups[i], self.done[i])
+
+    def run(self, i: int) -> int:
+        call = self._call(i)
+        if not call.outputs or self.frames[i] < call.frames:
+            return 0
+        self.frames[i] -= call.passed
+        self.done[i] += call.outputs
+        self.deepest = min(i + 1, len(self.stages) - 1)
+        if i + 1 < len(self.stages):
+            self.append(i + 1, call.outputs)
+        return self.works[i]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What edgekws_evenly.h needs."""
+
+    work: int  # every STEP samples
+    waiting: int  # samples, at most
+    delay: int  # samples from the end of a window to its result, at most
+
+    @property
+    def state_bytes(self) -> int:
+        """sizeof(edgekws_evenly)."""
+        return 12 + -(-self.waiting * 2 // 4) * 4
+
+
+def pace(start: Callable[[], Schedule], hop_work: int) -> Pace:
+    """The slowest pace at which every result comes within a hop.
+
+    Args:
+        start: makes a schedule that has not begun.
+        hop_work: from one result to the next.
     """
-    frames = [*(frames_before(stage) for stage in stages[:trunk]), 0]
-    most, kept, slots = list(frames), [0] * len(maps), [1] * len(maps)
-    due = [m.first - 1 for m in maps[1 : trunk + 1]]
-
-    def run(i: int, flush: bool) -> bool:
-        outputs, stage = groups[i], stages[i]
-        while frames[i] < _frames_needed(stage, outputs * stage.pool):
-            outputs -= 1
-            if not flush or outputs == 0:
-                return False
-        while maps[i + 1].first and due[i] < outputs:
-            due[i] += maps[i + 1].hop
-            kept[i] -= 1
-            kept[i + 1] += 1
-            slots[i + 1] = max(slots[i + 1], kept[i + 1])
-        due[i] -= outputs
-        frames[i] -= outputs * stage.pool * stage.stride
-        append(i + 1, outputs)
-        return True
-
-    def append(m: int, count: int) -> None:
-        frames[m] += count
-        most[m] = max(most[m], frames[m])
-
-    def run_all(first: int, flush: bool) -> None:
-        i = first
-        while i >= first:
-            i = min(i + 1, trunk - 1) if run(i, flush and i == first) else i - 1
-
-    for samples in (maps[0].frames, maps[0].hop):
-        while samples:
-            wanted = _frames_needed(stages[0], groups[0] * stages[0].pool) - frames[0]
-            append(0, min(samples, wanted))
-            samples -= min(samples, wanted)
-            run_all(0, False)
-        for i in range(trunk):
-            run_all(i, True)
-        frames[trunk] -= maps[trunk].hop
-        kept[trunk] -= 1
-    return most, slots
+    hop = start().hop
+    works = [min(round(slack * hop_work * STEP / hop) + 1, UNLIMITED) for slack in SLACKS]
+    return next(filter(None, (_at_pace(start(), work) for work in [*works, UNLIMITED])))
 
 
-def edge_frames(stages: list[Stage], groups: list[int], maps: list[Map]) -> Iterator[int]:
-    """For each stage, the most frames that one kernel call on a window's edges has side by side."""
-    for stage, group, after in zip(stages, groups, maps[1:], strict=True):
-        most = 0
-        for done, end in ((0, after.first), (after.last, after.frames)):
-            while done < end:
-                call = next_call(stage, group, done)
-                outputs = min(call.outputs, end - done)
-                most = max(most, (outputs * call.pool - 1) * stage.stride + stage.taps)
-                done += outputs
-        yield most
+def _at_pace(schedule: Schedule, work: int) -> Pace | None:
+    """What comes of a pace; None if a result is a hop late, or if it is not clear that none ever will be."""
+    credit = waiting = most = delay = ended = 0
+    until = schedule.window
+    seen: set[tuple[int, ...]] = set()
+    while len(seen) < 16:
+        schedule.ready = False
+        step = (until - 1) % STEP + 1
+        waiting += step
+        most = max(most, waiting)
+        until -= step
+        if not until:
+            until = schedule.hop
+            ended += 1
+        if ended > 1:
+            return None
+        credit += work
+        while credit > 0 and not schedule.ready:
+            done = schedule.work()
+            credit -= done
+            if not done and not (taken := schedule.take(waiting)):
+                break
+            waiting -= 0 if done else taken
+        credit = min(credit, 0)
+        if schedule.ready:
+            ended -= 1
+            delay = max(delay, schedule.hop - until)
+            state = (credit, waiting, until, *schedule.counters())
+            if state in seen:
+                return Pace(work, most, delay)
+            seen.add(state)
+    return None
+
+
+def works(macs: Sequence[int], total: int) -> list[int]:
+    """Multiply-accumulates as work: in a unit in which ``total`` stays far within int32."""
+    unit = total // LARGEST_UNIT_COUNT + 1
+    return [-(-count // unit) for count in macs]

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from convert.engine import codegen, detector_source, emulation, kernel_choice, selftest
+from convert.engine import codegen, detector_source, emulation, kernel_choice, profile, selftest
 from convert.targets import Request
 from convert.targets.names import prefix, rename_files
 from convert.tflite.artifact import Artifact
+from edgekws.audio import SAMPLE_RATE
 from edgekws.errors import UserError
 from edgekws.files import scratch, writing
 from edgekws.listen import detector
@@ -26,6 +27,13 @@ CORES = {  # the emulated core on which a kernel set's memory is measured
     "mve": "cortex-m55",
 }
 INTERRUPTS = "any call, for a spotter that nothing else uses at that time; how long: largest_push_instructions"
+EVENLY = ("evenly_bytes", "evenly_delay_samples")
+UNMEASURED = {
+    "stack_bytes": None,
+    "flash_bytes": None,
+    "largest_push_instructions": None,
+    "largest_push_evenly_instructions": None,
+}
 WHERE = {  # where a compiler chooses the set
     "mve": "on cores with Helium: Cortex-M52, M55, M85",
     "dsp_fast": "on cores with the DSP extension: Cortex-M4, M7, M33",
@@ -87,16 +95,23 @@ def write(
 def kernels_text(facts: dict[str, Any], prefix: str) -> str:
     """A README's text about a bundle's kernel sets, from the manifest's facts: a table, and how one is chosen."""
     rows = [
-        "| kernels | chosen | state | stack | flash, model included | largest push of 10 ms |",
-        "|---|---|---|---|---|---|",
+        "| kernels | chosen | state | stack | flash, model included | largest push of 10 ms | at an even pace |",
+        "|---|---|---|---|---|---|---|",
     ]
     for described in facts["kernel_sets"]:
         cost = described | facts["measured"][described["kernels"]]
         sizes = [cost[key] for key in ("state_bytes", "stack_bytes", "flash_bytes")]
         shown = " | ".join("not measured" if size is None else f"{size:,} B" for size in sizes)
-        push = cost["largest_push_instructions"]
-        pushed = "not measured" if push is None else f"{push:,} instructions"
+        pushes = [cost["largest_push_instructions"], cost["largest_push_evenly_instructions"]]
+        pushed = " | ".join("not measured" if push is None else f"{push:,} instructions" for push in pushes)
         rows.append(f"| `{cost['kernels']}` | {cost['chosen']} | {shown} | {pushed} |")
+    bytes_more, delays = ([described[key] for described in facts["kernel_sets"]] for key in EVENLY)
+    milliseconds = max(delays) * 1000 // SAMPLE_RATE + 1
+    rows += [
+        "",
+        f"The even pace is that of `{prefix}_evenly.h`: it takes {max(bytes_more):,} bytes more at most, and results",
+        f"come up to {milliseconds} ms later.",
+    ]
     if len(facts["kernel_sets"]) > 1:
         last = facts["kernel_sets"][-1]["kernels"].upper()
         rows += [
@@ -113,7 +128,7 @@ def _generated(artifact: Artifact, kernels: str, mode: str, measure: bool) -> Ge
     with scratch() as folder:
         plan = codegen.generate_of(artifact, folder, kernels=kernels, mode=mode)
         sources = tuple((path.name, path.read_bytes()) for path in sorted(folder.iterdir()))
-        samples = plan.window + (plan.hop if mode == "sliding" else 0)
+        samples = plan.window + (profile.HOPS * plan.hop if mode == "sliding" else 0)
         measured = _memory(sources, kernels, samples, emulation.missing_tools() if measure else "nobody asked")
         selftest.write(artifact, plan, folder)
         if mode == "sliding":
@@ -127,29 +142,36 @@ def _generated(artifact: Artifact, kernels: str, mode: str, measure: bool) -> Ge
         "hop_samples": plan.hop,
         "detector": detector.to_json(settings, artifact.labels),
     }
-    described = {"kernels": kernels, "chosen": WHERE[kernels], "state_bytes": plan.state_bytes}
+    described = {
+        "kernels": kernels,
+        "chosen": WHERE[kernels],
+        "state_bytes": plan.state_bytes,
+        "evenly_bytes": plan.pace.state_bytes,
+        "evenly_delay_samples": plan.pace.delay,
+    }
     return Generated(files, described, measured, common)
 
 
 @lru_cache(maxsize=16)  # a bundle that is verified is made again
 def _memory(sources: tuple[tuple[str, bytes], ...], kernels: str, samples: int, missing: str) -> dict[str, Any]:
     """Stack, flash and the largest push, measured on noise under emulation at -O2; or None and why nothing measured."""
-    unmeasured = {"stack_bytes": None, "flash_bytes": None, "largest_push_instructions": None}
     if kernels not in CORES:
-        return unmeasured | {"memory_measured": "not measured: no emulated core runs these kernels"}
+        return UNMEASURED | {"memory_measured": "not measured: no emulated core runs these kernels"}
     if missing:
-        return unmeasured | {"memory_measured": f"not measured: {missing}"}
+        return UNMEASURED | {"memory_measured": f"not measured: {missing}"}
     clip = np.random.default_rng(0).integers(-32_768, 32_768, samples).astype(np.int16)
     with scratch() as folder:
         for name, content in sources:
             (folder / name).write_bytes(content)
         try:
             cost = emulation.measure(folder, CORES[kernels], clip, push=emulation.PUSH)
+            evenly = emulation.measure(folder, CORES[kernels], clip, push=emulation.PUSH, evenly=True)
         except UserError as error:
-            return unmeasured | {"memory_measured": f"not measured: {error}"}
+            return UNMEASURED | {"memory_measured": f"not measured: {error}"}
     return {
         "stack_bytes": cost.stack_bytes,
         "flash_bytes": cost.flash_bytes,
         "largest_push_instructions": cost.largest_push,
+        "largest_push_evenly_instructions": evenly.largest_push,
         "memory_measured": f"under emulation, {CORES[kernels]}, gcc -O2, engine and model, pushes of {emulation.PUSH}",
     }

@@ -45,31 +45,39 @@ void edgekws_reset(edgekws_state *spotter)
     memset(spotter->scores, 0, sizeof spotter->scores);
 }
 
+size_t edgekws_take(edgekws_state *spotter, const int16_t *samples, size_t count)
+{
+    uint32_t wanted = EDGEKWS_WINDOW - spotter->samples;
+    if (wanted > count) wanted = (uint32_t)count;
+    if (!wanted) return 0;
+    if (spotter->samples == 0) edgekws_begin(spotter);
+    const uint32_t missing = edgekws_missing(spotter);
+    if (missing != EDGEKWS_UNSEEN) {
+        if (wanted > missing) wanted = missing;
+        /* The frames of the first stage are single samples, and its buffer is the first. */
+        edgekws_value *end = spotter->buffers.values + spotter->stages[0].frames;
+        for (uint32_t n = 0; n < wanted; n++) end[n] = code(samples[n]);
+        spotter->stages[0].frames += wanted;
+    }
+    spotter->samples += wanted;
+    spotter->ready = 0;
+    return wanted;
+}
+
+uint32_t edgekws_work(edgekws_state *spotter)
+{
+    if (spotter->samples == 0) return 0;
+    const uint32_t work = edgekws_step(spotter);
+    return work || spotter->samples < EDGEKWS_WINDOW ? work : edgekws_finish(spotter);
+}
+
 size_t edgekws_push(edgekws_state *spotter, const int16_t *samples, size_t count)
 {
     size_t taken = 0;
-    if (!count) return 0;
-    spotter->ready = 0;
-    if (spotter->samples == 0) edgekws_begin(spotter);
-    while (taken < count && spotter->samples < EDGEKWS_WINDOW) {
-        const uint32_t missing = edgekws_missing(spotter);
-        uint32_t wanted = EDGEKWS_WINDOW - spotter->samples;
-        if (wanted > count - taken) wanted = (uint32_t)(count - taken);
-        if (missing) {
-            if (wanted > missing) wanted = missing;
-            /* The frames of the first stage are single samples, and its buffer is the first. */
-            edgekws_value *end = spotter->buffers.values + spotter->stages[0].frames;
-            for (uint32_t n = 0; n < wanted; n++) end[n] = code(samples[taken + n]);
-            spotter->stages[0].frames += wanted;
-        }
-        taken += wanted;
-        spotter->samples += wanted;
-        edgekws_advance(spotter);
-    }
-    if (spotter->samples == EDGEKWS_WINDOW) {
-        edgekws_finish(spotter);
-        spotter->samples = EDGEKWS_WINDOW - EDGEKWS_HOP;
-        spotter->ready = 1;
+    while (taken < count) {
+        taken += edgekws_take(spotter, samples + taken, count - taken);
+        while (edgekws_work(spotter)) continue;
+        if (spotter->ready) break;
     }
     return taken;
 }

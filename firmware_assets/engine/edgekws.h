@@ -18,8 +18,8 @@
  *
  * A call uses the state that it is given, some stack, and constants. So it may be made from an interrupt, or from several
  * threads, for a spotter that nothing else uses at that time. A push that ends a window or a group of outputs takes far
- * longer than others (`edgekws profile`, and the bundle's manifest, give the largest): let an interrupt put the samples
- * aside, and push them from a loop.
+ * longer than others: edgekws_evenly.h spreads the work (`edgekws profile`, and the bundle's manifest, give the largest push
+ * with it and without). Let an interrupt put the samples aside, and push them from a loop.
  */
 #ifndef EDGEKWS_H
 #define EDGEKWS_H
@@ -64,7 +64,9 @@ typedef union {
 typedef struct {
     uint32_t samples; /* of the window under way */
     uint32_t ready;
+    uint32_t deepest; /* stage that may have frames enough: no deeper one has */
 #if EDGEKWS_SLIDING
+    uint32_t edges; /* right edges computed at the end of the window */
     struct {
         uint32_t frames; /* waiting in the stage's buffer */
         uint32_t due;    /* outputs until one is the last of the next left edge */
@@ -93,7 +95,17 @@ void edgekws_reset(edgekws_state *spotter);
  * EDGEKWS_WINDOW; earlier in sliding mode. */
 size_t edgekws_push(edgekws_state *spotter, const int16_t *samples, size_t count);
 
-/* Whether the last push completed a window. */
+/* For a caller that spreads the work over time: edgekws_push is edgekws_take, then edgekws_work until it returns 0, and so
+ * on until samples or window end. edgekws_evenly.h does it at an even pace.
+ *
+ * edgekws_take keeps the samples that the first layer still lacks and computes nothing; it returns how many it took, 0 when
+ * there is work to do first. edgekws_work does one piece of work, at most a few outputs of a layer, and returns how much
+ * that was, about its multiply-accumulates; 0 when there is nothing to do before more samples come. The pieces are the
+ * same, in the same order, whenever they are done, and so are the scores. */
+size_t edgekws_take(edgekws_state *spotter, const int16_t *samples, size_t count);
+uint32_t edgekws_work(edgekws_state *spotter);
+
+/* Whether the last push, or piece of work, completed a window. */
 bool edgekws_ready(const edgekws_state *spotter);
 
 /* EDGEKWS_CLASSES scores of the last complete window: value / 256 + 0.5 is the probability of the word. */

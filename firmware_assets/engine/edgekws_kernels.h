@@ -53,6 +53,7 @@ struct edgekws_stage {
     uint16_t pad_before;   /* frames of padding before the window */
     int16_t padding;       /* what they hold: the input's zero point */
     uint32_t outputs;      /* in a window */
+    uint32_t work;         /* of a call, in the generator's units */
     uint32_t buffer;       /* where the input frames lie in edgekws_state.buffers */
 };
 

@@ -10,14 +10,17 @@
 /* Before the first sample after a reset; in window mode before the first sample of every window. */
 void edgekws_begin(edgekws_state *spotter);
 
-/* Samples until the first stage can run; 0: the rest of the window is not looked at. */
+/* Samples that the first stage takes before its next call; EDGEKWS_UNSEEN: the rest of the window is not looked at. */
 uint32_t edgekws_missing(const edgekws_state *spotter);
+#define EDGEKWS_UNSEEN UINT32_MAX
 
-/* Runs every stage as far as its frames go, after samples were appended to those of the first stage. */
-void edgekws_advance(edgekws_state *spotter);
+/* One piece of work: calls of one stage's kernel, of the deepest stage that has the frames. All pieces come in the same
+ * order, however the samples arrive. Returns what it was in the generator's units, or 0 when no stage has the frames. */
+uint32_t edgekws_step(edgekws_state *spotter);
 
-/* Computes the scores, after the last sample of a window. */
-void edgekws_finish(edgekws_state *spotter);
+/* The same of the work that is left after the last sample of a window. The last piece makes the scores, and the spotter
+ * ready for the next window. */
+uint32_t edgekws_finish(edgekws_state *spotter);
 
 /* One call of a stage's kernel: how many outputs of how many positions, from how many frames. */
 typedef struct {

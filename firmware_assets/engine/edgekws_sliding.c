@@ -72,12 +72,13 @@ static void pad(edgekws_value *to, uint32_t i, uint32_t frames)
     for (uint32_t n = frames * edgekws_stages[i].in_channels; n; n--) *to++ = (edgekws_value)edgekws_stages[i].padding;
 }
 
-/* Computes the outputs from `done` up to `end` of one window in stage `i`, from frames as above. */
-static void edge(edgekws_state *spotter, uint32_t i, uint32_t done, uint32_t end, uint32_t origin, edgekws_value *out)
+/* Computes the outputs from `done` up to `end` of one window in stage `i`, from frames as above; returns the work. */
+static uint32_t edge(edgekws_state *spotter, uint32_t i, uint32_t done, uint32_t end, uint32_t origin, edgekws_value *out)
 {
     const edgekws_stage *stage = &edgekws_stages[i];
     const uint32_t channels = stage->in_channels;
     edgekws_value *const in = spotter->buffers.values + EDGEKWS_EDGE_BUFFER;
+    uint32_t work = 0;
     while (done < end) {
         const edgekws_call next = edgekws_next_call(stage, done);
         const uint32_t outputs = next.outputs < end - done ? next.outputs : end - done;
@@ -97,7 +98,9 @@ static void edge(edgekws_state *spotter, uint32_t i, uint32_t done, uint32_t end
 #endif
         done += outputs;
         out += outputs * stage->out_channels;
+        work += stage->work;
     }
+    return work;
 }
 
 static void next_slot(uint16_t *slot, uint32_t m)
@@ -105,32 +108,34 @@ static void next_slot(uint16_t *slot, uint32_t m)
     if (++*slot == edgekws_maps[m].slots) *slot = 0;
 }
 
-/* Computes the left edges in the map behind stage `i` that the trunk passes in its next outputs. */
-static void left_edges(edgekws_state *spotter, uint32_t i, uint32_t outputs)
+/* Computes a left edge in the map behind stage `i`: the next one that the trunk passes. */
+static uint32_t left_edge(edgekws_state *spotter, uint32_t i)
 {
-    const edgekws_stage *stage = &edgekws_stages[i];
     const edgekws_map *map = &edgekws_maps[i + 1];
-    if (!map->first) return;
-    for (; spotter->stages[i].due < outputs; spotter->stages[i].due += map->hop) {
-        /* The trunk's buffer begins with what its next output sees; `due` outputs later comes the last of the edge. */
-        const uint32_t first_output = spotter->stages[i].due - (map->first - 1);
-        const uint32_t slot = spotter->stages[i + 1].written;
-        edge(spotter, i, 0, map->first, frames_passed(stage, first_output) + frames_before(stage),
-             spotter->buffers.values + map->left + slot * map->first * map->channels);
-        next_slot(&spotter->stages[i].read, i);
-        next_slot(&spotter->stages[i + 1].written, i + 1);
-    }
-    spotter->stages[i].due -= outputs;
+    /* The trunk's buffer begins with what its next output sees; `due` outputs later comes the last of the edge. */
+    const uint32_t first_output = spotter->stages[i].due - (map->first - 1);
+    const uint32_t origin = frames_passed(&edgekws_stages[i], first_output) + frames_before(&edgekws_stages[i]);
+    const uint32_t slot = spotter->stages[i + 1].written;
+    const uint32_t work = edge(spotter, i, 0, map->first, origin,
+                               spotter->buffers.values + map->left + slot * map->first * map->channels);
+    next_slot(&spotter->stages[i].read, i);
+    next_slot(&spotter->stages[i + 1].written, i + 1);
+    spotter->stages[i].due += map->hop;
+    return work;
 }
 
-/* Runs stage `i` of the trunk if there are frames for a whole group of outputs; when flushing, for one. */
-static bool run(edgekws_state *spotter, uint32_t i, bool flush)
+/* If there are frames for a whole group of outputs of stage `i` of the trunk (when flushing, for one): the left edge that
+ * these outputs pass, or else the outputs. Returns the work. */
+static uint32_t run(edgekws_state *spotter, uint32_t i, bool flush)
 {
     const edgekws_stage *stage = &edgekws_stages[i];
     uint32_t outputs = stage->group;
     while (spotter->stages[i].frames < frames_needed(stage, outputs))
-        if (!flush || !--outputs) return false;
-    left_edges(spotter, i, outputs);
+        if (!flush || !--outputs) return 0;
+    if (edgekws_maps[i + 1].first) {
+        if (spotter->stages[i].due < outputs) return left_edge(spotter, i);
+        spotter->stages[i].due -= outputs;
+    }
     edgekws_value *out = buffer_end(spotter, i + 1);
     stage->kernel(stage, spotter->buffers.values + edgekws_maps[i].buffer, out, outputs, stage->pool,
                   &spotter->scratch);
@@ -139,27 +144,14 @@ static bool run(edgekws_state *spotter, uint32_t i, bool flush)
 #endif
     spotter->stages[i + 1].frames += outputs;
     drop(spotter, i, frames_passed(stage, outputs));
-    return true;
-}
-
-/* Runs the trunk from stage `first` on as far as its frames go, the deepest stage that can run first. */
-static void run_all(edgekws_state *spotter, uint32_t first, bool flush)
-{
-    uint32_t i = first;
-    for (;;) {
-        if (run(spotter, i, flush && i == first)) {
-            if (i + 1 < EDGEKWS_TRUNK) i++;
-        } else if (i == first) {
-            return;
-        } else {
-            i--;
-        }
-    }
+    spotter->deepest = i + 1 < EDGEKWS_TRUNK ? i + 1 : i;
+    return stage->work;
 }
 
 void edgekws_begin(edgekws_state *spotter)
 {
     memset(spotter->stages, 0, sizeof spotter->stages);
+    spotter->edges = spotter->deepest = 0;
     for (uint32_t i = 0; i < EDGEKWS_TRUNK; i++) {
         /* No window sees what the trunk makes of these frames: the first has its left edge as all others have. */
         const uint32_t frames = frames_before(&edgekws_stages[i]);
@@ -174,22 +166,30 @@ uint32_t edgekws_missing(const edgekws_state *spotter)
     return frames_needed(&edgekws_stages[0], edgekws_stages[0].group) - spotter->stages[0].frames;
 }
 
-void edgekws_advance(edgekws_state *spotter)
+uint32_t edgekws_step(edgekws_state *spotter)
 {
-    run_all(spotter, 0, false);
+    for (;;) {
+        const uint32_t work = run(spotter, spotter->deepest, false);
+        if (work || spotter->deepest == 0) return work;
+        spotter->deepest--;
+    }
 }
 
-/* Lets the trunk compute all it can, then the right edges, the dense layers and the softmax. */
-void edgekws_finish(edgekws_state *spotter)
+/* Lets the trunk compute all it can, from the first stage to the last; then come the right edges, stage by stage, then the
+ * dense layers and the softmax. */
+uint32_t edgekws_finish(edgekws_state *spotter)
 {
-    for (uint32_t i = 0; i < EDGEKWS_TRUNK; i++) run_all(spotter, i, true);
-    for (uint32_t i = 0; i < EDGEKWS_STAGES; i++) {
+    uint32_t work = 0;
+    for (uint32_t i = 0; i < EDGEKWS_TRUNK && !work; i++) work = run(spotter, i, true);
+    while (spotter->edges < EDGEKWS_STAGES && !work) {
+        const uint32_t i = spotter->edges++;
         const edgekws_stage *stage = &edgekws_stages[i];
         const edgekws_map *map = &edgekws_maps[i + 1];
         /* The trunk's buffer begins with the frames that the first output of the right edge sees. */
         const uint32_t origin = i < EDGEKWS_TRUNK ? frames_before(stage) - frames_passed(stage, map->last) : 0;
-        edge(spotter, i, map->last, map->frames, origin, spotter->buffers.values + map->right);
+        work = edge(spotter, i, map->last, map->frames, origin, spotter->buffers.values + map->right);
     }
+    if (work) return work;
     const edgekws_dense *dense = &edgekws_dense_layers[0];
     memset(spotter->sums, 0, sizeof spotter->sums);
     for (uint32_t f = 0; f < dense->frames; f++)
@@ -199,4 +199,8 @@ void edgekws_finish(edgekws_state *spotter)
 
     next_slot(&spotter->stages[EDGEKWS_TRUNK].read, EDGEKWS_TRUNK);
     drop(spotter, EDGEKWS_TRUNK, edgekws_maps[EDGEKWS_TRUNK].hop);
+    spotter->edges = 0;
+    spotter->samples -= EDGEKWS_HOP;
+    spotter->ready = 1;
+    return EDGEKWS_DENSE_WORK;
 }

@@ -39,13 +39,13 @@ static void append_to_dense(edgekws_state *spotter, const edgekws_value *in, uin
         dense->kernel(dense, weights, in, dense->values, spotter->sums);
 }
 
-/* Makes the next call of stage `i` if its frames are there. */
-static bool run(edgekws_state *spotter, uint32_t i)
+/* Makes the next call of stage `i` if its frames are there; returns its work. */
+static uint32_t run(edgekws_state *spotter, uint32_t i)
 {
     const edgekws_stage *stage = &edgekws_stages[i];
     const uint32_t done = spotter->stages[i].outputs;
     const edgekws_call next = edgekws_next_call(stage, done);
-    if (!next.outputs || spotter->stages[i].frames < next.frames) return false;
+    if (!next.outputs || spotter->stages[i].frames < next.frames) return 0;
 
     edgekws_value *in = spotter->buffers.values + stage->buffer;
     const bool last = i + 1 == EDGEKWS_STAGES;
@@ -63,22 +63,8 @@ static bool run(edgekws_state *spotter, uint32_t i)
     const uint32_t passed = next.outputs * next.pool * stage->stride;
     spotter->stages[i].frames -= passed;
     edgekws_keep(in, (size_t)passed * stage->in_channels, (size_t)spotter->stages[i].frames * stage->in_channels);
-    return true;
-}
-
-/* Runs every stage from `first` on as far as its frames go, the deepest that can run first. */
-static void run_all(edgekws_state *spotter, uint32_t first)
-{
-    uint32_t i = first;
-    for (;;) {
-        if (run(spotter, i)) {
-            if (i + 1 < EDGEKWS_STAGES) i++;
-        } else if (i == first) {
-            return;
-        } else {
-            i--;
-        }
-    }
+    spotter->deepest = last ? i : i + 1;
+    return stage->work;
 }
 
 void edgekws_begin(edgekws_state *spotter)
@@ -87,29 +73,36 @@ void edgekws_begin(edgekws_state *spotter)
         spotter->stages[i].frames = spotter->stages[i].outputs = 0;
         append_padding(spotter, i, edgekws_stages[i].pad_before);
     }
+    spotter->deepest = 0;
     memset(spotter->sums, 0, sizeof spotter->sums);
 }
 
 uint32_t edgekws_missing(const edgekws_state *spotter)
 {
     const edgekws_call next = edgekws_next_call(&edgekws_stages[0], spotter->stages[0].outputs);
-    return next.outputs ? next.frames - spotter->stages[0].frames : 0;
+    return next.outputs ? next.frames - spotter->stages[0].frames : EDGEKWS_UNSEEN;
 }
 
-void edgekws_advance(edgekws_state *spotter)
+uint32_t edgekws_step(edgekws_state *spotter)
 {
-    run_all(spotter, 0);
+    for (;;) {
+        const uint32_t work = run(spotter, spotter->deepest);
+        if (work || spotter->deepest == 0) return work;
+        spotter->deepest--;
+    }
 }
 
-/* Pads what the stages still lack, from the first to the last, then the dense layers and the softmax. */
-void edgekws_finish(edgekws_state *spotter)
+/* Pads what the stages still lack, from the first to the last; then come the dense layers and the softmax. */
+uint32_t edgekws_finish(edgekws_state *spotter)
 {
     for (uint32_t i = 0; i < EDGEKWS_STAGES; i++) {
-        while (spotter->stages[i].outputs < edgekws_stages[i].outputs) {
-            const edgekws_call next = edgekws_next_call(&edgekws_stages[i], spotter->stages[i].outputs);
-            append_padding(spotter, i, next.frames - spotter->stages[i].frames);
-            run_all(spotter, i);
-        }
+        const edgekws_call next = edgekws_next_call(&edgekws_stages[i], spotter->stages[i].outputs);
+        if (!next.outputs) continue;
+        append_padding(spotter, i, next.frames - spotter->stages[i].frames);
+        return run(spotter, i);
     }
     edgekws_classify(spotter->sums, spotter->scratch.values, spotter->scores);
+    spotter->samples = 0;
+    spotter->ready = 1;
+    return EDGEKWS_DENSE_WORK;
 }

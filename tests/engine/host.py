@@ -26,8 +26,24 @@ ENGINE = Path(str(files("firmware_assets") / "engine"))
 FAST = ("-O3", "-march=native")
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror", "-pedantic")
 DRIVER = r"""
+#include "edgekws_evenly.h"
 #include "edgekws_kernels.h"
 #include <string.h>
+void evenly_reset(edgekws_evenly *evenly);
+void evenly_reset(edgekws_evenly *evenly)
+{
+    edgekws_evenly_reset(evenly);
+}
+size_t evenly_push(edgekws_evenly *evenly, edgekws_state *spotter, const int16_t *samples, size_t count);
+size_t evenly_push(edgekws_evenly *evenly, edgekws_state *spotter, const int16_t *samples, size_t count)
+{
+    return edgekws_evenly_push(evenly, spotter, samples, count);
+}
+uint32_t evenly_late(const edgekws_evenly *evenly);
+uint32_t evenly_late(const edgekws_evenly *evenly)
+{
+    return edgekws_evenly_late(evenly);
+}
 static edgekws_value *traced;
 static size_t filled[EDGEKWS_STAGES], offset[EDGEKWS_STAGES];
 void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values);
@@ -111,6 +127,12 @@ class Spotter:
         assert (self.memory[self.size :] == 0xA5).all(), "wrote past the end of the state"
         return taken
 
+    def take(self, samples: np.ndarray) -> int:
+        return self.library.edgekws_take(self.pointer, samples.ctypes.data_as(ctypes.c_void_p), len(samples))
+
+    def work(self) -> int:
+        return self.library.edgekws_work(self.pointer)
+
     def reset(self) -> None:
         self.library.reset(self.pointer)
 
@@ -122,6 +144,28 @@ class Spotter:
 
     def label(self) -> int:
         return self.library.edgekws_label(self.pointer)
+
+
+class Evenly(Spotter):
+    """A spotter that works at an even pace (edgekws_evenly.h); guard bytes behind that state too."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.own_size = engine.plan.pace.state_bytes
+        self.own = np.full(self.own_size + self.GUARD, 0xA5, np.uint8)
+        self.own_pointer = self.own.ctypes.data_as(ctypes.c_void_p)
+        self.library.evenly_reset(self.own_pointer)
+
+    def push(self, samples: np.ndarray) -> int:
+        at = samples.ctypes.data_as(ctypes.c_void_p)
+        taken = self.library.evenly_push(self.own_pointer, self.pointer, at, len(samples))
+        assert (self.own[self.own_size :] == 0xA5).all(), "more samples waited than the generator found"
+        assert (self.memory[self.size :] == 0xA5).all(), "wrote past the end of the state"
+        return taken
+
+    def late(self) -> int:
+        """Samples since the end of the window of a result."""
+        return self.library.evenly_late(self.own_pointer)
 
 
 def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str = "cc", **options: object) -> Engine:
@@ -137,8 +181,11 @@ def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str
     sources = sorted(path for path in folder.glob("*.c") if path.name != "main.c" and path not in kernels)
     compile_with(command, "-shared", *sources, *objects, "-o", library)
     loaded = ctypes.CDLL(str(library))
-    loaded.edgekws_push.restype = ctypes.c_size_t
-    loaded.edgekws_push.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+    for name in ("edgekws_push", "edgekws_take"):
+        function = getattr(loaded, name)
+        function.restype, function.argtypes = ctypes.c_size_t, [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+    loaded.evenly_push.restype = ctypes.c_size_t
+    loaded.evenly_push.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
     loaded.edgekws_ready.restype = ctypes.c_bool
     loaded.edgekws_scores.restype = ctypes.POINTER(ctypes.c_int8)
     return Engine(loaded, plan)

@@ -25,18 +25,27 @@ from convert.tflite import reader
 pytestmark = pytest.mark.skipif(not (shutil.which("gcc") and shutil.which("gcov")), reason="needs gcc and gcov")
 
 DRIVER = r"""
-#include "edgekws.h"
+#include "edgekws_evenly.h"
 #include <stdio.h>
+static edgekws_state spotter;
+static edgekws_evenly evenly;
+static size_t push(int at_a_pace, const int16_t *samples, size_t count)
+{
+    return at_a_pace ? edgekws_evenly_push(&evenly, &spotter, samples, count) : edgekws_push(&spotter, samples, count);
+}
 int main(void)
 {
-    static edgekws_state spotter;
     static int16_t samples[100000];
     const size_t chunks[] = {0, 1, 7, 1000, 100000}, all = fread(samples, 2, 100000, stdin);
-    edgekws_reset(&spotter);
-    for (size_t at = 0, turn = 0; at < all; turn++) {
-        const size_t chunk = chunks[turn % 5];
-        at += edgekws_push(&spotter, samples + at, chunk < all - at ? chunk : all - at);
-        if (edgekws_ready(&spotter)) printf("%d %d\n", edgekws_label(&spotter), edgekws_scores(&spotter)[0]);
+    for (int at_a_pace = 0; at_a_pace < 2; at_a_pace++) {
+        edgekws_reset(&spotter);
+        edgekws_evenly_reset(&evenly);
+        edgekws_work(&spotter);
+        for (size_t at = 0, turn = 0; at < all; turn++) {
+            const size_t chunk = chunks[turn % 5];
+            at += push(at_a_pace, samples + at, chunk < all - at ? chunk : all - at);
+            if (edgekws_ready(&spotter)) printf("%d %d\n", edgekws_label(&spotter), edgekws_scores(&spotter)[0]);
+        }
     }
 }
 """

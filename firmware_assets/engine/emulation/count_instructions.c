@@ -6,7 +6,8 @@
  * Without `begin` and `end` it counts everywhere.
  * `marks` is a table of 66 returns, of two bytes or of `width`. When number i is executed, the instructions since the mark
  * before count for i; number 64 ends a window, for which one line of 65 counts is written. Number 65 stands before and
- * behind every push: only what runs in between is counted, and the line ends with the instructions of the largest push.
+ * behind every push: only what runs in between is counted, and the line ends with the instructions of the largest push
+ * since the line before, that of the window's end among them.
  * The same numbers come in every run.
  * The plugin interface is declared here since few distributions package its header. */
 #include <inttypes.h>
@@ -35,22 +36,36 @@ EXPORT int qemu_plugin_version = 1;
 
 static uint64_t begin, end = UINT64_MAX, marks, width = 2, executed, counts[MARKS];
 static uint64_t before, uncounted, pushed, largest_push; /* executed when the last mark, or push, came */
-static int pushing;
+static int pushing, unended; /* a line lacks its end */
 static FILE *out;
+
+static void end_line(void)
+{
+    if (unended) fprintf(out, "%" PRIu64 "\n", largest_push);
+    if (unended) largest_push = 0;
+    unended = 0;
+    fflush(out);
+}
+
+static void on_push(void)
+{
+    pushing = !pushing;
+    if (pushing) {
+        pushed = executed;
+        before = executed - uncounted;
+    } else {
+        if (executed - pushed > largest_push) largest_push = executed - pushed;
+        uncounted = executed - before;
+        end_line();
+    }
+}
 
 static void on_mark(unsigned cpu, void *data)
 {
     const uintptr_t i = (uintptr_t)data;
     (void)cpu;
     if (i == PUSH) {
-        pushing = !pushing;
-        if (pushing) {
-            pushed = executed;
-            before = executed - uncounted;
-        } else {
-            if (executed - pushed > largest_push) largest_push = executed - pushed;
-            uncounted = executed - before;
-        }
+        on_push();
         return;
     }
     if (pushing) uncounted = executed - before;
@@ -58,10 +73,9 @@ static void on_mark(unsigned cpu, void *data)
     before = executed;
     uncounted = 0;
     if (i + 1 < MARKS) return;
+    end_line();
     for (int m = 0; m < MARKS; m++) fprintf(out, "%" PRIu64 " ", counts[m]);
-    fprintf(out, "%" PRIu64 "\n", largest_push);
-    largest_push = 0;
-    fflush(out);
+    unended = 1;
     memset(counts, 0, sizeof counts);
 }
 

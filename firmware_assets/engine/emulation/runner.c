@@ -1,18 +1,25 @@
 /* Runs a generated engine on an emulated Cortex-M: reads int16 samples from the file `samples`, writes the scores of every
- * window to the file `scores`, and at the end the bytes of stack that the engine used (uint32, little endian). Files are reached by semihosting. Nothing here counts as the engine: link.ld keeps it apart. */
-#include "edgekws.h"
+ * window to the file `scores`, and at the end the bytes of stack that the engine used (uint32, little endian). Files are
+ * reached by semihosting. Nothing here counts as the engine: link.ld keeps it apart. */
+#include <stddef.h>
+#include <stdint.h>
 
 enum { SYS_OPEN = 1, SYS_CLOSE = 2, SYS_WRITE = 5, SYS_READ = 6, SYS_EXIT = 0x18, APPLICATION_EXIT = 0x20026 };
 enum { READ_BINARY = 1, WRITE_BINARY = 5 };
-#ifndef RUNNER_CHUNK
-#define RUNNER_CHUNK 250 /* samples a push */
-#endif
+#define MARK(i) ((void (*)(void))((uintptr_t)marks + 2 * (i)))
 #define PAINT UINT32_C(0xA5A5A5A5)
 
 extern uint32_t stack_limit[], stack_top[];
 
-static edgekws_state spotter;
-static int16_t samples[RUNNER_CHUNK];
+static uint32_t input, output; /* files */
+
+/* As runner.h wants them, of two bytes each. */
+__attribute__((naked, noinline)) static void marks(void)
+{
+    __asm__ volatile(".rept 66\n bx lr\n .endr");
+}
+
+#include "runner.h"
 
 static int32_t host(int32_t operation, const void *arguments)
 {
@@ -35,27 +42,15 @@ static uint32_t move(int32_t operation, uint32_t file, const void *bytes, uint32
     return (uint32_t)host(operation, arguments);
 }
 
-/* The instruction counter notices these being run: the first for the stage 0, and so on; 64 for a whole window; 65 for
- * the begin and the end of a push. */
-__attribute__((naked, noinline)) static void marks(void)
+static size_t read_samples(int16_t *to, size_t count)
 {
-    __asm__ volatile(".rept 66\n bx lr\n .endr");
+    return count - move(SYS_READ, input, to, (uint32_t)(count * sizeof *to)) / sizeof *to;
 }
 
-static void mark(uint32_t i)
+static void write_scores(const int8_t *scores, size_t count)
 {
-    ((void (*)(void))((uintptr_t)marks + 2 * i))();
+    if (count) move(SYS_WRITE, output, scores, (uint32_t)count);
 }
-
-#ifdef EDGEKWS_TRACE
-void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values);
-void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values)
-{
-    (void)frames;
-    (void)values;
-    mark(stage);
-}
-#endif
 
 static uint32_t stack_used(uintptr_t from)
 {
@@ -70,19 +65,9 @@ static void run(void)
     __asm__ volatile("mov %0, sp" : "=r"(here));
     for (volatile uint32_t *word = stack_limit; word < here; word++) *word = PAINT; /* no memset: it has a stack */
 
-    const uint32_t input = open_file("samples", 7, READ_BINARY), output = open_file("scores", 6, WRITE_BINARY);
-    edgekws_reset(&spotter);
-    for (uint32_t left = EDGEKWS_WINDOW;;) { /* to the next result; in the same chunks each time */
-        const uint32_t wanted = left < RUNNER_CHUNK ? left : RUNNER_CHUNK;
-        if (move(SYS_READ, input, samples, wanted * sizeof *samples)) break;
-        mark(65);
-        left -= (uint32_t)edgekws_push(&spotter, samples, wanted);
-        mark(65);
-        if (!edgekws_ready(&spotter)) continue;
-        mark(64);
-        move(SYS_WRITE, output, edgekws_scores(&spotter), EDGEKWS_CLASSES);
-        left = EDGEKWS_HOP;
-    }
+    input = open_file("samples", 7, READ_BINARY);
+    output = open_file("scores", 6, WRITE_BINARY);
+    run_engine();
     const uint32_t stack = stack_used((uintptr_t)here);
     move(SYS_WRITE, output, &stack, sizeof stack);
     move(SYS_CLOSE, output, 0, 0);

@@ -100,7 +100,7 @@ def test_a_bundle_compiles_and_is_the_same_twice(pretrained, capsys):
     assert [cost["kernels"] for cost in facts["kernel_sets"]] == list(boards.EVERYWHERE)
     for kernels, cost in facts["measured"].items():
         measured = kernels not in ("neon", "vnni", "avx2") and not emulation.missing_tools()
-        for key in ("stack_bytes", "flash_bytes", "largest_push_instructions"):
+        for key in engine_sources.UNMEASURED:
             assert (cost[key] is not None) == measured
 
 
@@ -276,7 +276,7 @@ def test_no_manifest_talks_verify_out_of_comparing(quick, pretrained, capsys, ex
 
 def test_where_the_emulator_is_missing_verify_says_what_it_did_not_compare(pretrained, monkeypatch, capsys):
     """Exit status 3 tells it from a bundle that is whole, 0, and from one that was changed, 1."""
-    measured = {"stack_bytes": 1, "flash_bytes": 2, "largest_push_instructions": 3, "memory_measured": "elsewhere"}
+    measured = dict.fromkeys(engine_sources.UNMEASURED, 1) | {"memory_measured": "elsewhere"}
     with monkeypatch.context() as patch:
         patch.setattr(engine_sources, "_memory", lambda *_: measured)
         engine_sources._generated.cache_clear()

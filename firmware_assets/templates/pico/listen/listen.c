@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "edgekws_detector.h"
+#include "edgekws_evenly.h"
 #include "edgekws_frontend.h"
 #include "microphone.h"
 #include "pico/stdlib.h"
@@ -9,6 +10,7 @@
 static edgekws_state spotter;
 static edgekws_detector detector;
 static edgekws_frontend frontend;
+static edgekws_evenly evenly; /* no turn of the loop takes much longer than others */
 
 int main(void)
 {
@@ -17,6 +19,7 @@ int main(void)
     edgekws_reset(&spotter);
     edgekws_detector_reset(&detector);
     edgekws_frontend_reset(&frontend);
+    edgekws_evenly_reset(&evenly);
     if (!microphone_begin(EDGEKWS_SAMPLE_RATE)) {
         for (;;) {
             printf("no microphone: PIO 0 has no room for its program\n");
@@ -29,7 +32,7 @@ int main(void)
         if (!read) tight_loop_contents();
         const size_t count = edgekws_frontend_push(&frontend, samples, read, ready);
         for (size_t i = 0; i < count;) {
-            i += edgekws_push(&spotter, ready + i, count - i);
+            i += edgekws_evenly_push(&evenly, &spotter, ready + i, count - i);
             if (!edgekws_ready(&spotter)) continue;
             const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
             if (word >= 0) printf("%s\n", edgekws_labels[word]);

@@ -3,11 +3,13 @@
 // Boards of the Arduino Mbed cores (Nano 33 BLE Sense, Nano RP2040 Connect, Nicla, Portenta with Vision Shield) have the
 // PDM library, which it uses. Elsewhere fill in microphoneBegin and microphoneRead: 16-bit samples, EDGEKWS_SAMPLE_RATE a second, one channel.
 #include <edgekws_detector.h>
+#include <edgekws_evenly.h>
 #include <edgekws_frontend.h>
 
 static edgekws_state spotter;
 static edgekws_detector detector;
 static edgekws_frontend frontend;
+static edgekws_evenly evenly;  // no turn of the loop takes much longer than others
 
 #ifdef ARDUINO_ARCH_MBED  // not __has_include: the IDE looks for a library only where it is included
 #include <PDM.h>
@@ -57,6 +59,7 @@ void setup() {
   edgekws_reset(&spotter);
   edgekws_detector_reset(&detector);
   edgekws_frontend_reset(&frontend);
+  edgekws_evenly_reset(&evenly);
   if (!microphoneBegin()) {
     Serial.println("no microphone; on this board, fill in microphoneBegin in this sketch");
     while (true) {
@@ -69,7 +72,7 @@ void loop() {
   static int16_t samples[128], ready[128 + EDGEKWS_FRONTEND_WAITING];
   const size_t count = edgekws_frontend_push(&frontend, samples, microphoneRead(samples, 128), ready);
   for (size_t i = 0; i < count;) {
-    i += edgekws_push(&spotter, ready + i, count - i);
+    i += edgekws_evenly_push(&evenly, &spotter, ready + i, count - i);
     if (!edgekws_ready(&spotter)) continue;
     const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
     if (word >= 0) Serial.println(edgekws_labels[word]);

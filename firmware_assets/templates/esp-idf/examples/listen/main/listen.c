@@ -4,6 +4,7 @@
 
 #include "driver/i2s_std.h"
 #include "edgekws_detector.h"
+#include "edgekws_evenly.h"
 #include "edgekws_frontend.h"
 #include "esp_attr.h"
 #include "freertos/FreeRTOS.h"
@@ -12,6 +13,7 @@
 static edgekws_state spotter;
 static edgekws_detector detector;
 static edgekws_frontend frontend;
+static edgekws_evenly evenly; /* no turn of the loop takes much longer than others */
 static volatile uint32_t lost; /* buffers that the driver wrote over before they were read */
 
 static bool IRAM_ATTR on_lost(i2s_chan_handle_t channel, i2s_event_data_t *event, void *context)
@@ -75,6 +77,7 @@ void app_main(void)
     edgekws_reset(&spotter);
     edgekws_detector_reset(&detector);
     edgekws_frontend_reset(&frontend);
+    edgekws_evenly_reset(&evenly);
     for (;;) {
         static int32_t wide[256];
         static int16_t samples[256], ready[256 + EDGEKWS_FRONTEND_WAITING];
@@ -91,7 +94,7 @@ void app_main(void)
         for (size_t i = 0; i < read; i++) samples[i] = amplified(wide[i]);
         const size_t count = edgekws_frontend_push(&frontend, samples, read, ready);
         for (size_t i = 0; i < count;) {
-            i += edgekws_push(&spotter, ready + i, count - i);
+            i += edgekws_evenly_push(&evenly, &spotter, ready + i, count - i);
             if (!edgekws_ready(&spotter)) continue;
             const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
             if (word >= 0) printf("%s\n", edgekws_labels[word]);

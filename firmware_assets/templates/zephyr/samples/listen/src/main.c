@@ -5,6 +5,7 @@
 #include <zephyr/kernel.h>
 
 #include "edgekws_detector.h"
+#include "edgekws_evenly.h"
 #include "edgekws_frontend.h"
 
 #define BLOCK_SAMPLES (EDGEKWS_SAMPLE_RATE / 50)
@@ -15,6 +16,7 @@ K_MEM_SLAB_DEFINE_STATIC(blocks, BLOCK_BYTES, 4, 4);
 static edgekws_state spotter;
 static edgekws_detector detector;
 static edgekws_frontend frontend;
+static edgekws_evenly evenly; /* no turn of the loop takes much longer than others */
 static int16_t ready[BLOCK_SAMPLES + EDGEKWS_FRONTEND_WAITING];
 
 static int microphone(const struct device *dmic)
@@ -49,6 +51,7 @@ int main(void)
     edgekws_reset(&spotter);
     edgekws_detector_reset(&detector);
     edgekws_frontend_reset(&frontend);
+    edgekws_evenly_reset(&evenly);
     for (;;) {
         void *block;
         size_t bytes;
@@ -57,6 +60,7 @@ int main(void)
             edgekws_reset(&spotter);
             edgekws_detector_reset(&detector);
             edgekws_frontend_reset(&frontend);
+            edgekws_evenly_reset(&evenly);
             dmic_trigger(dmic, DMIC_TRIGGER_STOP);
             k_msleep(100); /* some drivers fail at once */
             dmic_trigger(dmic, DMIC_TRIGGER_START);
@@ -64,7 +68,7 @@ int main(void)
         }
         const size_t count = edgekws_frontend_push(&frontend, block, bytes / sizeof(int16_t), ready);
         for (size_t i = 0; i < count;) {
-            i += edgekws_push(&spotter, ready + i, count - i);
+            i += edgekws_evenly_push(&evenly, &spotter, ready + i, count - i);
             if (!edgekws_ready(&spotter)) continue;
             const int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
             if (word >= 0) printf("%s\n", edgekws_labels[word]);
