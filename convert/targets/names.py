@@ -17,6 +17,7 @@ OWN_WORDS = frozenset(
         "coding",
         "detector",
         "dsp",
+        "evenly",
         "frontend",
         "host",
         "jni",
@@ -73,9 +74,10 @@ def renamed(text: str, prefix: str) -> str:
 
 def rename_files(folder: Path, prefix: str) -> None:
     """Change names and contents of all files in a folder to one model's names."""
-    for path in sorted(folder.iterdir()):
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    texts = {path: path.read_text(encoding="utf-8").splitlines(keepends=True) for path in sorted(folder.iterdir())}
+    for path in texts:  # all of them first: of a model "window", edgekws.c takes the place of edgekws_window.c
         path.unlink()
+    for path, lines in texts.items():
         text = "".join(_renamed_line(line, prefix) for line in lines)
         path.with_name(renamed(path.name, prefix)).write_text(text, encoding="utf-8")
 

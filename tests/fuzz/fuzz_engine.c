@@ -1,8 +1,9 @@
 /* libFuzzer harness over samples and chunking; run.py builds and runs it.
  *
  * Two engines of one model are linked: one in sliding mode, and one in window mode named edgekws_window_.
- * Window mode in chunks must equal window mode in one push, and every hop of sliding mode that of its own window. */
-#include "edgekws.h"
+ * Window mode in chunks must equal window mode in one push, and every hop of sliding mode that of its own window, pushed as
+ * samples come and at an even pace. */
+#include "edgekws_evenly.h"
 #include "edgekws_window.h"
 
 #include <stdlib.h>
@@ -58,6 +59,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         const bool due = at >= EDGEKWS_WINDOW && (at - EDGEKWS_WINDOW) % EDGEKWS_HOP == 0;
         require(edgekws_ready(&sliding) == due && (taken == wanted || due));
         if (due) require(!memcmp(edgekws_scores(&sliding), golden(samples + at - EDGEKWS_WINDOW), EDGEKWS_CLASSES));
+    }
+    static edgekws_evenly evenly;
+    edgekws_reset(&sliding);
+    edgekws_evenly_reset(&evenly);
+    for (size_t at = 0, results = 0; at < SAMPLES;) {
+        const size_t wanted = min(1u + 3u * lengths[turn++ % chunks], SAMPLES - at);
+        at += edgekws_evenly_push(&evenly, &sliding, samples + at, wanted);
+        if (!edgekws_ready(&sliding)) continue;
+        const size_t end = EDGEKWS_WINDOW + results++ * EDGEKWS_HOP;
+        require(edgekws_evenly_late(&evenly) <= EDGEKWS_EVENLY_DELAY && at - edgekws_evenly_late(&evenly) == end);
+        require(!memcmp(edgekws_scores(&sliding), golden(samples + end - EDGEKWS_WINDOW), EDGEKWS_CLASSES));
     }
     edgekws_window_reset(&window);
     for (size_t at = 0; at < SAMPLES;) {

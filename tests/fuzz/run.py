@@ -25,7 +25,7 @@ from convert.tflite import reader  # noqa: E402
 from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool  # noqa: E402
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-COMPILE = ("clang", "-std=c99", "-DEDGEKWS_DSP_IN_C", "-g", "-O1", *SANITIZERS)
+COMPILE = ("clang", "-std=c99", "-DEDGEKWS_DSP_IN_C", "-DEDGEKWS_PACKED_ANYWHERE", "-g", "-O1", *SANITIZERS)
 POOLED = Block((Convolution(3, 5),), MaxPool(3))
 PADDED = Block((Convolution(2, 3), Convolution(3, 4)), MaxPool(5, "same"))
 MODELS = {  # with their hops

@@ -9,6 +9,7 @@ import numpy as np
 from convert.engine.kernels import Kernel, KernelSet, Stage, blocks, portable_stage
 
 BLOCK, STEP = 16, 4  # as in kernels_vnni.c
+VECTOR = 32  # bytes
 
 
 def stage(stage: Stage, positions: int | None) -> Kernel:
@@ -19,7 +20,9 @@ def stage(stage: Stage, positions: int | None) -> Kernel:
     bias = stage.scaling.bias.astype(np.int64) - 128 * sums.sum(axis=1)
     shifted = replace(stage, scaling=replace(stage.scaling, bias=bias.astype(np.int32)))
     weights = blocks.rows(stage.weights, BLOCK, STEP, STEP)
-    return blocks.kernel(shifted, positions, "edgekws_convolve_vnni", weights, BLOCK, STEP - 1)
+    made = blocks.kernel(shifted, positions, "edgekws_convolve_vnni", weights, BLOCK, VECTOR + STEP)
+    values = ((made.positions - 1) * stage.stride + stage.taps) * stage.in_channels
+    return replace(made, scratch_bytes=made.scratch_bytes + values + VECTOR + STEP)
 
 
 KERNELS = KernelSet(

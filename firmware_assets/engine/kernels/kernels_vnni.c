@@ -1,8 +1,8 @@
 /* Kernels for x86-64 with VNNI, of AVX-512 or as AVX-VNNI. Values and weights are int8.
  *
  * VPDPBUSD multiplies 32 pairs of bytes and adds the products in fours: four values' weights for eight output channels
- * meet four activations side by side, broadcast. It takes activations from 0 to 255, so that 128 is added to each on the
- * way, and the generator has taken 128 times the sum of the weights from the bias. Six positions times 16 channels are
+ * meet four activations side by side, broadcast. It takes activations from 0 to 255, so that 128 is added to all of them
+ * first, in a copy, and the generator has taken 128 times the sum of the weights from the bias. Six positions times 16 channels are
  * twelve sums of eight in twelve of the sixteen registers: eight loads for twelve VPDPBUSD.
  *
  * Weights: int8, (out_channels / 16, taps * in_channels / 4, 16, 4), both quotients rounded up, filled with zeros; so up
@@ -24,7 +24,7 @@ static inline __m256i four(const int8_t *in)
 {
     uint32_t values;
     memcpy(&values, in, sizeof values);
-    return _mm256_xor_si256(_mm256_set1_epi32((int32_t)values), _mm256_set1_epi8(INT8_MIN));
+    return _mm256_set1_epi32((int32_t)values);
 }
 
 static inline __m256i load(const void *values)
@@ -140,9 +140,20 @@ static void put(const edgekws_stage *stage, uint32_t channel, const int32_t *sum
 
 #include "edgekws_blocks.h"
 
+/* The values plus 128; up to 31 more are read and written. */
+static void shift(const int8_t *in, int8_t *out, size_t values)
+{
+    const __m256i half = _mm256_set1_epi8(INT8_MIN);
+    for (size_t i = 0; i < values; i += 32)
+        _mm256_storeu_si256((__m256i *)(out + i), _mm256_xor_si256(load(in + i), half));
+}
+
 void edgekws_convolve_vnni(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out, uint32_t outputs,
                            uint32_t pool, edgekws_scratch *scratch)
 {
     const uint32_t steps = ((uint32_t)stage->taps * stage->in_channels + STEP - 1) / STEP;
-    edgekws_convolve_blocks(stage, in, out, outputs, pool, scratch->words, steps, BLOCK * STEP);
+    const uint32_t frames = (outputs * pool - 1) * stage->stride + stage->taps;
+    int8_t *shifted = scratch->bytes + (size_t)outputs * pool * BLOCK * sizeof(int32_t);
+    shift(in, shifted, (size_t)frames * stage->in_channels + STEP - 1);
+    edgekws_convolve_blocks(stage, shifted, out, outputs, pool, scratch->words, steps, BLOCK * STEP);
 }

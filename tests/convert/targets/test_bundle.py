@@ -398,7 +398,8 @@ def test_profile_counts_in_all_and_by_layer(pretrained):
     figures = profile.profile(artifact.load(pretrained), targets=("cortex-m0",))
     assert figures["multiply_accumulates"] == sum(layer["multiply_accumulates"] for layer in figures["layers"])
     for build in figures["builds"]:
-        assert build["instructions"] > figures["multiply_accumulates"]
+        shared = 0.5 if build["mode"] == "sliding" else 1  # a hop is a part of a window
+        assert build["instructions"] > shared * figures["multiply_accumulates"]
         by_layer = sum(row["instructions"] for row in build["layers"])
         assert 1 <= by_layer / build["instructions"] < 1.01  # counting by layer takes calls of its own
         assert sum(row["flash_bytes"] for row in build["layers"]) < build["flash_bytes"]

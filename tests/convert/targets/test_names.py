@@ -58,3 +58,14 @@ def test_words_that_look_like_names_stay(tmp_path):
     (made,) = tmp_path.iterdir()
     assert made.name == "edgekws_a_model.c"
     assert made.read_text() == text.replace("edgekws_labels", "edgekws_a_labels").replace("edgekws_x", "edgekws_a_x")
+
+
+def test_a_model_named_like_a_file_of_the_engine(tmp_path):
+    """edgekws.c takes the name that edgekws_window.c had."""
+    for name in ("edgekws.c", "edgekws_window.c"):
+        (tmp_path / name).write_text(f"/* {name[:-2]}_x */\n")
+    names.rename_files(tmp_path, names.prefix("window"))
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
+        "edgekws_window.c": "/* edgekws_window_x */\n",
+        "edgekws_window_window.c": "/* edgekws_window_window_x */\n",
+    }
