@@ -97,6 +97,8 @@ def test_no_room_is_crowded_and_no_name_is_used_twice():
     names = [path for path in MODULES.values() if path.stem not in ("__init__", "__main__")]
     assert max(Counter(path.parent for path in names).values()) <= 12
     assert [name for name, uses in Counter(path.stem for path in names).items() if uses > 1] == []
+    assets = [path for path in (ROOT / "firmware_assets").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    assert max(Counter(path.parent for path in assets).values()) <= 12
 
 
 def test_every_room_says_what_it_is_for():

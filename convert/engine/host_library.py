@@ -138,7 +138,7 @@ def _compiled(artifact: Artifact, compiler: str, kernels: str, flags: tuple[str,
     version = subprocess.run([compiler, "--version"], capture_output=True).stdout
     with scratch() as made:
         codegen.generate_of(artifact, made, kernels=kernels, mode="sliding")
-        shutil.copyfile(str(files("firmware_assets") / "engine" / "host.c"), made / "host.c")
+        shutil.copyfile(str(files("firmware_assets") / "engine" / "pc" / "host.c"), made / "host.c")
         (made / "main.c").unlink()
         sources = [path.read_bytes() for path in sorted(made.iterdir())]
         key = hashlib.sha256(repr((command, version, sources)).encode()).hexdigest()[:32]
