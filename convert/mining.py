@@ -109,7 +109,7 @@ def parts(kinds: Sequence[Kind], run: Run, known: Mapping[str, Heard] | None) ->
         if not found[split]:
             total = sum(len(kind.recordings) for kind in kinds)
             raise UserError(
-                f"--from: of {total} recordings none is for {split}: a speaker belongs to one split as a whole "
+                f"--from: none of the {total} recordings is for {split}: all recordings of a speaker are in one split "
                 "(SPEAKER_nohash_0.wav; any other name is a speaker of its own); add recordings of other speakers, or "
                 "cut long ones into several files"
             )
@@ -172,5 +172,7 @@ def _state(path: Path, asked: dict[str, Any]) -> dict[str, Any]:
         return {"asked": asked, "before": None, "best": "", "rounds": []}
     state = untrusted.json_object(path, "remove it to mine again")
     if {**state.get("asked", {}), "rounds": 0} != {**asked, "rounds": 0}:
-        raise UserError(f"{path.parent} is a mining of another run, or in another way; choose another place by --out")
+        raise UserError(
+            f"{path.parent} has the mining of another run, or one with other settings; choose another folder with --out"
+        )
     return state

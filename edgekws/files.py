@@ -178,7 +178,7 @@ def only_one(lock: Path, doing: str) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.stat(lock)  # gone if the other process ended after it was opened here
         except (BlockingIOError, FileNotFoundError):
-            raise UserError(f"{doing} is going on already, in another process; wait for it or stop it") from None
+            raise UserError(f"another process is working on {doing}; wait for it or stop it") from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise

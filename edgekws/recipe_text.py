@@ -32,7 +32,7 @@ def read(path: Path, what: str = "recipe", remedy: str = "") -> dict[str, Any]:
             raise UserError(f"{path}: a key of more than eight parts; expected TABLE.KEY = VALUE")
         return tomllib.loads(content)
     except RecursionError:
-        raise UserError(f"{path}: not valid TOML: nested too deep") from None
+        raise UserError(f"{path}: not valid TOML: nested too deep; expected tables of KEY = VALUE") from None
     except ValueError as error:  # from tomllib, or for a number with thousands of digits
         raise UserError(f"{path}: not valid TOML: {error}{_path_hint(content, str(error))}") from None
 

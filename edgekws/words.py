@@ -20,7 +20,9 @@ def check_all(words: Sequence[str], where: str, least: int = 2) -> None:
 def check(word: str, where: str) -> None:
     """A UserError if a later step could not read the word back."""
     if code := text.unprintable(word):
-        raise UserError(f"{where}: {word!r} cannot be a word: it holds {code}, which a list of words cannot keep")
+        raise UserError(
+            f"{where}: {word!r} cannot be a word: it holds {code}, which a list of words cannot keep; remove it"
+        )
     if not word or word != word.strip():
         raise UserError(f"{where}: {word!r} cannot be a word: it is empty, or begins or ends with a blank; remove that")
 
@@ -30,6 +32,7 @@ def check_folders(words: Sequence[str]) -> None:
     for word in words:
         if word.startswith((".", "_")) or "/" in word or "\\" in word:
             raise UserError(
-                f"{word!r} cannot be a word: it names the folder of its recordings, which begins with neither . nor _ "
-                "and holds no slash"
+                f"{word!r} cannot be a word: its recordings are in a folder of this name, which must not begin with . "
+                "or _ "
+                "or contain a slash"
             )

@@ -164,7 +164,7 @@ def load_run(folder: Path) -> Run:
     if not folder.is_dir():
         raise UserError(f"{folder}: no such run folder ('edgekws run' makes one under runs/)")
     if not (folder / "recipe.toml").exists():
-        raise UserError(f"{folder} is not a run folder: it has no recipe.toml")
+        raise UserError(f"{folder} is not a run folder: it has no recipe.toml; 'edgekws run' makes one")
     return Run(folder, recipes.load(folder / "recipe.toml"))
 
 

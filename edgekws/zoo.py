@@ -34,7 +34,7 @@ def place(named: str | Path, *, runs: Path = RUNS) -> Path:
             return found
     for found in places:
         if found.exists():
-            raise UserError(f"{found} is not a run folder: it has no recipe.toml")
+            raise UserError(f"{found} is not a run folder: it has no recipe.toml; 'edgekws run' makes one")
     there = (path.parent.name for path in runs.glob("*/recipe.toml"))
     hint = nearest(str(named), [*known, *there], f"these ship: {', '.join(known) or 'none'}")
     raise UserError(

@@ -81,7 +81,7 @@ def generate(
     if mode not in SCHEDULERS:
         raise UserError(f"no mode is called {mode!r}; choose one of {', '.join(SCHEDULERS)}")
     if hop is not None and mode != "sliding":
-        raise UserError(f"a hop of {hop} samples needs sliding mode")
+        raise UserError(f"a hop of {hop} samples needs mode 'sliding', got {mode!r}; leave the hop out")
     made = plan(graph, kernel_set, positions, sliding=mode == "sliding", hop=hop)
     folder = Path(destination)
     folder.mkdir(parents=True, exist_ok=True)

@@ -119,12 +119,12 @@ def measure(
 
 
 def options(push: int, by_stage: bool, evenly: bool) -> list[str]:
-    """For the compiler: what the runners are to do."""
+    """The compiler's options that tell the runners what to do."""
     return [f"-DRUNNER_CHUNK={push}", *["-DEDGEKWS_TRACE"] * by_stage, *["-DRUNNER_EVENLY"] * evenly]
 
 
 def with_delay(clips: np.ndarray, folder: Path, evenly: bool) -> np.ndarray:
-    """The samples, with the silence behind them that brings the last result."""
+    """The samples, and after them the silence that the last result needs."""
     return np.append(clips.ravel(), np.zeros(header_value(folder, "EVENLY_DELAY") if evenly else 0, np.int16))
 
 
@@ -137,11 +137,15 @@ def measured(
     stack_bytes: int | None = None,
     flash_bytes: int | None = None,
 ) -> Measurement:
-    """What a runner wrote: the scores, and for every result a row of counts, whose last is of the largest push."""
+    """The measurement in what a runner wrote: scores, and a row of counts for each result; its last count is the largest
+    push."""
     window, hop, classes = (header_value(folder, name) for name in ("WINDOW", "HOP", "CLASSES"))
     results = (samples - window) // hop + 1
     if len(ran[1]) < results or len(ran[0]) < results * classes:
-        raise UserError(f"{target}: the engine ended after {len(ran[1])} of {results} results; is there memory enough?")
+        raise UserError(
+            f"{target}: expected {results} results, got {len(ran[1])}: the engine ended early; has the target enough "
+            "memory?"
+        )
     scores, rows = np.frombuffer(ran[0], np.int8).reshape(-1, classes)[:results], ran[1][:results]
     return Measurement(
         scores=scores,
@@ -223,7 +227,9 @@ def tool(command: Sequence[str | Path], folder: Path | None = None) -> str:
             [str(part) for part in command], cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_SECONDS
         )
     except subprocess.TimeoutExpired:
-        raise UserError(f"{name} did not end within {TIMEOUT_SECONDS} s") from None
+        raise UserError(
+            f"{name} did not end within {TIMEOUT_SECONDS} s; try again when the machine is less busy"
+        ) from None
     if done.returncode:
         if os.strerror(errno.ENOSPC) in done.stderr:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # the caller knows which folder to name

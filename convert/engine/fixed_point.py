@@ -68,11 +68,11 @@ def scaling(layer: Convolution | Dense, name: str) -> Scaling:
         products = [float(scale_in) * float(scale) for scale in layer.weight_scales]
     ratios = [product / scale_out for product in products]
     if not all(map(math.isfinite, ratios)):
-        raise UserError(f"{name}: its scales leave the range of numbers; the engine cannot run such scales")
+        raise UserError(f"{name}: its scales are too large or too small for the engine; quantize the model again")
     multipliers, shifts = zip(*map(quantized_multiplier, ratios), strict=True)
     largest = (np.abs(weights).sum(axis=1) * 128 + np.abs(bias)).tolist()  # Python's integers: no shift overflows
     if any(most << max(shift, 0) > INT32_MAX for most, shift in zip(largest, cycle(shifts), strict=False)):
-        raise UserError(f"{name}: its sums may exceed 32 bits; the engine cannot run such weights or scales")
+        raise UserError(f"{name}: its sums may exceed 32 bits, which the engine cannot run; quantize the model again")
     minimum = layer.output.zero_point if layer.relu else -128
     multiplier, shift = np.array(multipliers, np.int32), np.array(shifts, np.int8)
     return Scaling(bias.astype(np.int32), multiplier, shift, layer.output.zero_point, minimum)
@@ -110,7 +110,9 @@ def exponentials(softmax: Softmax) -> np.ndarray:
     """exp(-d * beta * scale) for d = 0, 1, ... as int32 of 31 fractional bits, up to the last that is not zero."""
     multiplier, shift = quantized_multiplier(min(softmax.beta * softmax.input.scale * 2**26, 2.0**31 - 1))
     if shift < 0:
-        raise UserError(f"softmax: an input scale of {softmax.input.scale} is too small for fixed point")
+        raise UserError(
+            f"softmax: an input scale of {softmax.input.scale} is too small for fixed point; quantize the model again"
+        )
     radius = math.floor(31 * 2.0**26 / 2.0**shift)  # exp of a larger difference counts as zero
     table = [_exp(_high_multiply(-d << shift, multiplier)) if d <= radius else 0 for d in range(256)]
     return np.trim_zeros(np.array(table, np.int32), "b")

@@ -148,7 +148,7 @@ def _compiled(artifact: Artifact, compiler: str, kernels: str, flags: tuple[str,
         _compile([*command, *sorted(path.name for path in made.glob("*.c"))], made, engines, key)
     if library := _cached(engines, key):
         return library
-    raise UserError(f"{engines}: the compiled engine is gone; another process removed it")
+    raise UserError(f"{engines}: another process removed the compiled engine; try again")
 
 
 def _cached(engines: Path, key: str) -> Path | None:

@@ -164,6 +164,10 @@ def plan(
     )
 
 
+def _unsupported(expected: str, got: object) -> UserError:
+    return UserError(f"the engine expected {expected}, got {got}; the target tflm needs no engine")
+
+
 class _Memory:
     """Hands out parts of edgekws_state.buffers, aligned as the kernels need."""
 
@@ -200,9 +204,9 @@ def _stages(graph: Graph) -> tuple[list[Stage], list[Layer]]:
     """The convolutions and their pools as stages, and the layers after them."""
     layers = list(graph.layers)
     if not isinstance(layers[0], Convolution):
-        raise UserError("the engine expects a convolution as the first layer")
+        raise _unsupported("a convolution as the first layer", type(layers[0]).__name__)
     if layers[0].input.channels != 1:
-        raise UserError(f"the engine expects one channel of samples, got {layers[0].input.channels}")
+        raise _unsupported("one channel of samples", layers[0].input.channels)
     stages: list[Stage] = []
     lowest = -128
     while layers and isinstance(conv := layers[0], Convolution):
@@ -211,18 +215,16 @@ def _stages(graph: Graph) -> tuple[list[Stage], list[Layer]]:
         stages.append(_stage(f"convolution {len(stages) + 1}", conv, pool, lowest))
         lowest = stages[-1].scaling.minimum
     if layers and isinstance(layers[0], MaxPool):
-        raise UserError("the engine runs a max pool only right after a convolution")
+        raise _unsupported("a max pool only right after a convolution", "two in a row")
     return stages, layers
 
 
 def _stage(name: str, conv: Convolution, pool: MaxPool | None, lowest: int) -> Stage:
     size, before = (pool.window, pool.pad_before) if pool else (1, 0)
     if pool and pool.stride != pool.window:
-        raise UserError(
-            f"{name}: its pool has window {pool.window}, stride {pool.stride}; the engine expects equal ones"
-        )
+        raise _unsupported(f"{name} to have a pool of equal window and stride", f"{pool.window} and {pool.stride}")
     if max(*conv.weights.shape, conv.stride, size) > MAX_SIZE:
-        raise UserError(f"{name}: channels, taps, stride and pool must be at most {MAX_SIZE}")
+        raise _unsupported(f"{name} to have at most {MAX_SIZE} channels, taps, stride and pool", "more")
     positions, outputs = conv.output.length, pool.output.length if pool else conv.output.length
     ends = [min((j + 1) * size - before, positions) for j in (0, outputs - 2, outputs - 1)]
     weights, scaled = without_constant_channels(conv.weights, scaling(conv, name))
@@ -249,15 +251,15 @@ def _dense(layers: list[Layer], last: Stage) -> tuple[tuple[DenseLayer, ...], So
     dense: list[DenseLayer] = []
     for layer in layers[: -1 if softmax else None]:
         if not isinstance(layer, Dense):
-            raise UserError(
-                "after the convolutions, the engine expects dense layers and at most one softmax, at the end"
+            raise _unsupported(
+                "only dense layers after the convolutions, and a softmax at the end", type(layer).__name__
             )
         name, units = f"dense {len(dense) + 1}", len(layer.weights)
         shape = (units, 1, -1) if dense else (units, last.out_length, last.out_channels)
         weights = layer.weights.reshape(shape).swapaxes(0, 1)
         dense.append(DenseLayer(name, np.ascontiguousarray(weights), scaling(layer, name)))
     if not dense:
-        raise UserError("the engine expects a dense layer after the convolutions")
+        raise _unsupported("a dense layer after the convolutions", "none")
     if softmax and softmax.input.size > MAX_SOFTMAX_CLASSES:
-        raise UserError(f"softmax: at most {MAX_SOFTMAX_CLASSES} classes, got {softmax.input.size}")
+        raise _unsupported(f"at most {MAX_SOFTMAX_CLASSES} classes in the softmax", softmax.input.size)
     return tuple(dense), softmax

@@ -102,7 +102,7 @@ def profile(artifact: Artifact, *, targets: tuple[str, ...] = ()) -> dict[str, A
     """The costs of each layer and each build, ready for JSON; with ``targets``, of builds for these alone."""
     known = dict.fromkeys(target for _, target, *_ in BUILDS)
     if unknown := set(targets) - set(known):
-        raise UserError(f"no such target: {', '.join(sorted(unknown))}; there are {', '.join(known)}")
+        raise UserError(f"no target is called {', '.join(sorted(unknown))}; choose of {', '.join(known)}")
     graph = artifact.graph
     wanted = [build for build in BUILDS if not targets or build[1] in targets]
     with ThreadPoolExecutor(os.cpu_count()) as pool, progress_bar("builds", len(wanted), unit="build") as bar:

@@ -149,8 +149,8 @@ def _apart(
         ]
         raise UserError(
             f"the run learned from {sum(counts.values())} of these {len(everything)} recordings or from their "
-            f"speakers ({', '.join(names[:3])}{', …' if len(names) > 3 else ''}): what is measured on them is too "
-            "good. Take others, or --shared leave-out to measure on the rest, or --shared allow"
+            f"speakers ({', '.join(names[:3])}{', …' if len(names) > 3 else ''}), so its figures would be too good; "
+            "use other recordings, or --shared leave-out to measure on the rest, or --shared allow"
         )
     if request.shared == "leave-out":
         clips = clips.without([bool(split) for split in of_clips]) if clips else None
@@ -161,7 +161,7 @@ def _apart(
             for kind, splits in zip(kinds, of_kinds, strict=True)
         ]
         if empty := [kind.name for kind in rest if not kind.recordings]:
-            raise UserError(f"nothing is left of {', '.join(empty)}: the run learned from all of it; take other sound")
+            raise UserError(f"nothing is left of {', '.join(empty)}: the run learned from all of it; use other sound")
         kinds = rest
     return kinds, clips, {"known": True, "policy": request.shared} | counts
 

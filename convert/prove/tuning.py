@@ -121,9 +121,9 @@ def apart(kind: Kind, run: Run, known: Mapping[str, Heard] | None) -> dict[str, 
             parts[split].append(one)
     if missing := [name for name in SEEDS if not parts[name]]:
         raise UserError(
-            f"--negatives: of the {len(kind.recordings)} recordings in {kind.name} none is left for "
-            f"{' or '.join(missing)} (each speaker serves one, and what the run trained on neither); add recordings of "
-            "other speakers"
+            f"--negatives: none of the {len(kind.recordings)} recordings in {kind.name} is left for "
+            f"{' or '.join(missing)}: a speaker serves only one of these, and recordings that the run trained on serve "
+            "none; add recordings of other speakers"
         )
     return {name: replace(kind, recordings=tuple(recordings)) for name, recordings in parts.items()}
 

@@ -41,7 +41,10 @@ def make(request: Request, target: str, destination: Path) -> Path:
     """
     chosen = targets.find(target)
     if not chosen.engine and (request.kernels or request.mode != "window"):
-        raise UserError(f"the target {target} does not run the engine: kernels and mode cannot be chosen for it")
+        raise UserError(
+            f"the target {target} does not run the engine, so it has no kernels and no mode; leave out --kernels and "
+            "--mode"
+        )
     _make_place(destination.parent)
     if chosen.archive:
         destination = _place(chosen, destination)
@@ -135,7 +138,7 @@ def _zip(folder: Path) -> bytes:
 def manifest_of(folder: Path, bundle: Path) -> dict[str, Any]:
     """The manifest in a bundle's folder. Errors name it as ``bundle``."""
     if not (folder / MANIFEST).exists():
-        raise UserError(f"{bundle} is not a bundle: it has no {MANIFEST}")
+        raise UserError(f"{bundle} is not a bundle: it has no {MANIFEST}; 'edgekws bundle' makes one")
     found = untrusted.json_object(folder / MANIFEST, "make the bundle again")
     with untrusted.reading(f"{bundle}: {MANIFEST}", "manifest, or not a bundle's", "make the bundle again"):
         whole = found["target"] and found["model_sha256"] and found["versions"]["edgekws"]
@@ -151,7 +154,7 @@ def opened(bundle: Path) -> Iterator[Path]:
         yield bundle
         return
     if not bundle.exists():
-        raise UserError(f"{bundle}: no such bundle")
+        raise UserError(f"{bundle} does not exist; expected a bundle's folder or zip file")
     remedy = "make the bundle again"
     try:
         packed = archives.members(bundle, "zip file", remedy)
@@ -163,7 +166,9 @@ def opened(bundle: Path) -> Iterator[Path]:
             path.write_bytes(data)
         top = list(place.iterdir())
         if len(top) != 1 or not top[0].is_dir():
-            raise UserError(f"{bundle} is not a bundle: its zip holds {len(top)} entries at the top, not one folder")
+            raise UserError(
+                f"{bundle} is not a bundle: its zip holds {len(top)} entries at the top, expected one folder; {remedy}"
+            )
         yield top[0]
 
 
@@ -192,8 +197,8 @@ def _refuse_strangers(destination: Path) -> None:
     if changed := _foreign(destination):
         named = ", ".join(changed[:5]) + (f" and {len(changed) - 5} more" if len(changed) > 5 else "")
         raise UserError(
-            f"{destination} holds what edgekws did not write, or what was changed since: {named}; nothing was "
-            "replaced: take these out, choose another place with --out, or let --force set the old bundle aside"
+            f"{destination} has files that edgekws did not write, or that changed since: {named}; nothing was "
+            "replaced: move them away, choose another place with --out, or let --force set the old bundle aside"
         )
 
 

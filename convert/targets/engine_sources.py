@@ -116,9 +116,9 @@ def kernels_text(facts: dict[str, Any], prefix: str) -> str:
         last = facts["kernel_sets"][-1]["kernels"].upper()
         rows += [
             "",
-            "The compiler's own macros choose the first of these that its options allow. A -D takes another, such as",
-            f"`-D{prefix.upper()}_KERNELS_{last}` where flash is short. The self-test's first line says which",
-            "runs. A program that was compiled for other kernels than the library that it links does not link.",
+            "The compiler's own macros choose the first of these that its options allow. An option such as",
+            f"`-D{prefix.upper()}_KERNELS_{last}` chooses another, if flash is short. The self-test's first line says",
+            "which one runs. A program does not link if it was compiled for other kernels than its library.",
         ]
     return "\n".join(rows)
 

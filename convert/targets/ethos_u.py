@@ -94,9 +94,7 @@ def _run(*arguments: str) -> str:
     elif found := shutil.which("vela"):
         command = [found]
     else:
-        raise UserError(
-            "Arm's Vela is not installed; 'pip install ethos-u-vela' brings it, as the extra edgekws[ethos-u] does"
-        )
+        raise UserError("Arm's Vela is not installed; try: pip install 'edgekws[ethos-u]'")
     done = subprocess.run([*command, *arguments], capture_output=True, text=True)
     if done.returncode:
         reason = (done.stderr or done.stdout).strip().splitlines() or ["no message"]

@@ -48,20 +48,20 @@ def command(bundle: Path, *, board: str | None = None, image: Path | None = None
     """
     manifest_file = bundle / "manifest.json"
     if not manifest_file.exists():
-        raise UserError(f"{bundle} is not a bundle's folder: it has no manifest.json")
+        raise UserError(f"{bundle} is not a bundle's folder: it has no manifest.json; 'edgekws bundle' makes one")
     target = str(untrusted.json_object(manifest_file, "make the bundle again").get("target"))
     chip = board or CHIPS.get(target)
     if chip is None and target.startswith("mps"):
         raise UserError(MPS)
     if chip is None:
         raise UserError(
-            f"a bundle of target '{target}' is built by its framework, which says how to flash it; or give --image and "
-            f"--board (this programs bundles of {', '.join(CHIPS)} as they are)"
+            f"bundles of target '{target}' are built and flashed by their framework; use that, or give --image and "
+            f"--board (only bundles of {', '.join(CHIPS)} have an image already)"
         )
     programmer = PROGRAMMERS["esptool" if chip.startswith("esp") else "pyocd"]
     chosen = image or bundle / programmer.image
     if not chosen.exists():
-        raise UserError(f"{chosen} is not there; build it ('make' in the bundle), or name another with --image")
+        raise UserError(f"{chosen} does not exist; build it ('make' in the bundle), or name another with --image")
     return [part.format(board=chip, image=chosen) for part in programmer.command]
 
 

@@ -52,7 +52,7 @@ def kernels(bundle: Path) -> str:
 def _difference(folder: Path, path: str, sums: dict[str, Any]) -> str:
     """A line that says how a file differs from the manifest."""
     if path not in sums:
-        return f"{path} is not of this bundle"
+        return f"{path} does not belong to this bundle"
     if (file := untrusted.inside(folder, path)) is None or (folder / path).is_symlink():
         return f"{path} is a link, or no plain file"
     unix = untrusted.content(file, FILE_BYTES).replace(b"\r\n", b"\n")

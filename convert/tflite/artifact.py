@@ -48,7 +48,10 @@ class Artifact:
         read = reader.read(content)
         labels = labels or tuple(f"class_{i}" for i in range(read.output.size))
         if len(labels) != read.output.size:
-            raise UserError(f"{name} has {len(labels)} words, its model {read.output.size} classes")
+            raise UserError(
+                f"{name} has {len(labels)} words, but its model has {read.output.size} classes; expected a word for "
+                "each"
+            )
         return cls(name, read, labels, coding, content, level_control=level_control)
 
     def at(self, per_hour: float | None) -> Artifact:
@@ -87,7 +90,7 @@ def of_bundle(folder: Path) -> Artifact:
         if "detector" in manifest:
             artifact = replace(artifact, detector=Tuned(from_json(manifest["detector"], labels)))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{folder}: manifest.json is not that of a bundle ({error!r})") from None
+        raise UserError(f"{folder}: manifest.json is not that of a bundle ({error!r}); make the bundle again") from None
     return artifact
 
 
@@ -106,7 +109,9 @@ def load(named: str | Path, coding: str | None = None, level_control: bool | Non
         model, labels_file, recipe_file = (path / n for n in ("model_int8.tflite", "labels.txt", "recipe.toml"))
         for needed in (model, labels_file, recipe_file):
             if not needed.exists():
-                raise UserError(f"{path}: {needed.name} is missing; expected a finished run or a pretrained folder")
+                raise UserError(
+                    f"{path}: {needed.name} is missing; expected a finished run ('edgekws run') or a pretrained folder"
+                )
         made_by = recipe.load(recipe_file)
         content = untrusted.content(model, untrusted.MODEL_BYTES)
         read = reader.parse(content, str(model))

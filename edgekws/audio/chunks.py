@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from edgekws.audio import mpeg
 from edgekws.audio.decode import Part, cut_off
 from edgekws.audio.faults import Faults
-from edgekws.audio.source import NotWholeError, Source
+from edgekws.audio.source import NotWholeError, Source, broken
 
 HEAD_BYTES = 40  # enough to recognize a family
 _PIECE_BYTES = 2**30  # a longer recording is decoded in pieces, whose size fits a header
@@ -126,21 +126,21 @@ def _described(source: Source, kind: Family, start: int) -> tuple[bytes, int, in
         body = at + kind.header
         if name == kind.sound:
             if not description:
-                raise NotWholeError("is not a whole recording (its samples come before their description)")
+                raise broken("its samples come before their description")
             return description, large if large and size == 0xFFFFFFFF else size, body
         if name == kind.described:
             description = source.read_at(body, min(size, _MOST_DESCRIPTION))
         elif name == b"ds64":  # RF64: first the size of the file, then of the sound
             large = int.from_bytes(source.read_at(body + 8, 8), "little")
         at = body + size + -size % kind.align
-    raise NotWholeError(f"is not a whole recording (more than {_MOST_CHUNKS} chunks before its sound)")
+    raise broken(f"more than {_MOST_CHUNKS} chunks before its sound")
 
 
 def _chunk(source: Source, kind: Family, at: int) -> tuple[bytes, int]:
     """Name and size of the chunk at a place; NotWholeError after the last."""
     head = source.read_at(at, kind.header)
     if len(head) < kind.header:
-        raise NotWholeError("is not a whole recording (it ends before its sound)")
+        raise broken("it ends before its sound")
     size = struct.unpack_from(kind.order + kind.size, head, kind.id_bytes)[0]
     return head[:4], max(size - kind.header, 0) if kind.whole else size
 
@@ -225,7 +225,7 @@ def _frame_bytes(kind: Family, description: bytes) -> int:
             return max(int(struct.unpack_from(">I", description, 16)[0]), 1)
         return max(int(struct.unpack_from(kind.order + "H", description, 12)[0]), 1)
     except struct.error:
-        raise NotWholeError("is not a whole recording (the description of its samples is cut off)") from None
+        raise broken("the description of its samples is cut off") from None
 
 
 def _piece(align: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from edgekws.audio import chunks, mpeg, ogg
 from edgekws.audio.decode import Part, cut_off
 from edgekws.audio.faults import Faults
-from edgekws.audio.source import NotWholeError, Source
+from edgekws.audio.source import Source, broken
 
 HEAD_BYTES = 4_096
 _FLAC_MOST = 6_000  # the most samples that a byte of FLAC can encode
@@ -46,7 +46,7 @@ def _flac(source: Source, start: int, faults: Faults) -> Iterator[Part]:
     """One part. Its header says "unknown length", so that all samples are read; ``frames`` is the original number."""
     head = bytearray(source.read_at(start, 42))
     if len(head) < 42:
-        raise NotWholeError("is not a whole recording (its header is cut off)")
+        raise broken("its header is cut off")
     told = int.from_bytes(head[21:26], "big") & (2**36 - 1)
     head[21] &= 0xF0
     head[22:26] = bytes(4)
@@ -61,7 +61,7 @@ def _au(source: Source, order: str, faults: Faults) -> Iterator[Part]:
     """One part, up to the end of the file."""
     head = source.read_at(0, 24)
     if len(head) < 24:
-        raise NotWholeError("is not a whole recording (its header is cut off)")
+        raise broken("its header is cut off")
     offset, told = struct.unpack_from(order + "II", head, 4)
     size = source.size or 0
     made = head[:4] + struct.pack(order + "II", 24, _AU_UNKNOWN) + head[12:]

@@ -11,7 +11,7 @@ import numpy as np
 import soundfile
 
 from edgekws.audio.faults import Faults
-from edgekws.audio.source import NotWholeError, Source
+from edgekws.audio.source import NotWholeError, Source, broken
 
 BLOCK_SECONDS = 0.5
 RATES = (1_000, 768_000)  # Hz
@@ -73,7 +73,7 @@ class Decoded:
         try:
             self._file = soundfile.SoundFile(self._view)
         except (OSError, RuntimeError, TypeError, ValueError) as error:
-            raise self._view.error or NotWholeError(_reason(error)) from None
+            raise self._view.error or _unreadable(error) from None
         self._file.seekable = lambda: False  # else soundfile seeks after every block, which fails in some formats
         rate, channels = int(self._file.samplerate), int(self._file.channels)
         if not RATES[0] <= rate <= RATES[1]:
@@ -114,7 +114,7 @@ class Decoded:
             block = self._file.read(out=room)
         except (OSError, RuntimeError, TypeError, ValueError) as error:
             if self._file.format != "FLAC":
-                raise self._view.error or NotWholeError(_reason(error)) from None
+                raise self._view.error or _unreadable(error) from None
             self._lost = True
             block = room[: int((~np.isnan(room[:, 0])).sum())]  # soundfile does not say how many it read
         if self._view.error:
@@ -128,6 +128,5 @@ def cut_off(there: float | None = None, wanted: float | None = None) -> NotWhole
     return NotWholeError(f"is truncated: it ends before its header says{known}; copy it again or remove it")
 
 
-def _reason(error: Exception) -> str:
-    text = str(error).rsplit(": ", 1)[-1].rstrip(".")
-    return f"is not a whole recording ({text or 'libsndfile cannot read it'})"
+def _unreadable(error: Exception) -> NotWholeError:
+    return broken(str(error).rsplit(": ", 1)[-1].rstrip(".") or "libsndfile cannot read it")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from edgekws.audio.decode import Part, cut_off
 from edgekws.audio.faults import Faults
-from edgekws.audio.source import NotWholeError, Source
+from edgekws.audio.source import Source, broken
 
 _KBITS = {  # by (whether MPEG 1, layer)
     (True, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -108,7 +108,7 @@ def parts(source: Source, faults: Faults, start: int = 0, stop: int | None = Non
         if not tagged:
             run.add(at, one.size)
     if run is None:
-        raise NotWholeError("is not a whole recording (it is no MP3 that can be read)")
+        raise broken("it is no MP3 that can be read")
     short |= _is_short(run, faults)
     yield _part(run)
     if short:

@@ -80,7 +80,7 @@ def parts(source: Source, faults: Faults) -> Iterator[Part]:
     if problem:
         raise problem
     if not streams:
-        raise NotWholeError(f"is Ogg without Vorbis, Opus or FLAC{f' ({others})' if others else ''}")
+        raise NotWholeError(f"is Ogg without Vorbis, Opus or FLAC{f' ({others})' if others else ''}; convert it to WAV")
 
 
 def _part(stream: _Stream, faults: Faults) -> Part:

@@ -19,6 +19,11 @@ class NotWholeError(Exception):
     """Why a recording cannot be read, or not to its end. The text follows the recording's name."""
 
 
+def broken(reason: str) -> NotWholeError:
+    """The error for a recording that is damaged or cut off."""
+    return NotWholeError(f"is not a whole recording ({reason}); copy it again or remove it")
+
+
 class Source:
     """Gives bytes by their place. ``size`` is None if only reading can tell it."""
 
@@ -119,7 +124,7 @@ def opened(path: str | Path, pipes: bool) -> Source:
             return _source(os.fdopen(os.dup(sys.stdin.fileno()), "rb", buffering=0))
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
-            raise NotWholeError("cannot be opened: Is a directory")
+            raise NotWholeError("is a folder; expected a recording")
         if not stat.S_ISREG(mode) and not (pipes and stat.S_ISFIFO(mode)):
             raise NotWholeError("is no regular file (a pipe or a device); expected a recording")
         return _source(open(path, "rb", buffering=0 if stat.S_ISFIFO(mode) else 65_536))

@@ -207,7 +207,8 @@ def _demo(args: argparse.Namespace) -> int:
         made = bundle.make(targets.Request(model, None, "sliding"), "web", place / "page")
         if missing := bundle.not_built(made):
             raise UserError(
-                f"no page can be made of {model.name}: {missing}; 'edgekws demo' shows one that ships built"
+                f"cannot make a page of {model.name}: {missing}; 'edgekws demo' without a model shows one that ships "
+                "built"
             )
         address = f"http://{page_server.HOST}:{server.server_address[1]}/"
         print(address, flush=True)

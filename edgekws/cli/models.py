@@ -101,7 +101,7 @@ def _collect(args: argparse.Namespace) -> int:
             raise UserError(f"--from takes NAME=FOLDER, such as librispeech=LibriSpeech, got {source!r}")
         places[name] = Path(folder).expanduser()
     if args.out.exists():
-        raise UserError(f"--out: {args.out} is there already; name a folder that is not")
+        raise UserError(f"--out: {args.out} exists already; expected a new folder")
     done = collection.collect(collection.read(args.list), places, args.out)
     print(f"{args.out}: {done.files} recordings cut from {done.found}")
     for name, count in sorted(done.missing.items()):

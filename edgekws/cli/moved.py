@@ -55,7 +55,9 @@ def found(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:
 
     now = {folder_name(folder): folder for folder in unknown_from}
     if len(now) < len(unknown_from):
-        raise UserError("--unknown-from: two folders of one name; expected one for each in data.unknown_from")
+        raise UserError(
+            "--unknown-from: two folders have the same name; expected one folder for each in data.unknown_from"
+        )
     names = {folder: folder_name(folder) for folder in run.recipe.data.unknown_from}
     if strange := sorted(now.keys() - names.values()):
         raise UserError(

@@ -82,7 +82,10 @@ def _tune(args: argparse.Namespace) -> int:
     from edgekws.report import listening_lines
 
     if not (0 < args.per_hour < 1e6 and 0.01 <= args.hours <= 1000):
-        raise UserError("false accepts an hour must be above 0, and hours from 0.01 to 1000")
+        raise UserError(
+            f"--false-accepts-per-hour must be above 0, got {args.per_hour:g}, and --hours from 0.01 to 1000, got "
+            f"{args.hours:g}"
+        )
     run = moved.found(workspace.load_run(zoo.place(args.run)), args.data, args.unknown_from)
     clips = pipeline.load_corpus(run)
     given = sound_kinds.find(args.negatives, "--negatives")

@@ -98,7 +98,7 @@ def _tables(args: argparse.Namespace) -> int:
     from edgekws.publish import comparison
 
     if not args.folder.is_dir():
-        raise UserError(f"{args.folder} is not a folder")
+        raise UserError(f"{args.folder} is not a folder; expected one with published models or results.csv")
     for line in comparison.make(args.folder, args.add):
         print(line)
     print(args.folder / "README.md")

@@ -85,7 +85,7 @@ def collect(rows: Sequence[Listed], places: Mapping[str, Path], out: Path) -> Co
         raise UserError(f"--from: the list has no source {strange[0]}; its sources are {', '.join(sorted(known))}")
     for name, place in places.items():
         if not place.is_dir():
-            raise UserError(f"--from {name}: {place} is not a folder")
+            raise UserError(f"--from {name}: {place} is not a folder; expected the folder of {name}'s recordings")
     by_name = {name: _by_name(place) for name, place in places.items() if name in {row.corpus for row in rows}}
     missing: Counter[str] = Counter()
     written: Counter[str] = Counter()
@@ -125,7 +125,8 @@ def _cut(path: Path, spans: Sequence[tuple[float, float]]) -> Iterator[tuple[flo
         samples = sound[round(start * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
         if not len(samples):
             raise UserError(
-                f"{path} ends before {start:.2f} s, but the list uses sound after that; it is another recording"
+                f"{path} ends before {start:.2f} s, but the list uses sound after that; it is another recording; get "
+                "the one in the list"
             )
         yield start, end, samples
 

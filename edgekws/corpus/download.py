@@ -123,7 +123,10 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int, progress: bool = Tru
 
 def _check_size(archive: Path, fits: bool) -> None:
     if not fits:
-        raise UserError(f"{archive} is not the expected archive: it is too large unpacked; nothing was kept")
+        raise UserError(
+            f"{archive} is not the expected archive: it is too large unpacked; nothing was kept, remove it and try "
+            "again"
+        )
 
 
 class _BoundedGzip(gzip.GzipFile):

@@ -107,8 +107,8 @@ def find(
     for folder, names in judging.items():
         if missing := [name for name in SPLITS if name not in {split.get(one) for one in names}]:
             raise UserError(
-                f"data.unknown_from: of {len(names)} recordings in {folder} none is for {' or '.join(missing)}; "
-                "a recording belongs to one split as a whole: add some, or cut long ones into several files"
+                f"data.unknown_from: none of the {len(names)} recordings in {folder} is for {' or '.join(missing)}; a "
+                "whole recording is in one split: add some, or cut long ones into several files"
             )
     return found
 
@@ -249,7 +249,7 @@ def _recording(
     speaker = speaker_of(path.stem) if "_nohash_" in path.stem else name
     split = known.get(speaker) or speaker_split(speaker, selection.validation_percent, selection.testing_percent)
     if whole > _LONGEST_SECONDS:
-        raise UserError(f"{path} is longer than a day; cut it")
+        raise UserError(f"{path} is longer than a day; cut it into shorter files")
     if text:
         spans = text.spans(samples / SAMPLE_RATE, taken)
         starts = [

@@ -155,7 +155,9 @@ def volume(rng: np.random.Generator, noises: Sequence[np.ndarray], length: int =
     """Recorded noise at any volume, int16 (length,): silence by Speech Commands' own rules."""
     whole = [noise for noise in noises if len(noise) >= length]
     if not whole:
-        raise UserError("_silence_ is made of background noise, and there is none long enough in _background_noise_")
+        raise UserError(
+            "_silence_ is made of background noise, but _background_noise_ has no recording as long as a clip; add one"
+        )
     noise = whole[rng.integers(len(whole))]
     start = rng.integers(len(noise) - length + 1)
     return np.rint(rng.random() * noise[start : start + length]).astype(np.int16)

@@ -106,7 +106,7 @@ def load(
     try:
         return _copies_together(planned, cache, progress)
     except PermissionError as error:
-        raise UserError(f"no permission to read {error.filename}") from None
+        raise UserError(f"no permission to read {error.filename}; change its permissions") from None
 
 
 def _check_own_rules(source: str, wanted: Rejection) -> None:
@@ -117,7 +117,8 @@ def _check_own_rules(source: str, wanted: Rejection) -> None:
         raise UserError("data.reject_percent draws _unknown_ from data.unknown, which is empty; name other words there")
     if any((wanted.unknown_made, wanted.unknown_spoken, wanted.unknown_from, wanted.silence, wanted.parts)):
         raise UserError(
-            "data.reject_percent says all of what is no word; leave out unknown_made, unknown_spoken, unknown_from, "
+            "data.reject_percent alone chooses the clips of no word; leave out unknown_made, unknown_spoken, "
+            "unknown_from, "
             "parts and silence"
         )
 

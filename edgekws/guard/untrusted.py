@@ -64,7 +64,9 @@ def content(path: Name, most: int = TEXT_BYTES) -> bytes:
             _check_kind(path, os.fstat(file.fileno()).st_mode)
             data = file.read(most + 1)
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
+        raise UserError(
+            f"{path} cannot be read ({getattr(error, 'strerror', None) or error}); check its name and permissions"
+        ) from None
     if len(data) > most:
         raise UserError(f"{path} is too large: expected at most {size_shown(most)}")
     return data
@@ -108,7 +110,7 @@ def labels(path: Path, classes: int) -> tuple[str, ...]:
     """The words of a model's ``labels.txt``, one a line. A UserError unless each class has a printable word."""
     found = tuple(line.removesuffix("\r") for line in read_text(path).removesuffix("\n").split("\n"))
     if len(found) != classes:
-        raise UserError(f"{path} has {len(found)} words, the model {classes} classes")
+        raise UserError(f"{path} has {len(found)} words, but the model has {classes} classes; expected a word for each")
     check_labels(found, path)
     return found
 
@@ -120,7 +122,7 @@ def check_labels(found: tuple[str, ...], name: Name) -> None:
             raise UserError(f"{name}: {word!r} cannot be a word; expected a line of printable text")
     if len(set(found)) < len(found):
         twice = next(word for word in found if found.count(word) > 1)
-        raise UserError(f"{name}: the word '{twice}' is there twice; every class needs its own")
+        raise UserError(f"{name}: the word '{twice}' comes twice; every class needs its own")
 
 
 def inside(folder: Path, name: object) -> Path | None:

@@ -87,7 +87,7 @@ def hear(
         tell(len(block))
     if tape.samples < scorer.window:
         rest = " once the words are cut out" if cut else ""
-        raise UserError(f"{kind.name} holds less than {scorer.window / SAMPLE_RATE:g} s of sound{rest}")
+        raise UserError(f"{kind.name} holds less than {scorer.window / SAMPLE_RATE:g} s of sound{rest}; add recordings")
     scores = np.concatenate(parts)
     allowed = None if cut or not any(spoken.values()) else _allowed(len(scores), scorer, labels, tape, spoken)
     return Scored(kind.name, None, tape.samples / SAMPLE_RATE, scores, (), allowed), tape

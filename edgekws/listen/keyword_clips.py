@@ -32,7 +32,7 @@ class KeywordClips:
         """The clips without those marked in ``left_out``. A UserError if none is left."""
         kept = [i for i, out in enumerate(left_out) if not out]
         if not kept:
-            raise UserError("no keyword is left: the run learned from all of these recordings or speakers")
+            raise UserError("no keyword is left: the run learned from all of these recordings or speakers; use others")
         return KeywordClips(
             self.words, self.samples[kept], self.labels[kept], tuple(self.names[i] for i in kept),
             tuple(self.speakers[i] for i in kept), self.listed, self.missing,
@@ -63,7 +63,9 @@ def read(place: Path, labels: Sequence[str], most: int, seed: int, length: int =
             mine = [mine[i] for i in sorted(rng.choice(len(mine), most, replace=False))]
         chosen += mine
     if not chosen:
-        raise UserError(f"--keywords: there are no recordings of {', '.join(there[:20])} in {place}")
+        raise UserError(
+            f"--keywords: there are no recordings of {', '.join(there[:20])} in {place}; add some, such as WORD/1.wav"
+        )
     kept = tuple(word for word in there if any(one.word == word for one in chosen))
     return KeywordClips(
         kept,

@@ -203,14 +203,14 @@ def _accuracies(rows: Sequence[Row]) -> list[str]:
 def _rows_of(path: Path) -> list[Row]:
     if path.suffix == ".csv":
         if not path.exists():
-            raise UserError(f"{path}: no such table of results")
+            raise UserError(f"{path} does not exist; expected a run, a published model or a results.csv")
         return read(path)
     run = workspace.load_run(path)
     if not run.report.exists():
         raise UserError(f"{path} is not finished: it has no report; 'edgekws check' makes it")
     if others := [label for label in sources.labels_of(run.recipe) if rejects(label)]:
         raise UserError(
-            f"{path} also has {', '.join(others)}; expected words alone: other accuracies cannot be compared"
+            f"{path} also has {', '.join(others)}; expected a model of words only: other accuracies cannot be compared"
         )
     ending = work.ended(run)
     return [results.row(run, ending)]

@@ -37,8 +37,8 @@ def publish(run: Run, destination: Path, *, source: str | None, hub: bool = Fals
         raise UserError(f"{destination} exists and is not a published model; choose another place")
     if destination.exists() and (changed := _changed(destination)):
         raise UserError(
-            f"{destination} holds what was not published there, or was changed since: {', '.join(changed)}; take these "
-            "out, or choose another place"
+            f"{destination} has files that were not published there, or that changed since: {', '.join(changed)}; move "
+            "them away, or choose another place"
         )
     named = zoo.public(run.recipe)
     card = run.folder / CARD

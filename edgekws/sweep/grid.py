@@ -65,7 +65,7 @@ def load(path: Path, source: str | None = None) -> Sweep:
     singles = tables.get("run", [{}])
     if not isinstance(singles, list) or not singles:
         raise UserError(
-            f"{path}: runs are an array of tables: write [[run]], not [run], and at least one or none at all"
+            f"{path}: expected each run as a table [[run]], not [run] or an empty list; write one or more, or none"
         )
     made = []
     for single in singles:
@@ -74,11 +74,11 @@ def load(path: Path, source: str | None = None) -> Sweep:
         own = _grid({key.removeprefix("grid."): values for key, values in own.items()}, f"{path}: [run.grid]")
         if twice := set(changes) & set(own) | (set(changes) | set(own)) & set(everywhere):
             raise UserError(
-                f"{path}: {', '.join(sorted(twice))} stands in two of [grid], [[run]] and [run.grid]; keep one of them"
+                f"{path}: {', '.join(sorted(twice))} is in two of [grid], [[run]] and [run.grid]; keep it in one"
             )
         grid = everywhere | own
         if "name" in grid:
-            raise UserError(f"{path}: name is no value to try; a grid gives each of its runs a name by itself")
+            raise UserError(f"{path}: name cannot be in a grid, which names its runs itself; leave it out")
         called = changes.pop("name", None)
         for values in itertools.product(*grid.values()):
             drawn = dict(zip(grid, values, strict=True))

@@ -156,7 +156,10 @@ def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: 
 
     theirs = labels_of(teacher.recipe)
     if missing := [word for word in words if word not in theirs]:
-        raise UserError(f"training.teacher: {teacher.folder} does not know {', '.join(missing)}")
+        raise UserError(
+            f"training.teacher: {teacher.folder} does not know {', '.join(missing)}; name a teacher of all words, or "
+            "none"
+        )
     known = _loaded(teacher, "teacher")
     # without batch norm, and in the precision of training, the teacher takes a fraction of the time
     architecture = catalogue.architecture(teacher.recipe.model.architecture, teacher.recipe.model.window)

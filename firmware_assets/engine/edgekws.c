@@ -1,4 +1,4 @@
-/* The interface: samples in, scores out. When which layer computes what stands in edgekws_window.c: read that first. */
+/* The interface: samples in, scores out. Read edgekws_window.c first: it says when each layer computes what. */
 #include "edgekws_scheduler.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@
 /* G.711-like: sign, three bits of octave, four bits of mantissa. */
 static edgekws_value code(int16_t sample)
 {
-    const int32_t sign = sample >> 15; /* 0 or -1: exclusive or, and taking it away, negates */
+    const int32_t sign = sample >> 15; /* 0 or -1; with -1, XOR and subtraction negate */
     int32_t magnitude = (sample ^ sign) - sign, octave = 0;
 #ifdef __ARM_FEATURE_SAT
     magnitude = (int32_t)__usat(magnitude + 132, 15);
@@ -115,7 +115,7 @@ edgekws_call edgekws_next_call(const edgekws_stage *stage, uint32_t done)
     next.outputs = left < stage->group ? left : stage->group;
     const uint32_t positions = next.outputs * next.pool;
     const uint32_t seen = (positions - 1) * stage->stride + stage->taps;
-    const uint32_t passed = positions * stage->stride; /* more than seen where the stride leaves gaps */
+    const uint32_t passed = positions * stage->stride; /* more than seen if the stride leaves gaps */
     next.frames = seen > passed ? seen : passed;
     return next;
 }

@@ -1,6 +1,6 @@
 /* edgekws: a keyword spotter in a few kilobytes of RAM.
  *
- *     static edgekws_state spotter;                    // all the memory there is: EDGEKWS_STATE_BYTES
+ *     static edgekws_state spotter;                    // all the memory that it needs: EDGEKWS_STATE_BYTES
  *     edgekws_reset(&spotter);
  *     for (;;) {
  *         size_t n = microphone(buffer);               // int16, EDGEKWS_SAMPLE_RATE Hz, any number at a time
@@ -11,15 +11,15 @@
  *         }
  *     }
  *
- * Samples go through edgekws_frontend.h first: the model was trained on what comes out of it.
+ * Samples must first pass through edgekws_frontend.h: the model was trained on its output.
  *
  * The scores equal those of TensorFlow Lite Micro's reference arithmetic on the same window, to the bit. Nothing is allocated,
- * nothing is global: any number of spotters may run at once. How it works stands in edgekws_window.c.
+ * nothing is global: any number of spotters may run at once. edgekws_window.c explains how it works.
  *
- * A call uses the state that it is given, some stack, and constants. So it may be made from an interrupt, or from several
- * threads, for a spotter that nothing else uses at that time. A push that ends a window or a group of outputs takes far
- * longer than others: edgekws_evenly.h spreads the work (`edgekws profile`, and the bundle's manifest, give the largest push
- * with it and without). Let an interrupt put the samples aside, and push them from a loop.
+ * A call uses only the state that it is given, some stack, and constants. So an interrupt or any thread may call it, if
+ * nothing else uses the same spotter at that time. A push that ends a window or a group of outputs takes far longer than
+ * others; edgekws_evenly.h spreads this work. `edgekws profile` and the bundle's manifest give the longest push with and
+ * without it. So let an interrupt only store the samples, and push them from a loop.
  */
 #ifndef EDGEKWS_H
 #define EDGEKWS_H
@@ -35,7 +35,7 @@
 
 #include "edgekws_model.h" /* generated: EDGEKWS_CLASSES, EDGEKWS_WINDOW, EDGEKWS_STATE_BYTES, ... */
 
-/* A cast that both C and C++ take without a warning. */
+/* A cast without a warning in both C and C++. */
 #ifdef __cplusplus
 #define EDGEKWS_CAST(type, value) (static_cast<type>(value))
 #else
@@ -46,7 +46,7 @@
 extern "C" {
 #endif
 
-/* One value of an activation. Always in the range of int8; wider where the kernels like it so. */
+/* One value of an activation. It is always in the range of int8, but some kernels need it stored wider. */
 #if EDGEKWS_VALUE_BITS == 16
 typedef int16_t edgekws_value;
 #else
@@ -62,7 +62,7 @@ typedef union {
 
 /* The state of one spotter. Its fields are the engine's own. */
 typedef struct {
-    uint32_t samples; /* of the window under way */
+    uint32_t samples; /* of the present window so far */
     uint32_t ready;
     uint32_t deepest; /* stage that may have frames enough: no deeper one has */
 #if EDGEKWS_SLIDING
@@ -70,17 +70,17 @@ typedef struct {
     struct {
         uint32_t frames; /* waiting in the stage's buffer */
         uint32_t due;    /* outputs until one is the last of the next left edge */
-        uint16_t written, read; /* left edges of the stage's input: where the next goes to, and where the oldest is */
-    } stages[EDGEKWS_STAGES + 1]; /* the last: what waits for the first dense layer */
+        uint16_t written, read; /* slots of the next and of the oldest left edge of the stage's input */
+    } stages[EDGEKWS_STAGES + 1]; /* the last entry: frames for the first dense layer */
 #else
     struct {
         uint32_t frames;  /* waiting in the stage's buffer */
-        uint32_t outputs; /* frames the stage has put out in this window */
+        uint32_t outputs; /* frames that the stage has computed in this window */
     } stages[EDGEKWS_STAGES];
 #endif
-    int32_t sums[EDGEKWS_SUMS]; /* of the dense layer under way */
+    int32_t sums[EDGEKWS_SUMS]; /* of the present dense layer */
     int8_t scores[(EDGEKWS_CLASSES + 3) / 4 * 4];
-    edgekws_scratch scratch; /* of the kernel under way */
+    edgekws_scratch scratch; /* of the present kernel */
     union {
         int32_t alignment;
         edgekws_value values[EDGEKWS_BUFFER_VALUES];

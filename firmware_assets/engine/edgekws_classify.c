@@ -1,5 +1,5 @@
-/* What follows the convolutions: dense layers and softmax, in integers, equal to the bit to TensorFlow Lite Micro's
- * reference arithmetic. */
+/* The dense layers and the softmax, which follow the convolutions, in integers. They equal TensorFlow Lite Micro's
+ * reference arithmetic to the bit. */
 #include "edgekws_kernels.h"
 
 #include <string.h>
@@ -17,8 +17,8 @@ static int32_t reciprocal_of_one_plus(int32_t x)
     return y >= 1 << 30 ? INT32_MAX : y * 2; /* y, a Q2, is 2 / (1 + x) */
 }
 
-/* Softmax of int8 values in place: scale 1/256, zero point -128. The exponentials of all differences that do not
- * vanish are a table: Q0, from exp(0) on, for steps of the input's scale. */
+/* Softmax of int8 values in place, to scale 1/256 and zero point -128. A table has the exponentials of all differences
+ * that do not vanish: Q0, from exp(0) on, in steps of the input's scale. */
 static void softmax(int8_t *scores)
 {
     int32_t maximum = INT8_MIN;

@@ -1,20 +1,20 @@
-/* From scores to detections, in integers; edgekws/listen/detector.py does the same on the PC, event for event.
+/* Turns scores into detections, in integers. edgekws/listen/detector.py does the same on the PC, event for event.
  *
  *     static edgekws_detector detector;
  *     edgekws_detector_reset(&detector);
  *     ... after every result: int word = edgekws_detector_push(&detector, edgekws_scores(&spotter));
  *     if (word >= 0) puts(edgekws_labels[word]);
  *
- * The scores of the last EDGEKWS_DETECTOR_RESULTS results are averaged. A word whose average is the highest, and at least
- * its threshold, in EDGEKWS_DETECTOR_MINIMUM results one after the other, is detected. Then nothing is for
- * EDGEKWS_DETECTOR_REFRACTORY results, and not this word again before its average was below its release (hysteresis).
- * The settings are meant for a result every EDGEKWS_DETECTOR_HOP samples; the middle of a word that is detected lies
- * EDGEKWS_DETECTOR_DELAY samples before the last one of the window.
- * Scores count from 0 to 255, in units of 1/256; a class that is never to be detected has a threshold of 256.
- * edgekws_detector_push_at takes thresholds of the program's own, such as a user's, and their releases.
+ * The scores of the last EDGEKWS_DETECTOR_RESULTS results are averaged. A word is detected if its average is the highest,
+ * and at least its threshold, in EDGEKWS_DETECTOR_MINIMUM results in a row. After that, nothing is detected for
+ * EDGEKWS_DETECTOR_REFRACTORY results, and this word only after its average fell below its release (hysteresis).
+ * The settings are for a result every EDGEKWS_DETECTOR_HOP samples. The middle of a detected word is
+ * EDGEKWS_DETECTOR_DELAY samples before the last sample of the window.
+ * Scores go from 0 to 255, in units of 1/256. A class that must never be detected has a threshold of 256.
+ * edgekws_detector_push_at takes other thresholds, such as a user's, and their releases.
  *
- * Where EDGEKWS_DETECTOR_OPEN is not 0, words count for as many results after one of EDGEKWS_DETECTOR_OPENERS was detected,
- * or after edgekws_detector_open, by which a program opens one model after another has heard a phrase. */
+ * If EDGEKWS_DETECTOR_OPEN is not 0, words count only for so many results after one of EDGEKWS_DETECTOR_OPENERS was
+ * detected, or after edgekws_detector_open, with which a program opens one model after another heard a phrase. */
 #ifndef EDGEKWS_DETECTOR_H
 #define EDGEKWS_DETECTOR_H
 
@@ -28,9 +28,9 @@
 typedef struct {
     uint8_t recent[EDGEKWS_DETECTOR_RESULTS][EDGEKWS_CLASSES];
     uint16_t sums[EDGEKWS_CLASSES]; /* over `recent` */
-    uint16_t next;                  /* row of `recent` that is overwritten next */
-    uint16_t quiet;                 /* results until something may be detected again */
-    uint16_t run;                   /* results one after the other in which `candidate` was over its threshold */
+    uint16_t next;                  /* the row of `recent` to overwrite next */
+    uint16_t quiet;                 /* results until a word may be detected again */
+    uint16_t run;                   /* results in a row in which `candidate` reached its threshold */
     uint16_t open;                  /* results in which words that open nothing count */
     int16_t candidate, held;        /* the word of `run`; the word that must fall below its release first, or -1 */
 } edgekws_detector;
@@ -47,15 +47,15 @@ static inline void edgekws_detector_open(edgekws_detector *detector)
     detector->open = EDGEKWS_DETECTOR_OPEN;
 }
 
-/* The release that belongs to a threshold: 0.2 under it, but never so low that no average falls under it. */
+/* The release for a threshold: 0.2 below it, but not so low that no average could fall below it. */
 static inline uint16_t edgekws_detector_release(uint16_t threshold)
 {
     const int half = (threshold + 1) / 2;
     return EDGEKWS_CAST(uint16_t, threshold - 51 > half ? threshold - 51 : half);
 }
 
-/* Takes the scores of one result; returns the class that is detected, or -1. `threshold` and `release` have one value for
- * each class, 0 to 256, a release at most the threshold. They may change from call to call. */
+/* Takes the scores of one result. Returns the class that it detects, or -1. `threshold` and `release` have one value for
+ * each class, 0 to 256, and a release is at most its threshold. They may change from call to call. */
 static inline int edgekws_detector_push_at(edgekws_detector *detector, const int8_t *scores, const uint16_t *threshold,
                                            const uint16_t *release)
 {
@@ -95,7 +95,7 @@ static inline int edgekws_detector_push_at(edgekws_detector *detector, const int
     return best;
 }
 
-/* The same at the thresholds that the model was tuned to. */
+/* The same with the thresholds that the model was tuned to. */
 static inline int edgekws_detector_push(edgekws_detector *detector, const int8_t *scores)
 {
     static const uint16_t threshold[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_THRESHOLDS;

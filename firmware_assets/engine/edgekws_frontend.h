@@ -1,5 +1,5 @@
-/* What samples go through before the engine, in integers: a DC blocker, and level control where the model was trained with
- * it (EDGEKWS_LEVEL_CONTROL). edgekws/model/front_end.py does the same on the PC, sample for sample.
+/* The front end, which samples must pass before the engine: a DC blocker, and level control if the model was trained with
+ * it (EDGEKWS_LEVEL_CONTROL). It uses integers; edgekws/model/front_end.py does the same on the PC, sample for sample.
  *
  *     static edgekws_frontend frontend;
  *     static int16_t heard[256 + EDGEKWS_FRONTEND_WAITING];
@@ -9,8 +9,8 @@
  *         n = edgekws_frontend_push(&frontend, buffer, n, heard);   // then edgekws_push(&spotter, heard, n)
  *     }
  *
- * It works on blocks of 10 ms. Whole blocks, such as a window of 16,000 samples, come out whole; at the end of a recording
- * edgekws_frontend_flush gives the rest. Nothing is allocated, nothing is global: one edgekws_frontend a stream. */
+ * It works on blocks of 10 ms, and gives samples back when their block is complete. At the end of a recording,
+ * edgekws_frontend_flush gives the rest. Nothing is allocated, nothing is global: use one edgekws_frontend a stream. */
 #ifndef EDGEKWS_FRONTEND_H
 #define EDGEKWS_FRONTEND_H
 
@@ -22,13 +22,13 @@
 #include "edgekws.h"
 
 #define EDGEKWS_FRONTEND_BLOCK 160   /* samples */
-#define EDGEKWS_FRONTEND_WAITING 159 /* at most */
+#define EDGEKWS_FRONTEND_WAITING 159 /* samples that wait at most */
 
 /* The state of one stream. Its fields are the front end's own. */
 typedef struct {
     int32_t d;        /* 5120 times the mean of the last third of a second */
-    int32_t envelope; /* 256 times the level that the gain is for */
-    uint16_t waiting; /* samples of the block under way */
+    int32_t envelope; /* 256 times the level that sets the gain */
+    uint16_t waiting; /* samples of the incomplete block */
     bool begun;
     int16_t block[EDGEKWS_FRONTEND_BLOCK];
 } edgekws_frontend;
@@ -39,7 +39,7 @@ static inline void edgekws_frontend_reset(edgekws_frontend *frontend)
     memset(frontend, 0, sizeof *frontend);
 }
 
-/* Writes what waits, by the offset that is known. Levels count from 256 on; the gain comes to 1/2 to 64, in Q12. */
+/* Writes the waiting samples without the present offset. Levels are at least 256, so the gain is 1/2 to 64, in Q12. */
 static inline void edgekws_frontend_write(edgekws_frontend *frontend, int16_t *out)
 {
     const int32_t offset = (frontend->d + 2560 + 5120 * 32768) / 5120 - 32768;
@@ -60,8 +60,8 @@ static inline void edgekws_frontend_write(edgekws_frontend *frontend, int16_t *o
     frontend->waiting = 0;
 }
 
-/* Takes samples and writes those of every block that they complete: up to count + EDGEKWS_FRONTEND_WAITING, not over the
- * samples it takes. Returns how many it wrote. */
+/* Takes samples and writes every block that they complete: up to count + EDGEKWS_FRONTEND_WAITING samples. `out` must not
+ * overlap `samples`. Returns how many it wrote. */
 static inline size_t edgekws_frontend_push(edgekws_frontend *frontend, const int16_t *samples, size_t count,
                                            int16_t *out)
 {
@@ -79,8 +79,8 @@ static inline size_t edgekws_frontend_push(edgekws_frontend *frontend, const int
     return written;
 }
 
-/* At the end of a stream: writes what waits for the rest of its block, up to EDGEKWS_FRONTEND_WAITING samples, and returns
- * how many these are. The next push starts another stream. */
+/* Ends a stream: writes the samples of the incomplete block, up to EDGEKWS_FRONTEND_WAITING, and returns how many. The
+ * next push starts another stream. */
 static inline size_t edgekws_frontend_flush(edgekws_frontend *frontend, int16_t *out)
 {
     const size_t written = frontend->waiting;

@@ -1,8 +1,8 @@
-/* Between the scheduler (edgekws_*.c), the generated model (edgekws_model.c) and the kernels (kernels_*.c).
+/* Shared by the scheduler (edgekws_*.c), the generated model (edgekws_model.c) and the kernels (kernels_*.c).
  *
- * A *stage* is one convolution with the max pool behind it, if there is one. It reads frames (in_channels values of one
+ * A *stage* is one convolution and the max pool after it, if there is one. It reads frames (in_channels values of one
  * point in time) and writes frames of out_channels values. The scheduler keeps the last frames of its input side by side
- * in memory and calls its kernel when these suffice for a group of outputs.
+ * in memory, and calls the stage's kernel when they are enough for a group of outputs.
  */
 #ifndef EDGEKWS_KERNELS_H
 #define EDGEKWS_KERNELS_H
@@ -29,10 +29,10 @@ typedef void edgekws_stage_kernel(const edgekws_stage *stage, const edgekws_valu
 typedef void edgekws_dense_kernel(const edgekws_dense *dense, const void *weights, const edgekws_value *in,
                                   uint32_t values, int32_t *sums);
 
-/* What turns int32 sums into int8 values; one entry a channel, or one for all where per_channel is 0. */
+/* Turns int32 sums into int8 values. There is one entry for each channel, or one for all if per_channel is 0. */
 typedef struct {
-    /* NULL where the kernel has these three among its weights: */
-    const int32_t *bias; /* always one a channel; holds minus the input's zero point times the sum of the weights */
+    /* NULL if the kernel has these three among its weights: */
+    const int32_t *bias; /* always one a channel; includes -(the input's zero point) * (sum of weights) */
     const int32_t *multiplier;
     const int8_t *shift; /* as in TensorFlow Lite: negative to the right */
     int16_t zero_point;  /* of the output */
@@ -47,11 +47,11 @@ struct edgekws_stage {
     uint16_t in_channels, out_channels, taps, stride;
     /* For the scheduler: */
     uint16_t pool;       /* convolution positions an output */
-    uint16_t first_pool; /* of the first output: fewer where padding takes part of it */
+    uint16_t first_pool; /* of the first output: fewer if padding takes a part */
     uint16_t last_pool;
     uint16_t group;        /* outputs a call */
     uint16_t pad_before;   /* frames of padding before the window */
-    int16_t padding;       /* what they hold: the input's zero point */
+    int16_t padding;       /* their value: the input's zero point */
     uint32_t outputs;      /* in a window */
     uint32_t work;         /* of a call, in the generator's units */
     uint32_t buffer;       /* where the input frames lie in edgekws_state.buffers */
@@ -108,7 +108,7 @@ static inline edgekws_value edgekws_requantize(const edgekws_scaling *scaling, u
  * `hidden` has room for the largest hidden layer; `sums` for the largest layer. */
 void edgekws_classify(int32_t *sums, edgekws_value *hidden, int8_t *scores);
 
-/* Tests see every stage's output through this; it costs nothing where EDGEKWS_TRACE is not defined. */
+/* Tests see every stage's output through this; it costs nothing if EDGEKWS_TRACE is not defined. */
 #ifdef EDGEKWS_TRACE
 void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values);
 #endif

@@ -1,5 +1,5 @@
-/* Between the interface (edgekws.c) and the scheduler: edgekws_window.c or edgekws_sliding.c, whichever the model was
- * generated for. */
+/* The interface (edgekws.c) calls the scheduler through this: edgekws_window.c or edgekws_sliding.c, as the model was
+ * generated. */
 #ifndef EDGEKWS_SCHEDULER_H
 #define EDGEKWS_SCHEDULER_H
 
@@ -27,26 +27,26 @@ typedef struct {
     uint32_t outputs, pool, frames;
 } edgekws_call;
 
-/* The next call of a stage that has put out `done` frames of a window; no outputs when it has done all. It depends on
- * nothing else, so the same calls are made however the samples arrive. */
+/* The next call of a stage that has computed `done` frames of a window; it has 0 outputs when all are done. It depends on
+ * nothing else, so the calls are the same in whatever pieces the samples arrive. */
 edgekws_call edgekws_next_call(const edgekws_stage *stage, uint32_t done);
 
 #if EDGEKWS_SLIDING
 /* The input of a stage, or of the first dense layer; see edgekws_sliding.c. */
 typedef struct {
     uint32_t frames; /* of a window */
-    uint32_t first;  /* frame of a window that is the trunk's: the left edge is before it */
-    uint32_t last;   /* and one behind the last such: the right edge begins here */
+    uint32_t first;  /* first frame of a window in the trunk; the left edge is before it */
+    uint32_t last;   /* one after the last frame in the trunk: the right edge begins here */
     uint32_t hop;    /* frames from one window to the next */
     uint16_t channels;
-    uint16_t slots;              /* windows whose left edges are kept at the same time */
+    uint16_t slots;              /* how many windows' left edges are kept at once */
     uint32_t buffer, left, right; /* where the trunk's frames and the edges lie in edgekws_state.buffers */
 } edgekws_map;
 
 extern const edgekws_map edgekws_maps[EDGEKWS_STAGES + 1];
 #endif
 
-/* Moves what stays of a buffer to its start, over the `passed` values before it. */
+/* Moves the `values` values that stay to the start of a buffer, over the `passed` values before them. */
 static inline void edgekws_keep(edgekws_value *start, size_t passed, size_t values)
 {
     if (values <= passed)

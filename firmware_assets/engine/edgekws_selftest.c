@@ -1,4 +1,4 @@
-/* The checks of edgekws_selftest.h. What is expected stands in edgekws_selftest_model.c, which is generated. */
+/* The checks of edgekws_selftest.h. The expected values are in edgekws_selftest_model.c, which is generated. */
 #include "edgekws_selftest.h"
 
 #include <string.h>
@@ -6,7 +6,7 @@
 #include "edgekws_frontend.h"
 #include "edgekws_selftest_model.h"
 
-/* CRC-32 as in zlib, going on from `crc`; bit by bit, as it runs once. */
+/* CRC-32 as in zlib, continued from `crc`; bit by bit, as it runs only once. */
 static uint32_t crc32(uint32_t crc, const void *data, size_t bytes)
 {
     const uint8_t *next = data;
@@ -24,7 +24,7 @@ static uint32_t next_random(uint32_t *state)
     return *state;
 }
 
-/* Every word of the state, which must begin at a word's address, gets a number of its own, then its complement. */
+/* Writes a different number into every word of the state, then its complement. The state must begin at a word's address. */
 static bool memory_holds(edgekws_state *spotter)
 {
     uint8_t *bytes = (uint8_t *)spotter;
@@ -51,7 +51,7 @@ static uint32_t scaling_crc(const edgekws_scaling *scaling, const edgekws_expect
     return crc32(crc, scaling->shift, expected->multipliers * sizeof *scaling->shift);
 }
 
-/* Numbers as 32 bits each: of a layer's description, which says where the engine reads and writes. */
+/* CRC of a layer's description, 32 bits for each number. It says where the engine reads and writes. */
 static uint32_t words_crc(uint32_t crc, const int32_t *words, uint32_t count)
 {
     return crc32(crc, words, count * sizeof *words);
@@ -88,14 +88,14 @@ static uint32_t maps_crc(void)
 }
 #endif
 
-/* Numbers from `lowest` on, `span` different ones: a range that few of the layer's outputs saturate at. */
+/* Makes numbers from `lowest` on, `span` different ones: a range in which few of the layer's outputs saturate. */
 static void make_frames(edgekws_value *frames, uint32_t count, const edgekws_expected_layer *expected, uint32_t *state)
 {
     for (uint32_t i = 0; i < count; i++)
         frames[i] = (edgekws_value)(expected->lowest + (int)((next_random(state) >> 16) * expected->span >> 16));
 }
 
-/* Calls of a stage's kernel on ever new numbers: its input at the start of the buffers, its output right behind. */
+/* Calls a stage's kernel with ever new numbers: its input is at the start of the buffers, its output right after it. */
 static uint32_t stage_crc(edgekws_state *spotter, const edgekws_stage *stage, const edgekws_expected_layer *expected)
 {
     edgekws_value *in = spotter->buffers.values, *out = in + expected->output_at;
@@ -129,7 +129,7 @@ static uint32_t dense_crc(edgekws_state *spotter, const edgekws_dense *dense, co
 }
 
 #if EDGEKWS_CODING_CRC
-/* The codes of samples from end to end, each the first of a window. */
+/* CRC of the codes of samples over the whole range, each as the first sample of a window. */
 static uint32_t coding_crc(edgekws_state *spotter)
 {
     uint32_t crc = 0;
@@ -144,7 +144,7 @@ static uint32_t coding_crc(edgekws_state *spotter)
 }
 #endif
 
-/* Of samples as two bytes each, the lower first. */
+/* CRC of samples as two bytes each, the lower byte first. */
 static uint32_t samples_crc(uint32_t crc, const int16_t *samples, uint32_t count)
 {
     for (uint32_t n = 0; n < count; n++) {
@@ -164,7 +164,7 @@ static int16_t clip_sample(uint32_t clip, uint32_t i, uint32_t *state)
     return (int16_t)(loudest >> (EDGEKWS_CLIPS - 1 - clip));
 }
 
-/* What the front end makes of the beginnings of all clips, one after the other, most samples on an offset. */
+/* CRC of the front end's output for the beginnings of all clips in a row, most samples with an offset. */
 static uint32_t frontend_crc(void)
 {
     edgekws_frontend frontend;
@@ -181,8 +181,8 @@ static uint32_t frontend_crc(void)
     return samples_crc(crc, ready, (uint32_t)edgekws_frontend_flush(&frontend, ready));
 }
 
-/* Pushes one clip, a window long and in sliding mode a hop more; the scores go into spotter->scores. Returns the CRC of
- * its samples, which it continues. */
+/* Pushes one clip of a window, in sliding mode of a window and a hop; the scores go into spotter->scores. Returns `crc`,
+ * continued over its samples. */
 static uint32_t hear(edgekws_state *spotter, uint32_t clip, uint32_t *state, uint32_t crc)
 {
     int16_t piece[61];
@@ -209,9 +209,9 @@ int edgekws_selftest(edgekws_state *spotter, edgekws_say *say)
         if (say) say((check), (where), passed);   \
     } while (0)
 
-    CHECK("kernels", EDGEKWS_KERNELS, true); /* says which were chosen */
+    CHECK("kernels", EDGEKWS_KERNELS, true); /* says which set was chosen */
     CHECK("memory", "", memory_holds(spotter));
-    if (failures) return failures; /* nothing can be computed there */
+    if (failures) return failures; /* without memory nothing can be computed */
     for (uint32_t i = 0; i < EDGEKWS_STAGES + EDGEKWS_DENSE_LAYERS; i++) {
         const edgekws_expected_layer *expected = &edgekws_expected_layers[i];
         const edgekws_stage *stage = i < EDGEKWS_STAGES ? &edgekws_stages[i] : NULL;

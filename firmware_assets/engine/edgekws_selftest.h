@@ -4,22 +4,22 @@
  *     static void say(const char *check, const char *where, bool passed) { printf("%s %s %s\n", ...); }
  *     int failures = edgekws_selftest(&spotter, say);
  *
- * What it looks at, each with a line of its own, so that the first failure names what is broken:
+ * It makes these checks, each with a line, so that the first failure names the broken part:
  *
- *     kernels   which kernel set the compiler chose; this never fails
- *     memory    the state holds what is written into it: RAM is where the linker thinks it is; if not, the test ends
+ *     kernels   says which kernel set the compiler chose; this never fails
+ *     memory    the state keeps what is written into it, so RAM is where the linker put it; if not, the test ends
  *     weights   CRC-32 of every layer's weights
  *     scaling   CRC-32 of every layer's bias, multipliers and shifts
  *     shape     CRC-32 of every layer's description: its sizes, and where in the state it reads and writes
  *     table     CRC-32 of the softmax's exponentials
- *     front end what its integers make of samples with an offset
+ *     front end its output for samples with an offset
  *     coding    the int8 codes of samples
- *     kernel    every layer alone, on numbers made by integer arithmetic: wrong rounding, a kernel built for another core
- *     expected  CRC-32 of the scores that the clips below should get
- *     samples   the clips made by integer arithmetic
+ *     kernel    every layer alone, on computed numbers: finds wrong rounding, or a kernel built for another core
+ *     expected  CRC-32 of the expected scores
+ *     samples   CRC-32 of the clips, which integer arithmetic makes
  *     scores    the scores of these clips, from silence to full scale, pushed in pieces of uneven size
  *
- * It needs no memory but the spotter, which it resets at the end, and some 800 bytes of stack. */
+ * It needs only the spotter's memory, which it resets at the end, and about 800 bytes of stack. */
 #ifndef EDGEKWS_SELFTEST_H
 #define EDGEKWS_SELFTEST_H
 

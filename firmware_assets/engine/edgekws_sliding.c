@@ -1,21 +1,21 @@
-/* Sliding windows: a new result every EDGEKWS_HOP samples, each equal to the bit to one computed from its own window of
- * EDGEKWS_WINDOW samples alone, for the work of the new samples and a few frames at the window's edges.
+/* Sliding windows: a new result every EDGEKWS_HOP samples. Each equals to the bit the result of its window computed alone,
+ * but only the new samples and a few frames at the window's edges are computed.
  *
- * The stages run depth first as in edgekws_window.c, but without end, as if the window had none: this is the *trunk*. The
- * hop is a multiple of all its strides and pools, so that windows begin on the same phase of every map (a map is what
- * one stage puts out and the next takes in). A frame of the trunk is a window's own unless it depends, through the
- * convolutions, on the padding before or behind that window:
+ * The stages run depth first as in edgekws_window.c, but endlessly, as if there were one endless window: this is the
+ * *trunk*. The hop is a multiple of all its strides and pools, so windows begin on the same phase of every map (a map is
+ * the output of one stage and the input of the next). A window can use a frame of the trunk, unless through the
+ * convolutions its own frame depends on the padding before or after the window:
  *
  *     one window of a map:    L L t t t t t t t t t t t t R       L, R: its left and right edge, computed for it alone
  *     the next one:                   L L t t t t t t t t t t t t R              t: the trunk, computed once for all
  *
  * Left edges are computed just before the trunk passes them, from the padding, the left edge of the map before, and
- * frames that the trunk still has in its buffer; they are kept until the stage behind has used them. Right edges are
- * computed at the window's end, stage by stage, in the same manner. `first` and `last` of edgekws_maps say where the
- * edges begin and end.
+ * frames that the trunk still has in its buffer. They are kept until the next stage has used them. Right edges are
+ * computed in the same way at the window's end, stage by stage. `first` and `last` of edgekws_maps say where the trunk's
+ * frames begin and end.
  *
- * The trunk ends where a window is so short that nothing of it lies between the edges, at the latest before the dense
- * layer. Of the map behind it, the frames of a whole window are kept, and what follows is computed for each window.
+ * The trunk ends where a window has so few frames that none is between the edges, at the latest before the dense layer.
+ * The frames of a whole window are kept in the map after it, and the following layers are computed for each window.
  */
 #include "edgekws_scheduler.h"
 
@@ -26,14 +26,14 @@ static uint32_t frames_passed(const edgekws_stage *stage, uint32_t outputs)
     return outputs * stage->pool * stage->stride;
 }
 
-/* Frames that must wait before the trunk computes so many outputs. */
+/* How many frames the trunk needs to compute so many outputs. */
 static uint32_t frames_needed(const edgekws_stage *stage, uint32_t outputs)
 {
     const uint32_t passed = frames_passed(stage, outputs);
     return stage->taps > stage->stride ? passed - stage->stride + stage->taps : passed;
 }
 
-/* Frames before a window that its first output sees, were it not clipped. */
+/* How many frames before a window its first output would see if it were not clipped. */
 static uint32_t frames_before(const edgekws_stage *stage)
 {
     return (uint32_t)(stage->pool - stage->first_pool) * stage->stride + stage->pad_before;
@@ -52,8 +52,8 @@ static void drop(edgekws_state *spotter, uint32_t m, uint32_t frames)
                  (size_t)spotter->stages[m].frames * edgekws_maps[m].channels);
 }
 
-/* Frame `f` of a window in map `m`. The window's left edge is the oldest kept, its right edge the last computed. The frame
- * 0, were it the trunk's, would lie at frame `origin` of the trunk's buffer, modulo 2^32: it may be gone. */
+/* Frame `f` of a window in map `m`. The window's left edge is the oldest one kept, its right edge the last one computed.
+ * `origin` is the place of the window's frame 0 in the trunk's buffer, modulo 2^32: it may be gone already. */
 static const edgekws_value *frame(const edgekws_state *spotter, uint32_t m, uint32_t f, uint32_t origin)
 {
     const edgekws_map *map = &edgekws_maps[m];
@@ -84,7 +84,7 @@ static uint32_t edge(edgekws_state *spotter, uint32_t i, uint32_t done, uint32_t
         const uint32_t outputs = next.outputs < end - done ? next.outputs : end - done;
         const uint32_t position = done ? stage->first_pool + (done - 1) * stage->pool : 0;
         const uint32_t frames = (outputs * next.pool - 1) * stage->stride + stage->taps;
-        uint32_t f = position * stage->stride - stage->pad_before; /* before the window it wraps: beyond its frames */
+        uint32_t f = position * stage->stride - stage->pad_before; /* before the window this wraps, beyond its frames */
         edgekws_value *to = in;
         for (uint32_t n = frames; n; n--, f++, to += channels) {
             if (f < edgekws_maps[i].frames)
@@ -112,7 +112,7 @@ static void next_slot(uint16_t *slot, uint32_t m)
 static uint32_t left_edge(edgekws_state *spotter, uint32_t i)
 {
     const edgekws_map *map = &edgekws_maps[i + 1];
-    /* The trunk's buffer begins with what its next output sees; `due` outputs later comes the last of the edge. */
+    /* The buffer begins with the frames of the next output; `due` outputs later comes the edge's last one. */
     const uint32_t first_output = spotter->stages[i].due - (map->first - 1);
     const uint32_t origin = frames_passed(&edgekws_stages[i], first_output) + frames_before(&edgekws_stages[i]);
     const uint32_t slot = spotter->stages[i + 1].written;
@@ -153,7 +153,7 @@ void edgekws_begin(edgekws_state *spotter)
     memset(spotter->stages, 0, sizeof spotter->stages);
     spotter->edges = spotter->deepest = 0;
     for (uint32_t i = 0; i < EDGEKWS_TRUNK; i++) {
-        /* No window sees what the trunk makes of these frames: the first has its left edge as all others have. */
+        /* No window uses the trunk's output for these frames: the first window has a left edge like all others. */
         const uint32_t frames = frames_before(&edgekws_stages[i]);
         pad(buffer_end(spotter, i), i, frames);
         spotter->stages[i].frames = frames;

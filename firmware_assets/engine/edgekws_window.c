@@ -3,15 +3,15 @@
  * Layer after layer, a network needs the whole of the largest activations at once: a megabyte for one second of audio.
  * But everything here is one-dimensional in time. A convolution of K taps needs only the last K frames of its input, a
  * pool only the positions of its own group. So the samples run *through* the network instead: as soon as a stage (a
- * convolution and the max pool behind it) has enough frames for its next group of outputs, it computes them, hands them
- * to the stage behind, and forgets the frames that no later output sees. Nothing is computed twice, and since every sum
+ * convolution and the max pool after it) has enough frames for its next group of outputs, it computes them, hands them
+ * to the next stage, and forgets the frames that no later output sees. Nothing is computed twice, and since every sum
  * has the same terms, the result is the same to the bit.
  *
  *     samples → [buffer 0] stage 0 → [buffer 1] stage 1 → ... → [buffer n] → dense sums, frame by frame → scores
  *
- * Each buffer is plain memory: new frames are appended at its end, and after a call the few that stay are moved to its
- * start, so that kernels always see their frames side by side. The sizes, from the same counting, come from the
- * generator (edgekws_model.h).
+ * Each buffer is plain memory: new frames are appended at its end, and after a call the few frames that stay are moved to
+ * its start, so that kernels always find their frames side by side. The generator counts the same steps to find the
+ * sizes (edgekws_model.h).
  */
 #include "edgekws_scheduler.h"
 

@@ -4,13 +4,13 @@
 extern uint32_t data_begin[], data_end[], data_image[], bss_begin[], stack_limit[], stack_top[];
 
 int main(void);
-void fault(void); /* the program's own: where every exception ends */
+void fault(void); /* the program defines it: every exception ends there */
 void reset_handler(void);
 
 void reset_handler(void)
 {
 #if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
-    *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20; /* lets the coprocessor run, Helium among it */
+    *(volatile uint32_t *)0xE000ED88 |= 0xFu << 20; /* enables the coprocessors, including Helium */
     __asm__ volatile("dsb\n isb");
 #endif
     const uint32_t *from = data_image;

@@ -100,7 +100,7 @@ def test_each_speaker_is_in_one_split_and_testing_is_not_used(talk, tmp_path):
     assert len(names["training"] | names["validation"]) < len(SPEAKERS)
     known = {split: heard.Heard(frozenset(), frozenset()) for split in ("training", "validation")}
     known["validation"] = heard.Heard(frozenset(names["training"]), frozenset())
-    with pytest.raises(UserError, match="--from: of 30 recordings none is for training"):
+    with pytest.raises(UserError, match="--from: none of the 30 recordings is for training"):
         mining.parts([talk], run, known)
 
 
@@ -161,7 +161,7 @@ def test_a_mining_that_was_stopped_goes_on_and_another_is_refused(staged, talk, 
     assert json.loads((tmp_path / "m" / "mining.json").read_text())["best"].endswith("run-2")
     state, _ = call(run, talk, Mining(rounds=2), tmp_path / "m")
     assert len(trained) == 3, "nothing is done again"
-    with pytest.raises(UserError, match="is a mining of another run, or in another way"):
+    with pytest.raises(UserError, match="has the mining of another run, or one with other settings"):
         call(run, talk, Mining(rounds=2, epochs=1), tmp_path / "m")
 
 

@@ -163,7 +163,10 @@ def test_a_shared_path_that_many_write_at_once_holds_what_one_of_them_wrote(tmp_
 def test_only_one_process_at_a_time_and_nothing_is_left(tmp_path):
     lock = tmp_path / "state" / "lock"
     second = files.only_one(lock, "the training")
-    with files.only_one(lock, "the training"), pytest.raises(UserError, match="the training is going on already"):
+    with (
+        files.only_one(lock, "the training"),
+        pytest.raises(UserError, match="another process is working on the training"),
+    ):
         second.__enter__()
     assert not lock.exists()
     with files.only_one(lock, "again"):

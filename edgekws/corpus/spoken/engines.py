@@ -119,7 +119,10 @@ def _flite(text: str, voice: str, rng: random.Random) -> np.ndarray:
         command = [FLITE, "-voice", voice, *(part for one in settings for part in ("--setf", one)), "-t", text]
         done = subprocess.run([*command, "-o", str(made)], capture_output=True, text=True)
         if done.returncode or not made.exists():
-            raise UserError(f"flite says nothing for {text!r}: {done.stderr.strip() or 'no message'}")
+            raise UserError(
+                f"flite says nothing for {text!r}: {done.stderr.strip() or 'no message'}; leave flite out of "
+                "data.sources"
+            )
         with wave.open(str(made)) as file:
             sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").astype(np.float32) / 32_768
             return _at_16_khz(sound, file.getframerate())
@@ -148,7 +151,7 @@ class _Piper:
         )  # fmt: skip
         pieces = [chunk.audio_float_array for chunk in model.synthesize(text, settings)]
         if not pieces:
-            raise UserError(f"the Piper voice {name} says nothing for {text!r}")
+            raise UserError(f"the Piper voice {name} says nothing for {text!r}; use another voice")
         return _at_16_khz(np.concatenate(pieces), model.config.sample_rate)
 
 

@@ -283,7 +283,7 @@ def _asked(what: str, request: str, example: Utterance) -> Any:
 
 def _why_silent(utterance: Utterance, status: int, complaint: str) -> str:
     if status == 3 and complaint.strip():
-        return f"eSpeak NG cannot speak: {complaint.strip().splitlines()[-1]}"
+        return f"eSpeak NG cannot speak ({complaint.strip().splitlines()[-1]}); train on recordings: --data DIR"
     return (
         f"eSpeak NG crashed (status {status}) while saying {utterance.text!r} as {utterance.voice}; "
         "try again, or train on recordings: --data DIR"

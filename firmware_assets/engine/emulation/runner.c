@@ -35,7 +35,7 @@ static uint32_t open_file(const char *name, uint32_t length, uint32_t mode)
     return (uint32_t)host(SYS_OPEN, arguments);
 }
 
-/* Returns the number of bytes that were not moved. */
+/* Returns how many bytes were not moved. */
 static uint32_t move(int32_t operation, uint32_t file, const void *bytes, uint32_t count)
 {
     const uint32_t arguments[3] = {file, (uint32_t)(uintptr_t)bytes, count};

@@ -1,4 +1,4 @@
-/* runner.c for emulators that bring a C library (QEMU's user mode; picolibc by semihosting): the same files, no stack. */
+/* runner.c for emulators with a C library (QEMU's user mode; picolibc by semihosting): the same files, but no stack. */
 #include <stdint.h>
 #include <stdio.h>
 

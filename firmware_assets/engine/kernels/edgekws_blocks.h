@@ -1,4 +1,4 @@
-/* What the kernels share whose sums go block by block of output channels. The file that includes this defines before:
+/* Shared by the kernels that sum block by block of output channels. A file defines these before it includes this one:
  *
  * BLOCK, TILE   channels of a block, and positions that `tile` takes
  * tile, single  the sums of TILE positions, or of one, with the channels of one block, in rows of BLOCK; `step` values lie

@@ -1,4 +1,4 @@
-/* The reference kernels: plain C99, any width of value, any shape. What they compute, the fast ones compute too.
+/* The reference kernels: plain C99, any width of value, any shape. The fast kernels compute the same.
  *
  * Weights: int8, (out_channels, taps * in_channels). The frames that a position sees lie side by side, so that every sum
  * is one dot product. Two channels are summed at a time: each value is loaded once for both, and all that this takes

@@ -1,4 +1,4 @@
-/* Kernels for x86-64 with VNNI, of AVX-512 or as AVX-VNNI. Values and weights are int8.
+/* Kernels for x86-64 with VNNI, either AVX-512's or AVX-VNNI. Values and weights are int8.
  *
  * VPDPBUSD multiplies 32 pairs of bytes and adds the products in fours: four values' weights for eight output channels
  * meet four activations side by side, broadcast. It takes activations from 0 to 255, so that 128 is added to all of them

@@ -21,7 +21,7 @@ void edgekws_host_reset(edgekws_host *host)
     edgekws_frontend_reset(&host->frontend);
 }
 
-/* Takes all samples; writes EDGEKWS_CLASSES scores for each result that they complete, and returns how many results. */
+/* Takes all samples. Writes EDGEKWS_CLASSES scores for each result that they complete, and returns how many results. */
 size_t edgekws_host_hear(edgekws_host *host, const int16_t *samples, size_t count, int8_t *scores)
 {
     enum { PIECE = 4096 };

@@ -1,12 +1,12 @@
-/* The words in WAV files, or in one that comes through standard input ("-"), as from `arecord -t wav -r 16000 |`:
+/* Prints the words in WAV files, or in one from standard input ("-"), such as `arecord -t wav -r 16000 |` gives:
  *
  *     cc -O3 *.c -o spotter && ./spotter recording.wav ...
  *
- * PCM of 8, 16, 24 or 32 bits or floats of 32, at EDGEKWS_SAMPLE_RATE Hz; of several channels the mean. For any other
- * file the command that converts it is printed. The sound is read until it ends, whatever size the header gives it.
+ * It reads PCM of 8, 16, 24 or 32 bits and 32-bit floats at EDGEKWS_SAMPLE_RATE Hz, and averages several channels. For any
+ * other file it prints the command that converts it. It reads the sound to its end, even if the header's size is wrong.
  *
- * One line a window, or a hop in sliding mode, with the time of the window's middle: word and probability. A recording
- * shorter than a window is heard in the middle of silence, as in training. */
+ * It prints a line for each window, or for each hop in sliding mode: the time of the window's middle, the word and its
+ * probability. A recording shorter than a window is put in the middle of silence, as in training. */
 #include "edgekws_frontend.h"
 
 #include <stdio.h>
@@ -25,21 +25,21 @@ static uint32_t little_endian(const uint8_t *bytes, int count)
 
 enum { PCM = 1, FLOATS = 3, EXTENSIBLE = 0xFFFE, MOST_CHANNELS = 64 };
 
-/* Sizes from here on, and 0, are what programs write that do not know how much will follow. */
+/* Programs that do not know how much sound will follow write 0, or this size or more. */
 #define UNKNOWN_SIZE 0x7FFF0000u
 
 typedef struct {
     FILE *file;
     uint32_t coding, channels, bytes; /* of a sample */
     uint32_t left;                    /* bytes of sound that the header still promises */
-    bool endless;                     /* there is sound until the file ends */
-    bool cut_off, miscounted, beyond; /* what turned out on the way; beyond full scale by far */
+    bool endless;                     /* the sound ends with the file */
+    bool cut_off, miscounted, beyond; /* faults found while reading; beyond: far beyond full scale */
     uint64_t first, mixed;            /* the energy of the first channel and of the mean */
-    uint8_t ahead[4];                 /* bytes behind the promised ones that are sound as well */
+    uint8_t ahead[4];                 /* bytes after the promised ones that are sound too */
     int kept;
 } wav;
 
-/* What is wrong with a description of samples, if anything; else it goes into `sound`. */
+/* Reads a description of samples into `sound`. Returns what is wrong with it, or NULL. */
 static const char *describe(wav *sound, const uint8_t *format, uint32_t size)
 {
     if (size < 16) return "its description is cut off";
@@ -54,7 +54,7 @@ static const char *describe(wav *sound, const uint8_t *format, uint32_t size)
     return little_endian(format + 4, 4) == EDGEKWS_SAMPLE_RATE ? NULL : "expected another sample rate";
 }
 
-/* Reads a WAV file up to its samples; returns what is wrong with it, if anything. */
+/* Reads a WAV file up to its samples. Returns what is wrong with it, or NULL. */
 static const char *find_samples(wav *sound)
 {
     FILE *file = sound->file;
@@ -81,7 +81,7 @@ static const char *find_samples(wav *sound)
     return "it ends before its samples";
 }
 
-/* Whether sound goes on behind the bytes that the header promised: what is no chunk is sound. */
+/* Whether sound continues after the bytes that the header promised: anything that is no chunk is sound. */
 static bool goes_on(wav *sound, uint32_t promised)
 {
     for (uint32_t rest = sound->left + (promised & 1); rest; rest--) (void)getc(sound->file);
@@ -100,7 +100,7 @@ static int next_byte(wav *sound)
     return sound->kept ? sound->ahead[4 - sound->kept--] : getc(sound->file);
 }
 
-/* One sample in 16 bits, of which more are cut off. */
+/* One sample in 16 bits; lower bits are cut off. */
 static int16_t sample_of(wav *sound, const uint8_t *bytes)
 {
     if (sound->coding == FLOATS) {
@@ -115,7 +115,7 @@ static int16_t sample_of(wav *sound, const uint8_t *bytes)
     return (int16_t)(uint16_t)little_endian(bytes + sound->bytes - 2, 2);
 }
 
-/* The mean of the channels, rounded to the nearest, of two as near to the even one. */
+/* The mean of the channels, rounded to nearest, ties to even. */
 static int16_t mean(int32_t sum, int32_t channels)
 {
     int32_t down = sum / channels, rest = sum % channels;
@@ -123,7 +123,7 @@ static int16_t mean(int32_t sum, int32_t channels)
     return (int16_t)(down + (2 * rest > channels || (2 * rest == channels && (down & 1))));
 }
 
-/* Reads up to `most` samples; fewer at the end alone. */
+/* Reads `most` samples; fewer only at the end. */
 static size_t read_samples(wav *sound, int16_t *samples, size_t most)
 {
     const uint32_t frame = sound->bytes * sound->channels;
@@ -152,7 +152,7 @@ static size_t read_samples(wav *sound, int16_t *samples, size_t most)
     return count;
 }
 
-/* Pushes what the front end has made ready, after `heard` others, and prints every result. */
+/* Pushes the samples that the front end has ready, after `heard` others, and prints every result. */
 static void hear_ready(size_t count, uint32_t *heard)
 {
     const int16_t *samples = ready;
@@ -181,7 +181,7 @@ static void hear_silence(uint32_t samples, uint32_t *heard)
     while (samples--) hear(silence, 1, heard);
 }
 
-/* Hears all that there is of a recording, also behind what the header promised; returns what is wrong, if anything. */
+/* Hears a recording to its end, even beyond the size in its header. Returns what is wrong, or NULL. */
 static const char *hear_sound(wav *sound)
 {
     static int16_t block[EDGEKWS_WINDOW];

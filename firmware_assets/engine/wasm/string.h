@@ -1,5 +1,5 @@
-/* All that the engine needs of a C library, for clang --target=wasm32 without one: with -mbulk-memory these calls become
- * instructions. */
+/* The only functions of a C library that the engine needs, for clang --target=wasm32, which has none. With -mbulk-memory
+ * these calls become instructions. */
 #ifndef EDGEKWS_STRING_H
 #define EDGEKWS_STRING_H
 

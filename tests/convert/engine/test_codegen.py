@@ -81,7 +81,7 @@ def test_the_folder_holds_one_mode(small, tmp_path):
         ({"kernels": "magic"}, "no kernels are called 'magic'"),
         ({"coding": "a_law"}, "no coding is called 'a_law'"),
         ({"mode": "jumping"}, "no mode is called 'jumping'"),
-        ({"hop": 60}, "a hop of 60 samples needs sliding mode"),
+        ({"hop": 60}, "a hop of 60 samples needs mode 'sliding', got 'window'"),
         ({"mode": "sliding", "hop": 0}, "expected a hop of 1 to 199 samples, less than a window, got 0"),
         ({"mode": "sliding", "hop": 200}, "expected a hop of 1 to 199 samples, less than a window, got 200"),
         ({"mode": "sliding", "hop": 199}, "no work can be shared between windows of 200 samples 199 apart"),
@@ -135,7 +135,7 @@ def test_a_left_shift_that_leaves_32_bits_is_refused_in_every_kind_of_layer(smal
         if scale < 1:  # to the right is always right
             codegen.generate(graph.Graph(tuple(layers), 0), ["w"] * layers[-1].output.size, tmp_path)
             continue
-        assert "its sums may exceed 32 bits" in _refusal(tmp_path, layers) or "range of numbers" in _refusal(
+        assert "its sums may exceed 32 bits" in _refusal(tmp_path, layers) or "too large or too small" in _refusal(
             tmp_path, layers
         )
 

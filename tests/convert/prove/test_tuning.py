@@ -147,7 +147,7 @@ def test_each_speaker_of_given_sound_chooses_or_tests_and_none_that_was_trained_
     assert min(map(len, names.values())) >= 10
     learned = {"training": heard.Heard(frozenset(names["testing"]), frozenset()),
                "validation": heard.Heard(frozenset({"voice0"}), frozenset())}  # fmt: skip
-    with pytest.raises(UserError, match="of the 40 recordings in radio none is left for testing"):
+    with pytest.raises(UserError, match="none of the 40 recordings in radio is left for testing"):
         tuning.apart(kind, run, learned)
     learned["training"] = heard.Heard(frozenset({"voice1"}), frozenset())
     again = tuning.apart(kind, run, learned)

@@ -76,7 +76,7 @@ def test_a_bare_file_has_the_words_beside_it_or_numbers(pretrained, tmp_path):
 
 def test_what_is_missing_or_does_not_fit_is_named(pretrained, tmp_path):
     (pretrained / "labels.txt").write_text("yes\nno\n")
-    with pytest.raises(UserError, match="2 words, the model 3 classes"):
+    with pytest.raises(UserError, match="2 words, but the model has 3 classes"):
         artifact.load(pretrained)
     (pretrained / "labels.txt").unlink()
     with pytest.raises(UserError, match=r"labels\.txt is missing"):
@@ -196,7 +196,7 @@ def test_verify_names_what_was_touched(pretrained, capsys):
     (folder / "mine.c").write_text("")
     assert cli.main(["verify", str(folder)]) == 1
     told = capsys.readouterr().out
-    for problem in ("edgekws_mine.c was changed", "main.c is missing", "mine.c is not of this bundle"):
+    for problem in ("edgekws_mine.c was changed", "main.c is missing", "mine.c does not belong to this bundle"):
         assert problem in told
     (folder / "manifest.json").write_text("{}")
     assert cli.main(["verify", str(folder)]) == 2
@@ -389,7 +389,7 @@ def test_profile_without_tools_says_how_to_get_them(pretrained, monkeypatch, cap
         assert build["instructions"] is None
         assert build["state_bytes"] > 0
         assert "apt install" in build["note"]
-    with pytest.raises(UserError, match="no such target: cortex-m9"):
+    with pytest.raises(UserError, match="no target is called cortex-m9"):
         profile.profile(artifact.load(pretrained), targets=("cortex-m9",))
 
 

@@ -41,7 +41,7 @@ def test_time_on_the_height_axis_saves_sram(request_, tmp_path):
 def test_without_vela_nothing_is_written_and_the_error_says_what_to_install(request_, tmp_path, monkeypatch):
     monkeypatch.setattr(ethos_u, "find_spec", lambda _: None)
     monkeypatch.setattr(ethos_u.shutil, "which", lambda _: None)
-    with pytest.raises(UserError, match=r"not installed; 'pip install ethos-u-vela'"):
+    with pytest.raises(UserError, match=r"not installed; try: pip install 'edgekws\[ethos-u\]'"):
         bundle.make(request_, "ethos-u55-128", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

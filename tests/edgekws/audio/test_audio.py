@@ -146,7 +146,7 @@ def test_not_a_number(tmp_path, value):
 def test_missing_file_and_folder(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         audio.read(tmp_path / "a.wav")
-    with pytest.raises(UserError, match="cannot be opened: Is a directory"):
+    with pytest.raises(UserError, match="is a folder; expected a recording"):
         audio.read(tmp_path)
 
 

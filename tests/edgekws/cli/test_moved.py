@@ -35,7 +35,7 @@ def test_a_folder_of_another_name_is_told(tmp_path, named, told):
 
 
 def test_two_folders_of_one_name_are_told(tmp_path):
-    with pytest.raises(UserError, match="two folders of one name"):
+    with pytest.raises(UserError, match="two folders have the same name"):
         moved.found(run_of(tmp_path, unknown_from=["talk"]), None, ["a/talk", "b/talk"])
 
 

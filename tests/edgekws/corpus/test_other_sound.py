@@ -279,7 +279,7 @@ def test_a_folder_of_sound_that_does_not_serve_is_told(speech, talk, tmp_path):
     with pytest.raises(UserError, match=r"data\.unknown_from: .*none is not a folder; .* --set .* --unknown-from"):
         load(speech, tmp_path, tmp_path / "none")
     (few := tmp_path / "few").mkdir()
-    with pytest.raises(UserError, match="of 0 recordings in .*few none is for training or validation or testing"):
+    with pytest.raises(UserError, match="none of the 0 recordings in .*few is for training or validation or testing"):
         load(speech, tmp_path, few)
     (talk / "._hidden.wav").write_text("what other systems leave")
     (talk / "bad.wav").write_text("no sound")

@@ -151,7 +151,7 @@ def test_mistakes_are_named(tmp_path):
     with pytest.raises(UserError, match=r"results.csv: unknown architecture 'nanno'; did you mean nano"):
         comparison.make(tmp_path)
     (tmp_path / "results.csv").unlink()
-    with pytest.raises(UserError, match="no such table"):
+    with pytest.raises(UserError, match="does not exist; expected a run"):
         comparison.make(tmp_path, [tmp_path / "none.csv"])
     assert cli.main(["tables", str(tmp_path / "none")]) == 2
 

@@ -70,7 +70,7 @@ def test_a_repository_of_the_hub_has_front_matter_that_its_library_takes(run, tm
     assert workspace.damaged_files(workspace.load_run(folder)) == []
     pretrained.publish(run, folder, source="again", hub=True)
     (folder / "README.md").write_text("mine")
-    with pytest.raises(UserError, match=r"changed since: README\.md"):
+    with pytest.raises(UserError, match=r"changed since: README\.md; move them away"):
         pretrained.publish(run, folder, source="again", hub=True)
 
 

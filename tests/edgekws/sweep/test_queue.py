@@ -105,7 +105,7 @@ def test_a_sweep_that_is_going_on_is_not_begun_again(capsys):
     write(["first"])
     with files.only_one(Path("runs/my sweep/.lock").absolute(), "the first"):
         assert sweep() == 2
-    assert "my sweep is going on already, in another process" in capsys.readouterr().err
+    assert "my sweep; wait for it" in capsys.readouterr().err
     assert sweep() == 0
 
 
