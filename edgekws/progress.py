@@ -124,3 +124,15 @@ class _Lines(Progress):
             return ""
         left = (time.monotonic() - self._started) * (self.total - self.done) / done
         return f", about {duration(left)} left"
+
+
+def fewer_logs() -> bool:
+    """Ask TensorFlow to log only fatal errors, unless the user set its level. False: EDGEKWS_LOGS asks for all logs.
+
+    TensorFlow reads the level when it is first imported. It logs a few lines before that, which only the command line
+    can hide, as a library must leave its program's file descriptors alone.
+    """
+    if os.environ.get("EDGEKWS_LOGS"):
+        return False
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    return True

@@ -1,6 +1,6 @@
 """The Python API: load a model as a ``Spotter``, train one with ``run``, write a ``bundle``.
 
-The command line uses the same functions. Heavy imports stand inside functions, so that ``import edgekws`` is quick.
+The command line uses the same functions. Heavy imports are inside functions, so that ``import edgekws`` is quick.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ Samples = npt.NDArray[Any]  # int16, or floats from -1 to 1; (n,) or (n, channel
 
 
 class Spotter:
-    """A model that names the word in a recording, and finds words in sound that goes on.
+    """A model that names the word in a recording, and finds words in continuous sound. ``edgekws.load`` makes one.
 
     Attributes:
         name: the model's name.
         labels: the model's classes, in order. A class whose name begins with _ is never detected.
         engine: what computes the scores, as text for people.
-        window: the number of samples, at 16 kHz, that the model hears at once.
-        hop: the number of samples, at 16 kHz, from one score to the next.
+        window: how many samples, at 16 kHz, the model hears at once.
+        hop: how many samples, at 16 kHz, are between two scores.
         settings: the thresholds and the averaging of the detector.
     """
 
@@ -51,12 +51,20 @@ class Spotter:
             self.settings = detector.with_threshold(self.settings, threshold)
 
     def classify(self, samples: Samples, rate: int = SAMPLE_RATE) -> dict[str, float]:
-        """The probability of each class, best first, in the window where a word is surest.
+        """Return the probability of each class, highest first, in the window where a word has the highest probability.
 
-        samples: int16, or floats from -1 to 1, of shape (n,) or (n, channels). Fewer samples than a window are put into
-        the middle of silence. rate: samples a second, 1,000 to 768,000; other rates than 16,000 are resampled.
-        Each call is independent of what was heard before. The probabilities are multiples of 1/256.
-        Raises UserError where there are no samples, for another type or shape, and for a rate out of range.
+        Each call begins anew: earlier calls do not matter.
+
+        Args:
+            samples: int16, or floats from -1 to 1, of shape (n,) or (n, channels). If there are fewer samples than a
+                window, silence is added before and after them.
+            rate: samples a second, 1,000 to 768,000. Other rates than 16,000 are resampled.
+
+        Returns:
+            {class: probability}, 0 to 1 in multiples of 1/256.
+
+        Raises:
+            UserError: there are no samples, their type or shape is another, or the rate is out of range.
         """
         heard = np.concatenate([*_as_int16([samples], rate)])
         if not len(heard):
@@ -69,12 +77,19 @@ class Spotter:
         return {label: (score + 128) / 256 for label, score in ranked}
 
     def listen(self, source: str | Path | Iterable[Samples], rate: int = SAMPLE_RATE) -> Iterator[Event]:
-        """Yield an event for each word in a recording, or in blocks of samples, as soon as the word is known.
+        """Yield an event for each word in a recording or in blocks of samples, as soon as the word is known.
 
-        source: a path ("-" is standard input), or any iterable of blocks. A block is int16, or floats from -1 to 1, of
-        shape (n,) or (n, channels) and of any length. rate: samples a second of the blocks; a recording has its own.
-        An event has ``time`` (seconds from the start to the middle of the word), ``word`` and ``score`` (0 to 1).
-        Raises UserError for a file that is no recording, a block of another type or shape, and a rate out of range.
+        Args:
+            source: the path of a recording, "-" for standard input, or any iterable of blocks. A block is int16, or
+                floats from -1 to 1, of shape (n,) or (n, channels), with any n.
+            rate: samples a second of the blocks, 1,000 to 768,000. A recording has its own rate.
+
+        Yields:
+            Events with ``time`` (seconds from the start to the middle of the word), ``word`` and ``score`` (its averaged
+            probability, 0 to 1).
+
+        Raises:
+            UserError: a file is not a recording, a block has another type or shape, or the rate is out of range.
         """
         from edgekws.listen.events import Event
 
@@ -85,9 +100,11 @@ class Spotter:
         return (item for item in heard if isinstance(item, Event))
 
     def hear(self, sound: Iterable[np.ndarray], *, ends: bool = False) -> Iterator[Event | Progress]:
-        """Yield events and, after each block, a ``Progress``; sound is int16 blocks of shape (n,) at 16 kHz.
+        """Yield events and, after each block, a ``Progress``.
 
-        ends: the sound is a whole recording; quiet is added at both ends, so that the first and last words are heard.
+        Args:
+            sound: int16 blocks of shape (n,) at 16 kHz.
+            ends: the sound is a whole recording. Quiet is added at both ends, so that words there are heard.
         """
         from edgekws.listen.events import Ear, listen, within_quiet
 
@@ -108,12 +125,19 @@ def load(
     opened_by: Sequence[str] = (),
     open_seconds: float | None = None,
 ) -> Spotter:
-    """Load a model: a model that ships by its name ("small"), a run folder, a bundle or a .tflite file.
+    """Load a model.
 
-    false_accepts_per_hour: take the thresholds for at most this many false accepts an hour, as the model was tuned.
-    threshold: one threshold for every word, from 0 to 1, in place of the model's own. opened_by: words of the model,
-    or other models, such as "wake": words count only for open_seconds (5) after one of these was heard.
-    Raises UserError where there is no such model or word, and for false_accepts_per_hour of a model that was not tuned.
+    Args:
+        model: a shipped model's name, such as "small", or the path of a run folder, a bundle or a .tflite file.
+        false_accepts_per_hour: use the thresholds that tuning chose for at most so many false accepts an hour: words
+            heard where none was said.
+        threshold: one threshold for every word, above 0 and up to 1, in place of the model's own.
+        opened_by: words of the model, or other models, such as "wake". Words count only after one of these was heard.
+        open_seconds: for how many seconds words then count (default: 5).
+
+    Raises:
+        UserError: there is no such model or word, the model was not tuned for ``false_accepts_per_hour``, or a number
+            is out of range.
     """
     from convert.engine import host_library
     from convert.tflite import artifact
@@ -132,7 +156,7 @@ def load(
 
 
 def _opener(name: str, opened: Artifact) -> Artifact:
-    """Another model, whose words open the detector of one."""
+    """The other model whose words open this model's detector."""
     from convert.tflite import artifact
 
     try:
@@ -143,9 +167,10 @@ def _opener(name: str, opened: Artifact) -> Artifact:
 
 
 def microphone() -> Iterator[np.ndarray]:
-    """Yield what the default microphone hears, without end: int16 blocks of shape (n,) at 16 kHz.
+    """Yield the sound of the default microphone without end: int16 blocks of shape (n,) at 16 kHz.
 
-    A microphone that is unplugged is waited for. Raises UserError where there is none.
+    If the microphone is unplugged, it waits for it. Raises UserError if there is no microphone, or the package
+    sounddevice is not installed.
     """
     from edgekws.audio import microphone as device
 
@@ -153,13 +178,22 @@ def microphone() -> Iterator[np.ndarray]:
 
 
 def run(recipe: str | Path | None = None, *, folder: str | Path | None = None, **changes: Any) -> Run:
-    """Train, quantize, convert and prove, as ``edgekws run`` does; a run that was stopped goes on.
+    """Train, quantize, convert and prove a model, as ``edgekws run`` does. A run that was stopped continues.
 
-    recipe: a TOML file; without one, the recipe inside edgekws. folder: the run's folder (default: runs/NAME).
-    changes: keys of the recipe with __ in place of the dot, such as ``training__epochs=3``.
-    Returns the run. ``run(...).read_report()`` has every figure; its key "parity" has the proof.
-    Raises UserError for a mistake in the recipe or the data, and where another process works on the same run.
+    Args:
+        recipe: the path of a TOML file; None: the recipe inside edgekws.
+        folder: the run's folder; None: runs/NAME, with the recipe's name.
+        changes: keys of the recipe with __ in place of the dot, such as ``training__epochs=3``.
+
+    Returns:
+        The run. ``read_report()`` gives all its figures; their key "parity" has the proof.
+
+    Raises:
+        UserError: there is a mistake in the recipe or the data, or another process works on the same run.
     """
+    from edgekws.progress import fewer_logs
+
+    fewer_logs()
     from convert import pipeline
     from edgekws.train import opening
 
@@ -180,11 +214,19 @@ def bundle(
     opened_by: Sequence[str] = (),
     open_seconds: float | None = None,
 ) -> Path:
-    """Write what a board or phone builds from, as ``edgekws bundle`` does, and return its folder or zip file.
+    """Write the files that a board's or phone's build needs, as ``edgekws bundle`` does.
 
-    model: as for ``load``. target: a name in ``edgekws bundle --list``. folder: where to write; an earlier bundle there
-    is replaced, unless it was changed. false_accepts_per_hour, opened_by, open_seconds: as for ``load``.
-    Raises UserError where there is no such model or target, and where the folder holds something else.
+    Args:
+        model: as for ``load``.
+        target: a name in ``edgekws bundle --list``.
+        folder: where to write. An earlier bundle there is replaced, unless it was changed.
+        false_accepts_per_hour, opened_by, open_seconds: as for ``load``, but only words of the model can open it.
+
+    Returns:
+        The bundle's folder, or its zip file.
+
+    Raises:
+        UserError: there is no such model or target, or something other than an unchanged bundle is in the way.
     """
     from convert import targets
     from convert.targets import bundle as bundles
@@ -195,7 +237,7 @@ def bundle(
 
 
 def _as_int16(source: Iterable[Samples], rate: int) -> Iterator[np.ndarray]:
-    """Blocks as int16 mono at 16 kHz; 16-bit mono of this rate comes through as it is."""
+    """Blocks as int16 mono at 16 kHz. 16-bit mono at this rate stays unchanged."""
     if not 1_000 <= rate <= 768_000:
         raise UserError(f"the rate must be from 1,000 to 768,000 samples a second, got {rate}")
     converter = Converter(rate, Faults())

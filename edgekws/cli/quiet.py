@@ -37,10 +37,11 @@ def is_log(line: bytes) -> bool:
 @contextlib.contextmanager
 def libraries(*, native: bool) -> Iterator[None]:
     """Within the block, libraries log nothing through Python, nor, with ``native``, to file descriptor 2."""
-    if os.environ.get("EDGEKWS_LOGS"):
+    from edgekws.progress import fewer_logs
+
+    if not fewer_logs():
         yield
         return
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -1,5 +1,6 @@
 """Python's door: a model by any of its names classifies and listens as the command line does."""
 
+import os
 import re
 import subprocess
 import sys
@@ -117,6 +118,31 @@ def test_bundle_is_written_and_loaded(nano, tmp_path):
 def test_mistakes_are_user_errors(call, match):
     with pytest.raises(UserError, match=match):
         call()
+
+
+LOGS = """
+import os
+from convert import pipeline
+import edgekws
+
+def complete(run, clips):
+    import tensorflow
+    tensorflow.config.list_physical_devices("GPU")
+    print(os.environ["TF_CPP_MIN_LOG_LEVEL"])
+
+pipeline.load_corpus, pipeline.complete = (lambda run: None), complete
+edgekws.run()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("own", "level"), [({}, "3"), ({"TF_CPP_MIN_LOG_LEVEL": "0"}, "0")])
+def test_tensorflow_logs_little_from_python_unless_the_user_asks_for_it(tmp_path, own, level):
+    """Of its lines only those remain that it logs before it reads the level."""
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"} | own
+    done = subprocess.run([sys.executable, "-c", LOGS], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.stdout == f"{level}\n", done.stderr
+    assert ("cpu_feature_guard" in done.stderr) == (level == "0")
 
 
 def test_unknown_name_is_an_attribute_error():
