@@ -85,7 +85,7 @@ class Spotter:
             rate: samples a second of the blocks, 1,000 to 768,000. A recording has its own rate.
 
         Yields:
-            Events with ``time`` (seconds from the start to the middle of the word), ``word`` and ``score`` (its averaged
+            Events with ``time`` (seconds from the start to the middle of the word), ``word`` and ``score`` (averaged
             probability, 0 to 1).
 
         Raises:
