@@ -23,7 +23,8 @@ FLOORS = (
     ("edgekws.report", "edgekws.train"),
     ("edgekws.sweep",),
     ("edgekws.publish",),
-    ("convert.quantize", "convert.tflite"),
+    ("convert.tflite",),
+    ("convert.quantize",),  # sets its weights from an int8 file, too
     ("convert.engine",),
     ("convert.prove", "convert.targets"),
     ("convert.pipeline",),

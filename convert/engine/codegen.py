@@ -87,7 +87,7 @@ def generate(
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {*ENGINE_FILES, SCHEDULERS[mode], *kernel_set.sources}
     with as_file(files("firmware_assets") / "engine") as engine:
-        for source in (path for place in ("", "kernels", "pc") for path in (engine / place).glob("*.[ch]")):
+        for source in (path for place in ("", "kernels", "pc", "selftest") for path in (engine / place).glob("*.[ch]")):
             if source.name in wanted:
                 shutil.copyfile(source, folder / source.name)
             else:  # an earlier call left it, with another mode or kernel set

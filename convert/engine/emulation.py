@@ -137,8 +137,8 @@ def measured(
     stack_bytes: int | None = None,
     flash_bytes: int | None = None,
 ) -> Measurement:
-    """The measurement in what a runner wrote: scores, and a row of counts for each result; its last count is the largest
-    push."""
+    """The measurement in what a runner wrote: the scores, and a row of counts for each result, whose last count is that
+    of the largest push."""
     window, hop, classes = (header_value(folder, name) for name in ("WINDOW", "HOP", "CLASSES"))
     results = (samples - window) // hop + 1
     if len(ran[1]) < results or len(ran[0]) < results * classes:

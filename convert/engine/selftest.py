@@ -57,7 +57,7 @@ class ExpectedLayer:
 def write(artifact: Artifact, plan: Plan, folder: Path) -> None:
     """Add the self-test to a folder that ``codegen.generate`` wrote for the same artifact and plan."""
     for name in ENGINE_FILES:
-        (folder / name).write_bytes((files("firmware_assets") / "engine" / name).read_bytes())
+        (folder / name).write_bytes((files("firmware_assets") / "engine" / "selftest" / name).read_bytes())
     clips = make_clips(plan.window if plan.sliding is None else plan.window + plan.hop)
     scores = _scores(artifact, plan.window, clips.shape[1])
     layers = [_stage(plan, planned) for planned in plan.stages]

@@ -196,7 +196,7 @@ def _check_shipped(run: Run, damaged: list[str], ladder_too: bool, robustness_to
     print(f"{run.folder}: every file is as it was published")
     if not (ladder_too or robustness_too):
         return 0
-    noise = {} if robustness_too else {"data.held_out_noise": []}  # the ladder needs none
+    noise: dict[str, list[str]] = {} if robustness_too else {"data.held_out_noise": []}  # the ladder needs none
     clips = sources.of_recipe(recipe.replace(run.recipe, noise))
     known = run.read_report().get("data", {}).get("fingerprint")
     if clips.fingerprint != known:
