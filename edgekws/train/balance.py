@@ -12,10 +12,11 @@ _LEAST = 1e-7
 
 
 class Balance(keras.layers.Layer):
-    """Passes the probabilities (batch, classes) on; in training times each class's share to the power of ``amount``.
+    """Multiplies probabilities (batch, classes) by each class's share to the power of ``amount``; rows sum to 1 again.
 
-    Menon et al. (arXiv:2007.07314): the loss sees softmax(logits + amount log share), so that the logits alone are
-    those for equal shares. ``counts`` are the training clips of each class; one that has none counts as one.
+    Menon et al. (arXiv:2007.07314): the loss sees softmax(logits + amount log share), so that the network before this
+    layer gives the scores for equal shares. Validation sees them too, since its clips have such shares as well.
+    ``counts`` are the training clips of each class; one that has none counts as one.
     """
 
     def __init__(self, counts: np.ndarray, amount: float, **kwargs: Any) -> None:
@@ -23,9 +24,7 @@ class Balance(keras.layers.Layer):
         counts = np.maximum(counts, 1)
         self.added = (amount * np.log(counts / counts.sum())).astype(np.float32)
 
-    def call(self, probabilities: Any, training: bool = False) -> Any:
-        if not training:
-            return probabilities
+    def call(self, probabilities: Any) -> Any:
         logits = ops.log(ops.maximum(ops.cast(probabilities, "float32"), _LEAST))
         return ops.softmax(logits + ops.convert_to_tensor(self.added))
 
