@@ -91,7 +91,7 @@ def test_json_that_is_no_object_or_damaged_is_one_line(tmp_path, text):
     [
         (b"yes\nno\n", "2 words, but the model has 3 classes"),
         (b"yes\nno\nm\xfcller\n", "not UTF-8"),
-        (b"yes\nno\nno\n", "there twice"),
+        (b"yes\nno\nno\n", "comes twice"),
         (b"yes\nno\na\x1b[31mb\n", "cannot be a word"),
         (b"yes\nno\n \n", "cannot be a word"),
     ],

@@ -135,7 +135,7 @@ def test_a_model_that_rejects_is_not_compared_with_those_of_words_alone(tmp_path
     shipped = Path(str(files("firmware_assets") / "pretrained"))
     shutil.copyfile(shipped / "results.csv", tmp_path / "results.csv")
     assert cli.main(["tables", str(tmp_path), "--add", str(shipped / "small-listen")]) == 2
-    assert "small-listen also has _unknown_, _silence_; expected words alone" in capsys.readouterr().err
+    assert "small-listen also has _unknown_, _silence_; expected a model of words only" in capsys.readouterr().err
     assert (tmp_path / "results.csv").read_bytes() == (shipped / "results.csv").read_bytes()
 
 
