@@ -1,7 +1,7 @@
 """Collects the recordings of a shipped model again, by a list that names each recording and the seconds used.
 
 The list is a CSV table with a row for each recording: its corpus, repository, commit, path, licence, speaker and split,
-the folder it goes to, and the seconds, such as ``0.00-3.60 5.20-9.00``.
+the folder it goes to (``speech``, or for a word ``wake/alexa``), and the seconds, such as ``0.00-3.60 5.20-9.00``.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from edgekws.guard import untrusted
 from edgekws.progress import progress_bar
 
 COLUMNS = ("corpus", "repository", "commit", "path", "licence", "speaker", "split", "folder", "seconds")
+_FOLDER = re.compile(r"\w[\w .-]*(/\w[\w .-]*)?")
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)")
 _REMEDY = "take the list that ships beside the model's card"
 
@@ -60,8 +61,8 @@ def read(path: Path) -> list[Listed]:
         where = f"{path}, row {number}"
         if cells["split"] not in SPLITS:
             raise UserError(f"{where}: split is {cells['split']!r}; expected training, validation or testing")
-        if not re.fullmatch(r"\w[\w .-]*", cells["folder"]):
-            raise UserError(f"{where}: folder is {cells['folder']!r}; expected a name of letters, digits and dashes")
+        if not _FOLDER.fullmatch(cells["folder"]):
+            raise UserError(f"{where}: folder is {cells['folder']!r}; expected a name such as speech or wake/alexa")
         spans = [_SPAN.fullmatch(part) for part in cells["seconds"].split()]
         if not spans or not all(spans):
             raise UserError(f"{where}: seconds are {cells['seconds']!r}; expected 0.00-3.60 5.20-9.00")
@@ -98,7 +99,7 @@ def collect(rows: Sequence[Listed], places: Mapping[str, Path], out: Path) -> Co
                 found += 1
                 speaker = "".join(c if c.isalnum() else "-" for c in row.speaker or PurePosixPath(row.path).stem)
                 key = f"{row.folder}/{speaker}"
-                (folder / row.folder).mkdir(exist_ok=True)
+                (folder / row.folder).mkdir(parents=True, exist_ok=True)
                 for start, end, samples in _cut(path, row.spans):
                     name = f"{key}_nohash_{written[key]}.wav"
                     written[key] += 1
@@ -133,15 +134,19 @@ def _cut(path: Path, spans: Sequence[tuple[float, float]]) -> Iterator[tuple[flo
 
 def _write_lists(out: Path, files: Sequence[tuple[Listed, str, float, float]]) -> None:
     """Write each folder's lists of validation and testing; or, if all is for training, the table of a mined folder."""
-    for folder in {row.folder for row, _, _, _ in files}:
-        mine = [one for one in files if one[0].folder == folder]
+    for folder in {PurePosixPath(name).parts[0] for _, name, _, _ in files}:
+        mine = [
+            (row, PurePosixPath(*PurePosixPath(name).parts[1:]).as_posix(), start, end)
+            for row, name, start, end in files
+            if PurePosixPath(name).parts[0] == folder
+        ]
         if all(row.split == "training" for row, _, _, _ in mine):
             text = io.StringIO()
             table = csv.writer(text, lineterminator="\n")
             table.writerow(("file", "from", "start", "end"))
-            table.writerows((Path(name).name, row.path, start, end) for row, name, start, end in mine)
+            table.writerows((name, row.path, start, end) for row, name, start, end in mine)
             atomic_write(out / folder / MINED, text.getvalue())
             continue
         for split, name in LISTS.items():
-            lines = [f"{Path(file).name}\n" for row, file, _, _ in mine if row.split == split]
+            lines = [f"{file}\n" for row, file, _, _ in mine if row.split == split]
             atomic_write(out / folder / name, "".join(lines))

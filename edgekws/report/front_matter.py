@@ -7,6 +7,7 @@ from typing import Any
 
 from edgekws.errors import plain
 from edgekws.report import metrics, summary
+from edgekws.report.listening_lines import SYNTHETIC
 
 _LIBRARY, _TASK = "tflite", "audio-classification"
 _SPEECH_COMMANDS = "google/speech_commands"  # a data set of the Hub
@@ -48,11 +49,13 @@ def _metrics(figures: dict[str, Any]) -> list[dict[str, Any]]:
     if listening := figures.get("listening"):
         testing = listening["testing"]
         low, high = testing["interval"]
+        kind = SYNTHETIC if listening.get("synthetic_only", True) else testing.get("kind", "")
+        sound = ", ".join(filter(None, [f"{testing['hours']:.2f} h", kind]))
         found.append(
             {
                 "type": "false-accepts-per-hour",
                 "value": round(testing["per_hour"], 4),
-                "name": f"false accepts an hour, {testing['hours']:.2f} h (95 % interval {low:.2f} to {high:.2f})",
+                "name": f"false accepts an hour, {sound} (95 % interval {low:.2f} to {high:.2f})",
             }
         )
         found += [

@@ -89,11 +89,14 @@ def confusions(figures: dict[str, Any], most: int = 5) -> list[tuple[str, str, i
 def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
     builds = figures.get("engine", {}).get("builds", [])
     spoken = [word for word in figures["words"] if not rejects(word)]
+    seconds = figures["recipe"]["model"].get("window_seconds", 1.0)
+    window = "one second" if seconds == 1 else f"{seconds:g} seconds"
     shared = {
         "spoken": spoken,
         "command": reproduce.beside_its_recipe(figures["recipe"]),
         "earlier_runs": reproduce.earlier_runs(figures["recipe"]),
-        "preparations": summary.PREPARATIONS,
+        "preparations": {key: _of_window(text, window) for key, text in summary.PREPARATIONS.items()},
+        "window": window,
         "words_right": metrics.counted(summary.words_right(figures)),
         "tested_on": summary.tested_on(figures["data"]),
         "claims_speakers": summary.claims_speakers(figures["data"]),
@@ -106,3 +109,10 @@ def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
     return render.page(
         template, {"robustness": None, "rejection": None, "listening": None, "takes": None} | figures | shared | more
     )
+
+
+def _of_window(text: str, window: str) -> str:
+    """What was done to recordings, said of a window that is perhaps not a second."""
+    if window == "one second":
+        return text
+    return text.replace("one second", window).replace("the second", "the part").replace("that second", "that part")

@@ -73,9 +73,7 @@ def test_every_rung_on_recordings(name, tmp_path):
     words = [label for label in shipped.labels if not rejects(label)]
     total, correct, accuracy = published_figures(json.loads((folder / "report.json").read_text()), shipped.labels)
     split = sources.load(RECORDINGS, words, progress=False).split("testing")
-    clips = np.asarray(split.samples)
-    if shipped.level_control:  # the other models were published before there was a front end
-        clips = front_end.process(clips, shipped.level_control)
+    clips = front_end.process(np.asarray(split.samples), shipped.level_control)
     codes = coding.encode(clips, shipped.coding)
     int8 = parity.probabilities(conversion.predict(shipped.content, codes, kernels="reference", title=name))
     floats = float_model.load(folder / "float.keras").predict(coding.network_input(codes), verbose=0)

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from edgekws import cli
-from edgekws.corpus import collection, other_sound
+from edgekws.corpus import collection, other_sound, sources
 from edgekws.corpus.clips import SPLITS, Selection
 from edgekws.errors import UserError
 
@@ -62,6 +62,27 @@ def test_the_seconds_that_served_are_there_and_in_their_splits(listed, capsys):
     assert {(one.speaker, one.split) for one in found} == {("84", "training"), ("85", "validation"), ("86", "testing")}
     (mined,) = other_sound.find([str(out / "mined")], Selection(), {})
     assert mined.split == "training"
+
+
+def test_recordings_of_words_make_a_folder_that_a_recipe_takes(listed):
+    said = [(84, "training"), (85, "validation"), (86, "testing")]
+    words = ("hey you", "alexa")
+    rows = [
+        (*ROWS[0][:3], f"a/{speaker}-1-0000.flac", "MIT", str(speaker), split, f"wake/{word}", f"{i}.{j}0-{i + 1}.{j}0")
+        for i, (speaker, split) in enumerate(said)
+        for j, word in enumerate(words)
+    ]
+    assert call(write(listed.parent / "words.csv", rows), f"books={listed.parent / 'books'}") == 0
+    corpus = sources.load(str(listed.parent / "out" / "wake"), words, cache=listed.parent / "cache", progress=False)
+    assert {(clip.name, clip.split) for clip in corpus.clips} == {
+        (f"{word}/{speaker}_nohash_0.wav", split) for word in words for speaker, split in said
+    }
+
+
+@pytest.mark.parametrize("folder", ["../up", "a/../b", "/root", "a/b/c", ""])
+def test_a_folder_of_a_list_stays_where_it_is_collected(folder, listed):
+    with pytest.raises(UserError, match="expected a name such as speech or wake/alexa"):
+        collection.read(write(listed, [(*ROWS[0][:7], folder, "0.0-1.0")]))
 
 
 def test_a_corpus_is_searched_by_the_names_of_its_files(listed):

@@ -173,6 +173,21 @@ def test_model_card_tells_the_input_contract(tmp_path):
     assert card.count("\n| yes |") == 1
 
 
+def test_a_card_tells_the_window_that_the_network_hears(tmp_path):
+    run = finished_run.build(tmp_path, finished_run.corpus(WORDS))
+    facts = figures.collect(run, finished_run.corpus(WORDS), finished_run.ladder(run))
+    facts["data"]["preparation"]["cropped"] = 2
+    text = run_report.model_card(facts)
+    assert "it reads one second of sound" in text
+    assert "out of one-second windows" in text
+    assert "2 longer than one second, cut to the second where the speech is" in text
+    facts["recipe"]["model"]["window_seconds"] = 1.5
+    text = run_report.model_card(facts)
+    assert "it reads 1.5 seconds of sound" in text
+    assert "out of windows of 1.5 seconds of speech" in text
+    assert "2 longer than 1.5 seconds, cut to the part where the speech is" in text
+
+
 @pytest.mark.parametrize("wrong", [0, 2, 5])
 def test_headings_of_the_model_card_stand_alone(tmp_path, wrong):
     run, _ = written(tmp_path, finished_run.corpus(WORDS), wrong=wrong)
