@@ -60,17 +60,19 @@ class Data:
         low=0,
     )
     unknown_spoken: int = _key(
-        0, "training clips of _unknown_ by eSpeak: other words, pieces of sentences; others get their share", low=0
+        0,
+        "training clips of _unknown_ by eSpeak: other words, pieces of sentences; the other splits get their share",
+        low=0,
     )
     unknown_from: tuple[str, ...] = _key(
         (),
-        "folders of recordings of any length: every second of them in which no word is said is in _unknown_; the words "
+        "folders of recordings of any length: every second without a word is in _unknown_; the words "
         "are cut out by a table of what is said, FOLDER.csv or FOLDER/transcripts.csv",
     )
     neighbours: int = _key(
         0,
-        "training clips of _unknown_ by eSpeak of what sounds nearly like a word: one or two sounds away, its parts, "
-        "its words alone; others get their share",
+        "training clips of _unknown_ by eSpeak that sound nearly like a word: one or two sounds away, its parts, "
+        "its words alone; the other splits get their share",
         low=0,
     )
     sources: tuple[str, ...] = _key(
@@ -82,19 +84,21 @@ class Data:
     silence: int = _key(0, "training clips of the class _silence_, noise at all levels; 0: no such class", low=0)
     reject_percent: float = _key(
         0.0,
-        "by Speech Commands' own rules, in percent of the words' clips in each split: so many clips of data.unknown, "
-        "drawn, and as many of _silence_, background noise at any volume; 0: all of data.unknown",
+        "by Speech Commands' own rules, in percent of the words' clips in each split: so many random clips of "
+        "data.unknown and as many of _silence_, background noise at any volume; 0: all of data.unknown",
         low=0,
         high=100,
     )
     cuts: int = _key(
         0,
-        "for folders: more training clips of each recording, its whole word at a place drawn in the window, as "
-        "a stream brings it; what lies outside the recording is its own background",
+        "for folders: more training clips of each recording, with its whole word at a random place in the window, as "
+        "in a stream; the recording's own background fills the rest",
         low=0,
     )
     parts: int = _key(
-        0, "for folders: clips of each recording with half of its word at most, in _unknown_; others get one", low=0
+        0,
+        "for folders: clips of each recording with half of its word at most, in _unknown_; other splits get one",
+        low=0,
     )
 
     @property
