@@ -230,8 +230,8 @@ def tune(
 
 
 def compare_takes(run: Run, clips: Corpus, source: str, without: Run) -> list[dict[str, Any]]:
-    """What a tuned run and one ``without`` takes find of the takes in the folder ``source`` by voices kept back: put
-    into the run report, the model card and the manifest."""
+    """Compare a tuned run with one ``without`` takes: how many takes of the folder ``source``, by voices kept back,
+    each finds. Adds the figures to the run report, the model card and the manifest."""
     from convert.prove import own_takes
 
     compared = own_takes.compare(run, without, own_takes.of_split(run, clips, source, "testing"))

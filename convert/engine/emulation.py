@@ -170,7 +170,7 @@ def _by_stage(counts: Sequence[int]) -> tuple[int, ...]:
 
 
 def runner_sources(assets: Path, name: str, evenly: bool) -> list[Path]:
-    """Of the runner itself, and of what pushes at an even pace."""
+    """The runner's source and, for an even pace, the source that pushes evenly."""
     return [assets / "engine" / "emulation" / file for file in (name, *["runner_evenly.c"] * evenly)]
 
 

@@ -1,6 +1,6 @@
-"""The scheduler of the engine with counters in place of values: edgekws.c with edgekws_window.c, and edgekws_evenly.h.
+"""Runs the engine's scheduler with counters in place of values: edgekws.c with edgekws_window.c, and edgekws_evenly.h.
 
-It gives the size of every buffer. `sliding` has the scheduler of edgekws_sliding.c.
+This gives the size of every buffer. `sliding` has the scheduler of edgekws_sliding.c.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from convert.engine.kernels import Stage
 
-STEP = 32  # samples from one piece of credit to the next
-SLACKS = (1.0625, 1.25, 1.5, 2, 4, 16)  # credit in terms of the mean work: the first that keeps up is taken
+STEP = 32  # samples between two portions of credit
+SLACKS = (1.0625, 1.25, 1.5, 2, 4, 16)  # credit as a multiple of the mean work; the first one that keeps up is used
 UNLIMITED = 1 << 30
 LARGEST_UNIT_COUNT = 1 << 24  # of a hop's work: far within int32
 
@@ -52,19 +52,20 @@ def frames_before(stage: Stage) -> int:
 
 
 class Schedule(ABC):
-    """One spotter: `edgekws_take` and `edgekws_work`.
+    """One spotter, with the engine's `edgekws_take` and `edgekws_work`.
 
     Args:
-        works: of a call of each stage's kernel; `dense_work` of all behind the convolutions. In any unit.
+        works: the work of one call of each stage's kernel, in any unit.
+        dense_work: the work of everything after the convolutions, in the same unit.
     """
 
     def __init__(self, stages: Sequence[Stage], groups: Sequence[int], works: Sequence[int], dense_work: int) -> None:
         self.stages, self.groups, self.works, self.dense_work = stages, groups, works, dense_work
         self.window = self.hop = stages[0].in_length
-        self.frames = [0] * (len(stages) + 1)  # in each stage's buffer
-        self.most = list(self.frames)  # that there ever were
+        self.frames = [0] * (len(stages) + 1)  # frames in each stage's buffer
+        self.most = list(self.frames)  # the most frames there ever were
         self.samples = 0
-        self.deepest = 0  # stage that may have frames enough
+        self.deepest = 0  # the deepest stage that may have enough frames
         self.ready = False
 
     def take(self, count: int) -> int:
@@ -84,7 +85,7 @@ class Schedule(ABC):
         return done if done or self.samples < self.window else self.finish()
 
     def to_result(self) -> int:
-        """All up to the next result, as `edgekws_push` does it; returns the work."""
+        """Do all work up to the next result, as `edgekws_push` does. Returns the work."""
         total = 0
         self.ready = False
         while not self.ready:
@@ -98,7 +99,7 @@ class Schedule(ABC):
         self.most[i] = max(self.most[i], self.frames[i])
 
     def counters(self) -> tuple[int, ...]:
-        """All that the future depends on, but for the samples that come."""
+        """Everything that the future depends on, except the samples to come."""
         return (self.samples, *self.frames)
 
     @abstractmethod
@@ -106,7 +107,7 @@ class Schedule(ABC):
 
     @abstractmethod
     def missing(self) -> int | None:
-        """None: the rest of the window is not looked at."""
+        """How many samples the first stage still needs; None: it does not use the rest of the window."""
 
     def step(self) -> int:
         while not (done := self.run(self.deepest)) and self.deepest:
@@ -121,11 +122,11 @@ class Schedule(ABC):
 
 
 class WindowSchedule(Schedule):
-    """edgekws_window.c."""
+    """The scheduler of edgekws_window.c."""
 
     def __init__(self, stages: Sequence[Stage], groups: Sequence[int], works: Sequence[int], dense_work: int) -> None:
         super().__init__(stages, groups, works, dense_work)
-        self._whole = [  # the call amid a window
+        self._whole = [  # the usual call, inside a window
             Call(n, s.pool, frames_needed(s, n * s.pool), n * s.pool * s.stride)
             for s, n in zip(stages, groups, strict=True)
         ]
@@ -167,11 +168,11 @@ class WindowSchedule(Schedule):
 
 @dataclass(frozen=True)
 class Pace:
-    """What edgekws_evenly.h needs."""
+    """The numbers that edgekws_evenly.h needs."""
 
-    work: int  # every STEP samples
-    waiting: int  # samples, at most
-    delay: int  # samples from the end of a window to its result, at most
+    work: int  # credit every STEP samples
+    waiting: int  # samples that wait at most
+    delay: int  # samples from the end of a window to its result at most
 
     @property
     def state_bytes(self) -> int:
@@ -184,7 +185,7 @@ def pace(start: Callable[[], Schedule], hop_work: int) -> Pace:
 
     Args:
         start: makes a schedule that has not begun.
-        hop_work: from one result to the next.
+        hop_work: the work from one result to the next.
     """
     hop = start().hop
     works = [min(round(slack * hop_work * STEP / hop) + 1, UNLIMITED) for slack in SLACKS]
@@ -192,7 +193,7 @@ def pace(start: Callable[[], Schedule], hop_work: int) -> Pace:
 
 
 def _at_pace(schedule: Schedule, work: int) -> Pace | None:
-    """What comes of a pace; None if a result is a hop late, or if it is not clear that none ever will be."""
+    """The pace with this credit. None if a result comes a hop late, or if one might later."""
     credit = waiting = most = delay = ended = 0
     until = schedule.window
     seen: set[tuple[int, ...]] = set()
@@ -226,6 +227,6 @@ def _at_pace(schedule: Schedule, work: int) -> Pace | None:
 
 
 def works(macs: Sequence[int], total: int) -> list[int]:
-    """Multiply-accumulates as work: in a unit in which ``total`` stays far within int32."""
+    """Multiply-accumulates in a coarser unit, in which ``total`` is far below the limit of int32."""
     unit = total // LARGEST_UNIT_COUNT + 1
     return [-(-count // unit) for count in macs]

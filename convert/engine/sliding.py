@@ -1,4 +1,4 @@
-"""Sliding windows: the edges of a window in every map, and the scheduler of edgekws_sliding.c with counters for values.
+"""Sliding windows: a window's edges in every map, and the scheduler of edgekws_sliding.c with counters as values.
 
 A map is the input of a stage; the last map is the input of the first dense layer. The trunk is the first stages, whose
 work windows share.
@@ -69,7 +69,7 @@ def sliding_maps(stages: Sequence[Stage], hop: int | None) -> tuple[list[Map], i
 
 
 class SlidingSchedule(Schedule):
-    """edgekws_sliding.c. After the first window's end its counters may differ from those of the ends to come."""
+    """The scheduler of edgekws_sliding.c. Counters at the first window's end may differ from later ones."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class SlidingSchedule(Schedule):
     ) -> None:
         super().__init__(stages, groups, works, dense_work)
         self.maps, self.trunk, self.hop = maps, trunk, maps[0].hop
-        self.slots = [1] * len(maps)  # windows whose left edges are kept at the same time
+        self.slots = [1] * len(maps)  # how many windows' left edges are kept at once
         self._needed = [frames_needed(s, n * s.pool) for s, n in zip(stages, groups, strict=True)]
         self._left_works, self._right_works = [0] * len(stages), [0] * len(stages)
         for i, (stage, group, after) in enumerate(zip(stages, groups, maps[1:], strict=True)):

@@ -1,4 +1,4 @@
-"""What people's takes bring to a phrase: the takes that a run finds of voices kept back, and a run without takes."""
+"""Measures what people's takes bring to a phrase: how many takes by other voices a run finds with and without them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ def of_split(run: Run, clips: Corpus, source: str, name: str) -> Material:
 
 
 def compare(run: Run, without: Run, takes: Material) -> list[dict[str, Any]]:
-    """What each run finds, at the thresholds that it is used with, of takes one after the other in noise at 10 dB.
+    """How many takes each run finds with its own thresholds. The takes come in a row, in noise at 10 dB.
 
-    Raises UserError for a run that does not know their words, or hears windows of another length.
+    Raises UserError if a run does not know the takes' words, or its window has another length.
     """
     return [{"run": one.recipe.name, "takes": one is run, **_found(one, takes)} for one in (run, without)]
 

@@ -11,7 +11,7 @@ from edgekws.audio import SAMPLE_RATE
 from edgekws.listen.detector import Detector, Settings
 
 Push = Callable[[np.ndarray], np.ndarray]  # int16 (n,) → int8 (results, classes), a result every hop
-_PIECE = SAMPLE_RATE // 10  # what each of several models hears before the next does
+_PIECE = SAMPLE_RATE // 10  # samples that one of several models hears before the next hears them
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Progress:
 
 
 class Ear:
-    """A model and its detector, which hear one block after the other.
+    """A model with its detector, which hears one block after the other.
 
     Result k covers the window that ends at sample window + k * hop. The middle of a word is ``settings.delay`` samples
     before the end of the window that detected it. Times count from sample ``lead``.
@@ -53,7 +53,7 @@ class Ear:
         self._results, self._most = 0, 0.0
 
     def take(self, block: np.ndarray) -> Iterator[Event]:
-        """The events that a block, int16 (n,), completes."""
+        """Hear a block, int16 (n,), and yield the events that it completes."""
         settings, labels, detector = self._settings, self._labels, self.detector
         for scores in self._push(block):
             end = settings.window + self._results * settings.hop - self._lead
@@ -76,9 +76,9 @@ def listen(
     lead: int = 0,
     openers: Sequence[Ear] = (),
 ) -> Iterator[Event | Progress]:
-    """Every event, as soon as it is known, and after each block how far it is; ``lead`` as for ``Ear``.
+    """Yield every event as soon as it is known, and a ``Progress`` after each block.
 
-    openers: other models, whose events come as well, and open the detector.
+    lead: as for ``Ear``. openers: other models, whose events open the detector and are yielded too.
     """
     ear, heard = Ear(push, settings, labels, lead), -lead
     for block in evenly(blocks, _PIECE) if openers else blocks:
@@ -93,7 +93,7 @@ def listen(
 
 
 def evenly(blocks: Iterable[np.ndarray], length: int) -> Iterator[np.ndarray]:
-    """The same samples in blocks of this length and a shorter last one, so that nothing depends on how they came."""
+    """The same samples in blocks of this length, the last one shorter, so that the original blocks do not matter."""
     waiting = np.zeros(0, np.int16)
     for block in blocks:
         waiting = np.concatenate([waiting, block])

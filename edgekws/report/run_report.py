@@ -112,7 +112,7 @@ def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
 
 
 def _of_window(text: str, window: str) -> str:
-    """What was done to recordings, said of a window that is perhaps not a second."""
+    """A text about changes to recordings, for a window that may not be one second."""
     if window == "one second":
         return text
     return text.replace("one second", window).replace("the second", "the part").replace("that second", "that part")

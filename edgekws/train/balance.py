@@ -1,4 +1,4 @@
-"""Logit adjustment: scores for classes that are equally likely, whatever the clips of training are."""
+"""Logit adjustment: gives scores for equally likely classes, however many training clips each class has."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def log_shares(counts: np.ndarray) -> np.ndarray:
 class Balance(keras.layers.Layer):
     """Multiplies probabilities (batch, classes) by each class's share to the power of ``amount``; rows sum to 1 again.
 
-    Menon et al. (arXiv:2007.07314): the loss sees softmax(logits + amount log share), so that the network before this
-    layer gives the scores for equal shares. Validation sees them too, since its clips have such shares as well.
-    ``counts`` are the training clips of each class; one that has none counts as one.
+    Menon et al. (arXiv:2007.07314): the loss sees softmax(logits + amount log share), so the network before this layer
+    gives the scores for equal shares. Validation uses this layer too, since its clips have similar shares. ``counts``
+    are the numbers of training clips of each class; 0 counts as 1.
     """
 
     def __init__(self, counts: np.ndarray, amount: float, **kwargs: Any) -> None:

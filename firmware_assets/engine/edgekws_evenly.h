@@ -1,4 +1,4 @@
-/* The work of a spotter at an even pace: no push takes much longer than the mean, for results that come a little later.
+/* Spreads a spotter's work evenly: no push takes much longer than the mean, but results come a little later.
  *
  *     static edgekws_evenly evenly;
  *     edgekws_reset(&spotter);
@@ -10,12 +10,12 @@
  *     }
  *
  * Scores and their order are those of edgekws_push. A result comes at most EDGEKWS_EVENLY_DELAY samples after the end of its
- * window; edgekws_evenly_late says how many. At the end of a recording, silence of that length brings the last one.
+ * window; edgekws_evenly_late says how many. At the end of a recording, push silence of that length to get the last result.
  *
- * Every EDGEKWS_EVENLY_STEP samples of a window, from its end backwards, the spotter may do EDGEKWS_EVENLY_WORK more; a piece
- * of work that takes more than that is paid for later. Samples that come meanwhile wait. How many wait at most, how late a
- * result is at most, and how much work a step needs, the generator found by doing the same with counters in place of
- * values (convert/engine/evenly.py). */
+ * Every EDGEKWS_EVENLY_STEP samples of a window, counted back from its end, the spotter gets EDGEKWS_EVENLY_WORK more credit.
+ * A piece of work may take more than the credit, which then becomes negative. Samples that come meanwhile wait. The generator
+ * ran the same steps with counters in place of values (convert/engine/schedule.py), to find how much work a step needs, how
+ * many samples wait at most, and how late a result is at most. */
 #ifndef EDGEKWS_EVENLY_H
 #define EDGEKWS_EVENLY_H
 
@@ -24,20 +24,20 @@
 #include "edgekws.h"
 
 typedef struct {
-    int32_t credit; /* work that may be done; below 0 where more was done than that */
+    int32_t credit; /* work that may be done; below 0 if more was done */
     uint32_t until; /* samples until the next end of a window */
     uint32_t waiting;
     int16_t samples[EDGEKWS_EVENLY_WAITING];
 } edgekws_evenly;
 
-/* Starts over; so must the spotter. */
+/* Starts over. Reset the spotter too. */
 static inline void edgekws_evenly_reset(edgekws_evenly *evenly)
 {
     memset(evenly, 0, sizeof *evenly);
     evenly->until = EDGEKWS_WINDOW;
 }
 
-/* Does what the credit allows, up to a result; what was not needed is not kept. */
+/* Does the work that the credit allows, up to a result. Credit that is left over is not kept. */
 static inline void edgekws_evenly_work(edgekws_evenly *evenly, edgekws_state *spotter)
 {
     evenly->credit += EDGEKWS_EVENLY_WORK;
@@ -53,7 +53,7 @@ static inline void edgekws_evenly_work(edgekws_evenly *evenly, edgekws_state *sp
     if (evenly->credit > 0) evenly->credit = 0;
 }
 
-/* Takes samples, at most up to a result, and returns how many. Push the rest after reading the scores. */
+/* Takes samples up to a result at most, and returns how many. Push the rest after reading the scores. */
 static inline size_t edgekws_evenly_push(edgekws_evenly *evenly, edgekws_state *spotter, const int16_t *samples,
                                          size_t count)
 {
@@ -73,7 +73,7 @@ static inline size_t edgekws_evenly_push(edgekws_evenly *evenly, edgekws_state *
     return taken;
 }
 
-/* After a result: samples that came since the end of its window. */
+/* After a result: how many samples came since the end of its window. */
 static inline uint32_t edgekws_evenly_late(const edgekws_evenly *evenly)
 {
     return EDGEKWS_HOP - evenly->until;

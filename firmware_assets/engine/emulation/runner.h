@@ -1,6 +1,6 @@
-/* What the runners share: samples in, pushed as a device would push them, scores out, with marks for the instruction counter.
- * The including file brings the table `marks` of returns, MARK(i), the i-th of them as a function, and the two functions
- * declared here. */
+/* Shared by the runners: reads samples, pushes them as a device would, and writes scores, with marks for the instruction
+ * counter. The file that includes this defines the table `marks` of return instructions, MARK(i), which is number i of
+ * them as a function, and the two functions declared here. */
 #include "edgekws.h"
 
 #ifndef RUNNER_CHUNK
@@ -20,8 +20,8 @@ static edgekws_state spotter;
 static int16_t samples[RUNNER_CHUNK];
 static int8_t found[(RUNNER_CHUNK / EDGEKWS_HOP + 2) * EDGEKWS_CLASSES];
 
-/* The counter notices these being run: the first for the stage 0, and so on; 64 for a whole window; 65 for the begin and
- * the end of a push. */
+/* The instruction counter notices when these run: the first for stage 0, and so on; 64 for a whole window; 65 for the
+ * beginning and the end of a push. */
 static void mark(uint32_t i)
 {
     MARK(i)();
