@@ -2,12 +2,28 @@
 #include "edgekws_scheduler.h"
 
 #include <string.h>
+#if defined(__ARM_FEATURE_MVE) && EDGEKWS_VALUE_BITS == 8
+#include <arm_mve.h>
+#define EDGEKWS_CODES_IN_VECTORS 1
+#endif
 #ifdef __ARM_FEATURE_SAT
 #include <arm_acle.h>
 #endif
 
 /* An int16 sample as the int8 input that the model was trained on. */
-#if EDGEKWS_CODING_MU_LAW
+#if EDGEKWS_CODES_IN_VECTORS
+static int16x8_t codes(int16x8_t x)
+{
+#if EDGEKWS_CODING_MU_LAW /* as below, of the absolute value, which saturates as well */
+    const int16x8_t magnitude = vqaddq_n_s16(vqabsq_s16(x), 132), zeros = vclzq_s16(magnitude);
+    const int16x8_t mantissa = vshlq_s16(magnitude, vsubq_n_s16(zeros, 11));
+    const int16x8_t code = vsubq_s16(vaddq_n_s16(mantissa, 112), vshlq_n_s16(zeros, 4));
+    return vnegq_m_s16(code, code, vcmpltq_n_s16(x, 0));
+#else
+    return vminq_s16(vrshrq_n_s16(x, 8), vdupq_n_s16(127));
+#endif
+}
+#elif EDGEKWS_CODING_MU_LAW
 /* G.711-like: sign, three bits of octave, four bits of mantissa. */
 static edgekws_value code(int16_t sample)
 {
@@ -19,14 +35,14 @@ static edgekws_value code(int16_t sample)
     magnitude = magnitude < 32635 ? magnitude + 132 : 32767;
 #endif
 #ifdef __ARM_FEATURE_CLZ
-    octave = 24 - __builtin_clz((unsigned)magnitude);
-    magnitude >>= octave;
+    octave = 23 - __builtin_clz((unsigned)magnitude);
+    magnitude = (magnitude >> (octave + 4)) + octave * 16;
 #else
     if (magnitude >> 11) magnitude >>= 4, octave = 4;
     if (magnitude >> 9) magnitude >>= 2, octave += 2;
     if (magnitude >> 8) magnitude >>= 1, octave += 1;
-#endif
     magnitude = (octave - 1) * 16 + (magnitude >> 3);
+#endif
     return (edgekws_value)((magnitude ^ sign) - sign);
 }
 #else
@@ -37,6 +53,19 @@ static edgekws_value code(int16_t sample)
     return (edgekws_value)(rounded < 127 ? rounded : 127);
 }
 #endif
+
+static void code_all(const int16_t *samples, uint32_t count, edgekws_value *to)
+{
+#if EDGEKWS_CODES_IN_VECTORS
+    for (; count; samples += 8, to += 8) {
+        const mve_pred16_t there = vctp16q(count);
+        vstrbq_p_s16(to, codes(vldrhq_z_s16(samples, there)), there);
+        count -= count < 8 ? count : 8;
+    }
+#else
+    for (const int16_t *last = samples + count; samples != last; samples++) *to++ = code(*samples);
+#endif
+}
 
 void edgekws_reset(edgekws_state *spotter)
 {
@@ -55,8 +84,7 @@ size_t edgekws_take(edgekws_state *spotter, const int16_t *samples, size_t count
     if (missing != EDGEKWS_UNSEEN) {
         if (wanted > missing) wanted = missing;
         /* The frames of the first stage are single samples, and its buffer is the first. */
-        edgekws_value *end = spotter->buffers.values + spotter->stages[0].frames;
-        for (uint32_t n = 0; n < wanted; n++) end[n] = code(samples[n]);
+        code_all(samples, wanted, spotter->buffers.values + spotter->stages[0].frames);
         spotter->stages[0].frames += wanted;
     }
     spotter->samples += wanted;

@@ -136,3 +136,14 @@ def test_reference_model(tmp_path):
     np.testing.assert_array_equal(measured.scores[0], golden)
     assert measured.instructions[0] <= 17_500_000
     assert plan.state_bytes + measured.stack_bytes <= 8192
+
+
+@pytest.mark.parametrize("coded", coding.CODINGS)
+def test_every_sample_is_coded_as_on_a_pc(coded, tmp_path):
+    """Eight samples at a time, in chunks of any length."""
+    architecture = Architecture("", (Block((Conv(16, 1, 1),)),), (), 512)
+    read = reader.read(synthetic_tflite.build(architecture, 32, options=OPTIONS["no softmax"]))
+    codegen.generate(read, [f"word{i}" for i in range(32)], tmp_path, kernels="mve", coding=coded)
+    samples = np.random.default_rng(0).permutation(np.arange(-32768, 32768)).astype(np.int16).reshape(-1, 512)
+    golden = [tflm_reference.run(read, coding.encode(window, coded))[-1][0] for window in samples]
+    np.testing.assert_array_equal(emulation.measure(tmp_path, "cortex-m55", samples, push=161).scores, golden)

@@ -19,18 +19,20 @@ from convert.tflite.graph import Convolution
 
 CPU = Path("/proc/cpuinfo")
 FLAGS = {"avx512_vnni": ("-mavx2", "-mavx512vnni", "-mavx512vl"), "avx_vnni": ("-mavx2", "-mavxvnni")}
+HALVES = ("-DEDGEKWS_VNNI_IN_HALVES",)  # of AVX-512: what a processor with AVX-VNNI runs
 HAS = [flag for flag in FLAGS if CPU.exists() and f" {flag} " in CPU.read_text()]
 pytestmark = pytest.mark.skipif(not HAS, reason="this machine's processor has no VNNI")
 
 
-def build(data, folder, kind=None, **options):
+def build(data, folder, more=(), **options):
     read = reader.read(data)
-    return read, host.build(read, folder, FLAGS[kind or HAS[0]], kernels="vnni", **options)
+    return read, host.build(read, folder, (*FLAGS[HAS[0]], *more), kernels="vnni", **options)
 
 
+@pytest.mark.parametrize("more", [(), HALVES], ids=["whole", "halves"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_shapes(shape, tmp_path):
-    read, engine = build(synthetic_tflite.build(SHAPES[shape], classes=5), tmp_path)
+def test_shapes(shape, more, tmp_path):
+    read, engine = build(synthetic_tflite.build(SHAPES[shape], classes=5), tmp_path, more)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
 
@@ -46,9 +48,10 @@ def test_positions(positions, tmp_path):
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
 
+@pytest.mark.parametrize("more", [(), HALVES], ids=["whole", "halves"])
 @pytest.mark.parametrize("options", OPTIONS)
-def test_quantizations(options, tmp_path):
-    read, engine = build(synthetic_tflite.build(SHAPES["hidden layers"], 7, options=OPTIONS[options]), tmp_path)
+def test_quantizations(options, more, tmp_path):
+    read, engine = build(synthetic_tflite.build(SHAPES["hidden layers"], 7, options=OPTIONS[options]), tmp_path, more)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
 

@@ -112,31 +112,31 @@ DEFINE_DOT(dot_3_narrow, 3, true)
 DEFINE_DOT(dot_5_narrow, 5, true)
 #endif
 
+/* Pairs of values that lie side by side, to places `width` words apart. */
+EDGEKWS_INLINE void copy_pairs(const edgekws_value *in, uint32_t pairs, uint32_t *to, uint32_t width)
+{
+    for (; pairs >= 4; pairs -= 4, in += 8, to += 4 * width) {
+        const uint32_t a = edgekws_dsp_pair(in), b = edgekws_dsp_pair(in + 2);
+        const uint32_t c = edgekws_dsp_pair(in + 4), d = edgekws_dsp_pair(in + 6);
+        to[0] = a, to[width] = b, to[2 * width] = c, to[3 * width] = d;
+    }
+    for (; pairs; pairs--, in += 2, to += width) *to = edgekws_dsp_pair(in);
+}
+
 /* The rows of the block of 3 positions that begins at `in`, of which the first `positions` exist; the others' sums are
  * not used. A row of T taps: the same two channels of T + 2 frames. */
 EDGEKWS_INLINE void copy_rows(uint32_t taps, const edgekws_stage *stage, const edgekws_value *in, uint32_t positions,
                               uint32_t *rows)
 {
-    const uint32_t width = taps + BLOCK - 1;
+    const uint32_t width = taps + BLOCK - 1, channels = stage->in_channels;
     if (taps == 1) {
-        const uint32_t run = (uint32_t)stage->taps * stage->in_channels;
-        for (uint32_t p = 0; p < positions; p++) {
-            const edgekws_value *from = in + p * stage->stride * stage->in_channels;
-            uint32_t *to = rows + p;
-            for (uint32_t pairs = run / 2; pairs; pairs--, from += 2, to += width) *to = edgekws_dsp_pair(from);
-            if (run & 1) *to = (uint16_t)*from;
+        const uint32_t run = stage->taps * channels, step = stage->stride * channels;
+        for (; positions; positions--, in += step, rows++) {
+            copy_pairs(in, run / 2, rows, width);
+            if (run & 1) rows[run / 2 * width] = (uint16_t)in[run - 1];
         }
     } else {
-        for (uint32_t f = 0; f < positions + taps - 1; f++) {
-            uint32_t *to = rows + f;
-            uint32_t pairs = stage->in_channels / 2;
-            for (; pairs >= 4; pairs -= 4, in += 8, to += 4 * width) {
-                const uint32_t a = edgekws_dsp_pair(in), b = edgekws_dsp_pair(in + 2);
-                const uint32_t c = edgekws_dsp_pair(in + 4), d = edgekws_dsp_pair(in + 6);
-                to[0] = a, to[width] = b, to[2 * width] = c, to[3 * width] = d;
-            }
-            for (; pairs; pairs--, in += 2, to += width) *to = edgekws_dsp_pair(in);
-        }
+        for (uint32_t f = 0; f < positions + taps - 1; f++, in += channels) copy_pairs(in, channels / 2, rows + f, width);
     }
 }
 
