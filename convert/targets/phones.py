@@ -14,7 +14,7 @@ from edgekws import __version__
 from edgekws.audio import SAMPLE_RATE
 from edgekws.listen.detector import from_json
 
-KERNELS = ("portable",)
+KERNELS = ("neon", "portable")  # neon needs nothing but a 64-bit Arm; emulators on x86 take the other
 
 
 def _write_android(request: Request, folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
     PYTHONPATH=.:tests python tests/benchmarks/same_bits.py [--inputs 1000] [--sets neon mve ...] [--models small ...]
 
-So many results in sliding mode, of one stream whose loudness and kind change every second, and a tenth as many in window
+So many results in sliding mode, of a stream whose loudness and kind change every second, and a tenth as many in window
 mode. Sets for other processors run emulated, wasm in Node; a set that this machine cannot run is told. The tests hold
 the portable kernels to TensorFlow Lite Micro. Exit status 1: some scores differ.
 """
