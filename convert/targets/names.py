@@ -23,6 +23,7 @@ OWN_WORDS = frozenset(
         "jni",
         "kernels",
         "model",
+        "mve",
         "next",
         "resolver",
         "scheduler",

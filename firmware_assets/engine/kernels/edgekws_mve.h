@@ -1,0 +1,29 @@
+/* What the kernels for Helium share: from a sum to a value. Why this is exact stands in kernels_mve.c. */
+#ifndef EDGEKWS_MVE_H
+#define EDGEKWS_MVE_H
+
+#include "edgekws_kernels.h"
+
+#include <arm_mve.h>
+
+#define SCALE_AND_NARROW(sums, bias, multiplier, shift, narrow, into)                                                  \
+    "vadd.i32 " sums ", " sums ", " bias "\n"                                                                          \
+    "vqrdmulh.s32 " sums ", " sums ", " multiplier "\n"                                                                \
+    "vrshl.s32 " sums ", " shift "\n"                                                                                  \
+    narrow " " into ", " sums "\n"
+
+/* The same for one sum, by its channel's bias, multiplier and shift. */
+static inline edgekws_value scale_one(const int32_t *constants, int32_t sum)
+{
+    const int32_t biased = (int32_t)((uint32_t)sum + (uint32_t)constants[0]);
+    const int32_t value = edgekws_rounding_shift(edgekws_high_multiply(biased, constants[1]), -constants[2]) - 128;
+    return (edgekws_value)(value < -128 ? -128 : value > 127 ? 127 : value);
+}
+
+/* Where the constants of a channel stand: of every four, 1 and 2 change places. */
+static inline uint32_t row_of(uint32_t channel)
+{
+    return channel % 4 % 3 ? channel ^ 3 : channel;
+}
+
+#endif
