@@ -159,7 +159,8 @@ def test_the_c_of_the_swift_package_finds_the_words_of_python(source, tmp_path):
     folder = bundle.make(Request(artifact, None, "sliding"), "ios", tmp_path / "an ios")
     module = folder / "Sources/Cedgekws_my_words"
     assert sorted(path.name for path in (module / "include").iterdir()) == [
-        "edgekws_my_words_model.h", "edgekws_my_words_stream.h",
+        "edgekws_my_words_model.h", "edgekws_my_words_model_neon.h", "edgekws_my_words_model_portable.h",
+        "edgekws_my_words_stream.h",
     ]  # fmt: skip
     public = tmp_path / "public.c"
     public.write_text(
