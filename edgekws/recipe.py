@@ -17,8 +17,6 @@ from edgekws import recipe_text, text, words
 from edgekws.audio import SAMPLE_RATE
 from edgekws.errors import UserError, nearest
 
-TEACHERS = ("teacher", "second_teacher")
-EARLIER = ("start_from", *TEACHERS)  # keys of [training] that name another run
 EMBEDDED_WORDS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
     *("bed", "bird", "cat", "dog", "house", "happy"),
@@ -177,7 +175,6 @@ class Training:
         "a run's folder or a model that ships, which knows the words: its scores are learned too (distillation); not "
         "in quantization-aware training",
     )
-    second_teacher: str = _key("", "another teacher: the mean of both teachers' log scores is learned")
     patience: int = _key(
         0,
         "stop after this many epochs without a better validation accuracy; 0: never; not in quantization-aware "

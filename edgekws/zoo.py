@@ -54,7 +54,7 @@ def default(preferred: Sequence[str] = PREFERRED) -> Path:
 
 def public(private: Recipe) -> Recipe:
     """The recipe without paths of this machine: recordings keep only their name, and other runs become runs/NAME."""
-    others = {key: _public_name(getattr(private.training, key)) for key in recipe.EARLIER}
+    others = {key: _public_name(getattr(private.training, key)) for key in ("start_from", "teacher")}
     changes = {f"training.{key}": name for key, name in others.items()}
     folders = [folder_name(folder) for folder in private.data.unknown_from]
     further = [folder_name(source) for source in private.data.sources]

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from edgekws import recipe as recipes
 from edgekws import workspace
 from edgekws.corpus import other_sound
 from edgekws.corpus.clips import Corpus
@@ -31,12 +30,10 @@ def train(run: Run, clips: Corpus) -> None:
 
     recipe = run.recipe
     device = devices.find()
-    origin = earlier.find(recipe, "start_from")
-    teachers = [other for key in recipes.TEACHERS if (other := earlier.find(recipe, key))]
-    named = zip(("started_from", "taught_by", "and_by"), (origin, *teachers), strict=False)
+    origin, teacher = earlier.find(recipe, "start_from"), earlier.find(recipe, "teacher")
     others = {
         name: {"run": other.recipe.name, "float_model_sha256": sha256(other.float_model)}
-        for name, other in named
+        for name, other in (("started_from", origin), ("taught_by", teacher))
         if other
     }
     identity = run.identity(clips, *(other["float_model_sha256"] for other in others.values()))
@@ -54,7 +51,7 @@ def train(run: Run, clips: Corpus) -> None:
         keras.mixed_precision.set_global_policy(f"mixed_{precision}")
     try:
         with device.scope:
-            core, model = compiled(keras, recipe, clips, device, teachers)
+            core, model = compiled(keras, recipe, clips, device, teacher)
             if origin:
                 _start_from(core, origin, clips.words)
             outcome = _fit(keras, run, clips, model, device.count, identity)
@@ -153,27 +150,15 @@ def _shapes(model: Any) -> dict[str, list[tuple[int, ...]]]:
     return {layer.name: [tuple(w.shape) for w in layer.weights] for layer in model.layers if layer.weights}
 
 
-def _taught(keras: Any, teachers: Sequence[Run], clips: Corpus, amount: float, heard: Any, scores: Any) -> Any:
-    """The scores (batch, classes) unchanged, with the loss against the teachers' scores of the same sound added.
+def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: Any) -> Any:
+    """The scores (batch, classes) unchanged, with the loss against the teacher's scores of the same sound added."""
+    from edgekws.train import distillation
 
-    A teacher's scores are brought to the student's ``amount`` of logit adjustment.
-    """
-    from edgekws.train import balance, distillation
-
-    theirs = [_scores_of(keras, teacher, clips.words, heard, number) for number, teacher in enumerate(teachers)]
-    shares = balance.log_shares(_counts(clips))
-    added = [(teacher.recipe.training.logit_adjustment - amount) * shares for teacher in teachers]
-    columns = [[labels_of(teacher.recipe).index(word) for word in clips.words] for teacher in teachers]
-    return distillation.Lesson(columns, added, name="lesson")(scores, theirs)
-
-
-def _scores_of(keras: Any, teacher: Run, words: Sequence[str], heard: Any, number: int) -> Any:
-    """A teacher's scores of the same sound (batch, its classes)."""
     theirs = labels_of(teacher.recipe)
     if missing := [word for word in words if word not in theirs]:
         raise UserError(
             f"training.teacher: {teacher.folder} does not know {', '.join(missing)}; name a teacher of all words, or "
-            "leave training.teacher out"
+            "none"
         )
     known = _loaded(teacher, "teacher")
     # without batch norm, and in the precision of training, the teacher takes a fraction of the time
@@ -181,19 +166,14 @@ def _scores_of(keras: Any, teacher: Run, words: Sequence[str], heard: Any, numbe
     folded = network.build(architecture, classes=len(theirs))
     for name, weights in network.folded_weights(known, architecture).items():
         folded.get_layer(name).set_weights(weights)
-    model = keras.Model(folded.inputs, folded.outputs[0], name=f"teacher_{number}")  # a unique name
+    model = keras.Model(folded.inputs, folded.outputs[0], name="teacher")  # a unique name
     model.trainable = False
-    return model(heard, training=False)
+    return distillation.Lesson([theirs.index(word) for word in words], name="lesson")(
+        scores, model(heard, training=False)
+    )
 
 
-def _counts(clips: Corpus) -> np.ndarray:
-    """Training clips of each class, int (classes,)."""
-    return np.bincount(clips.split("training").labels, minlength=len(clips.words))
-
-
-def compiled(
-    keras: Any, recipe: Recipe, clips: Corpus, device: Device, teachers: Sequence[Run] = ()
-) -> tuple[Any, Any]:
+def compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher: Run | None = None) -> tuple[Any, Any]:
     """The network, and the model that is trained: int16 clips → front end → network."""
     from edgekws.train import distillation
     from edgekws.train.augment import Front
@@ -203,20 +183,22 @@ def compiled(
     front = Front(recipe.augment, recipe.model, training_noise(recipe, clips), recipe.seed, name="front")
     inputs = keras.Input((core.input_shape[2],), dtype="int16")
     scores = core(heard := front(inputs))
-    if teachers:
-        scores = _taught(keras, teachers, clips, settings.logit_adjustment, heard, scores)
+    if teacher:
+        scores = _taught(keras, teacher, clips.words, heard, scores)
+    labels = clips.split("training").labels
     if settings.logit_adjustment:
         from edgekws.train.balance import Balance
 
-        scores = Balance(_counts(clips), settings.logit_adjustment, name="balance")(scores)
+        counts = np.bincount(labels, minlength=len(clips.words))
+        scores = Balance(counts, settings.logit_adjustment, name="balance")(scores)
     model = keras.Model(inputs, scores)
-    steps = max(len(clips.split("training").labels) // settings.batch_size, 1)
+    steps = max(len(labels) // settings.batch_size, 1)
     schedule = loop.cosine_schedule(keras, settings.learning_rate, settings.epochs, steps, settings.warmup_epochs)
     decay = settings.weight_decay
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=decay) if decay else keras.optimizers.Adam(schedule),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
-        loss_weights=1 - distillation.WEIGHT if teachers else None,
+        loss_weights=1 - distillation.WEIGHT if teacher else None,
         metrics=["accuracy"],
         jit_compile=device.jit_compile,
     )
