@@ -36,7 +36,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         """,
         """
         It prints the words with the highest probabilities for each second of a recording; windows of longer recordings
-        overlap by half. It is for single words: use 'edgekws listen' for sound that goes on.
+        overlap by half. It is for single words: use 'edgekws listen' for continuous sound.
         """,
     )
     classify.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a recording (WAV, FLAC, Ogg, MP3, AIFF "

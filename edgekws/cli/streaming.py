@@ -57,7 +57,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         edgekws tune runs/mine --false-accepts-per-hour 1 --negatives talk music
         """,
         """
-        It makes long streams in which it is known what is said and when. It chooses the thresholds that miss the
+        It makes long streams with known words at known times. It chooses the thresholds that miss the
         fewest words within the allowed false accepts an hour, on one half of the speakers, and measures both on the
         other half. Give your own sound with --negatives: without it, only synthetic voices and noise are used. The
         thresholds become part of the run; 'listen' and 'bundle' use them. Exit status 1: the goal was not reached.

@@ -28,7 +28,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         """,
         """
         A sweep file lists recipes or spans a grid of values. Runs that are finished are not repeated, so that the same
-        command goes on after a stop. Exit status 1: a run failed; the others are done.
+        command continues after a stop. Exit status 1: a run failed; the others are done.
         """,
     )
     sweep.add_argument("sweep", type=Path, metavar="SWEEP", help="a sweep file (.toml)")

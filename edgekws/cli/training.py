@@ -44,8 +44,8 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         """,
         """
         eSpeak NG speaks the phrase, and what sounds nearly like it, in every voice it has. A network that begins with
-        the weights of a model that ships is trained on that, quantized, proved and tuned. Stopped, the same command
-        goes on. People's voices help most: --negatives, then --data.
+        the weights of a model that ships is trained on that, quantized, proved and tuned. After a stop, the same
+        command continues. People's voices help most: --negatives, then --data.
         """,
     )
     wake.add_argument("phrases", nargs="+", metavar="PHRASE", help='the phrase, such as "hey edge"; one model hears '
@@ -69,8 +69,8 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         """,
         """
         A round searches recordings without the words for the windows in which the model is nearest to hearing one,
-        and trains the model on them as no word. Rounds go on while fewer words are missed, at the same number of false
-        accepts an hour, on the validation speakers. Recordings of testing speakers are not used. Each round is a run
+        and trains the model on them as no word. Rounds continue while fewer words are missed, at the same number of
+        false accepts an hour, on the validation speakers. Recordings of testing speakers are not used. Each round is a run
         of its own; the first run stays as it is.
         """,
     )
