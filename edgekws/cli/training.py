@@ -68,9 +68,9 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         edgekws mine small-listen --from talk --data speech_commands --rounds 2
         """,
         """
-        A round searches recordings without the words for the windows in which the model is nearest to hearing one,
-        and trains the model on them as no word. Rounds continue while fewer words are missed, at the same number of
-        false accepts an hour, on the validation speakers. Recordings of testing speakers are not used. Each round is a run
+        A round searches recordings without the words for the windows in which the model is nearest to hearing one, and
+        trains the model on them as no word. Rounds continue while fewer words are missed, at the same number of false
+        accepts an hour, on the validation speakers. Recordings of testing speakers are not used. Each round is a run
         of its own; the first run stays as it is.
         """,
     )
