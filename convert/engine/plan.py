@@ -222,7 +222,9 @@ def _stages(graph: Graph) -> tuple[list[Stage], list[Layer]]:
 def _stage(name: str, conv: Convolution, pool: MaxPool | None, lowest: int) -> Stage:
     size, before = (pool.window, pool.pad_before) if pool else (1, 0)
     if pool and pool.stride != pool.window:
-        raise _unsupported(f"{name} to have a pool of equal window and stride", f"{pool.window} and {pool.stride}")
+        raise _unsupported(
+            f"{name} to have a pool of equal window and stride", f"window {pool.window}, stride {pool.stride}"
+        )
     if max(*conv.weights.shape, conv.stride, size) > MAX_SIZE:
         raise _unsupported(f"{name} to have at most {MAX_SIZE} channels, taps, stride and pool", "more")
     positions, outputs = conv.output.length, pool.output.length if pool else conv.output.length
