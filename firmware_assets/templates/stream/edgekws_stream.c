@@ -5,6 +5,10 @@
 #include "edgekws_frontend.h"
 #include "edgekws_selftest.h"
 
+enum { NEVER = 256 }; /* no average reaches it */
+static const uint16_t tuned[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_THRESHOLDS;
+static const uint16_t tuned_release[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_RELEASES;
+
 typedef struct {
     edgekws_state spotter;
     edgekws_frontend frontend;
@@ -27,8 +31,19 @@ void edgekws_stream_reset(void *stream)
 
 uint32_t edgekws_stream_push(void *stream, const int16_t *samples, uint32_t count, int32_t *results)
 {
+    return edgekws_stream_push_at(stream, samples, count, tuned, results);
+}
+
+uint32_t edgekws_stream_push_at(void *stream, const int16_t *samples, uint32_t count, const uint16_t *threshold,
+                                int32_t *results)
+{
     edgekws_stream *all = stream;
     uint32_t found = 0;
+    uint16_t at[EDGEKWS_CLASSES], release[EDGEKWS_CLASSES];
+    for (int c = 0; c < EDGEKWS_CLASSES; c++) {
+        at[c] = tuned[c] < NEVER && threshold[c] < NEVER ? threshold[c] : NEVER;
+        release[c] = at[c] == tuned[c] ? tuned_release[c] : edgekws_detector_release(at[c]);
+    }
     if (count > EDGEKWS_STREAM_BLOCK) count = EDGEKWS_STREAM_BLOCK;
     const size_t ready = edgekws_frontend_push(&all->frontend, samples, count, all->ready);
     for (size_t i = 0; i < ready;) {
@@ -36,11 +51,16 @@ uint32_t edgekws_stream_push(void *stream, const int16_t *samples, uint32_t coun
         if (!edgekws_ready(&all->spotter)) continue;
         const int8_t *scores = edgekws_scores(&all->spotter);
         int32_t *next = results + found++ * EDGEKWS_STREAM_RESULT;
-        *next++ = edgekws_detector_push(&all->detector, scores);
+        *next++ = edgekws_detector_push_at(&all->detector, scores, at, release);
         for (int c = 0; c < EDGEKWS_CLASSES; c++) *next++ = scores[c];
         for (int c = 0; c < EDGEKWS_CLASSES; c++) *next++ = all->detector.sums[c];
     }
     return found;
+}
+
+uint16_t edgekws_stream_threshold(int which)
+{
+    return tuned[which];
 }
 
 int edgekws_stream_selftest(void *stream, void (*say)(const char *check, const char *where, bool passed))

@@ -30,6 +30,14 @@ void edgekws_stream_reset(void *stream);
  * EDGEKWS_STREAM_RESULTS * EDGEKWS_STREAM_RESULT numbers. Returns how many results these are. */
 uint32_t edgekws_stream_push(void *stream, const int16_t *samples, uint32_t count, int32_t *results);
 
+/* The same at thresholds of the program's own, such as a user's: one for each class, in 1/256 of an average; from 256 on, and
+ * where the model has none, the class is not detected. One that is as tuned keeps its release. */
+uint32_t edgekws_stream_push_at(void *stream, const int16_t *samples, uint32_t count, const uint16_t *threshold,
+                                int32_t *results);
+
+/* The threshold that the model was tuned to, in 1/256; 256 for a class that is never detected. */
+uint16_t edgekws_stream_threshold(int which);
+
 /* The self-test in the memory of a stream, which starts anew: how many checks failed. `say`, which may be NULL, is told of each. */
 int edgekws_stream_selftest(void *stream, void (*say)(const char *check, const char *where, bool passed));
 

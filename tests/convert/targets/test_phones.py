@@ -17,14 +17,16 @@ import synthetic_tflite
 from convert.engine import host_library
 from convert.targets import Request, bundle, verify
 from convert.tflite import artifact, mediapipe
-from edgekws.listen.detector import Settings, Tuned
+from edgekws.listen.detector import Settings, Tuned, releases
 from edgekws.listen.events import Event, listen
 from edgekws.model import front_end
 from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool
 
 TINY = Architecture("", (Block((Convolution(8, 40, 10),), MaxPool(3)), Block((Convolution(8, 5),), MaxPool(3))))
 LABELS = ("yes", '"ü', "a b")
-STAND_INS = Path(__file__).parents[2] / "stand_ins" / "android"
+STAND_INS = Path(__file__).parents[2] / "stand_ins"
+CLASSIFIER = "MediaPipe/Sources/EdgeKWS"
+USERS = (160, 256, 90)  # thresholds of a user: one higher, one word switched off, one as tuned
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +39,7 @@ def source() -> artifact.Artifact:
     ("target", "model", "class_file"),
     [
         ("android", "edgekws/src/main/assets/edgekws.tflite", "edgekws/src/main/kotlin/edgekws/WordSpotter.kt"),
-        ("ios", "Sources/EdgeKWS/edgekws.tflite", "Sources/EdgeKWS/WordSpotter.swift"),
+        ("ios", f"{CLASSIFIER}/edgekws.tflite", f"{CLASSIFIER}/WordSpotter.swift"),
     ],
 )
 def test_model_class_and_readme_stand_in_their_places(source, tmp_path, target, model, class_file):
@@ -83,31 +85,46 @@ fun main(files: Array<String>) {
     val spotter = Spotter()
     println(if (spotter.selfTest()) "passed" else "failed")
     println(Spotter.labels)
-    var at = 0
-    for (size in generateSequence(1) { (it * 37 + 11) % 5000 }) {
-        if (at == samples.size) break
-        val count = minOf(size, samples.size - at)
-        for (word in spotter.push(samples.copyOfRange(at, at + count)))
-            println("${word.time} ${word.word} ${word.score}")
-        at += count
+    for (thresholds in listOf(Spotter.tunedThresholds, listOf(160 / 256.0, 1.0, 90 / 256.0))) {
+        spotter.reset()
+        spotter.thresholds = thresholds
+        println("with " + Spotter.tunedThresholds.map { (256 * it).toInt() } )
+        var at = 0
+        for (size in generateSequence(1) { (it * 37 + 11) % 5000 }) {
+            if (at == samples.size) break
+            val count = minOf(size, samples.size - at)
+            for (word in spotter.push(samples.copyOfRange(at, at + count)))
+                println("${word.time} ${word.word} ${word.score}")
+            at += count
+        }
     }
-    println(spotter.averages.joinToString(" "))
 }
 """
 
 
 def tuned(source):
-    """The artifact with thresholds that random weights reach, a sound, and what the PC makes of it."""
+    """The artifact with thresholds that random weights reach, a sound, and the PC's events: at these, and a user's."""
     hop = host_library.hop(source)
     settings = Settings((70, 80, 90), (68, 78, 88), results=2, minimum=1, refractory=1, hop=hop)
     rng = np.random.default_rng(5)
     parts = [rng.normal(0, 10 ** rng.uniform(1, 4), 4000) for _ in range(24)]
     extremes = [np.full(3_070, -32_768), rng.choice([-32_768, 32_767], 5_000)]
     sound = np.clip(np.concatenate([*parts, *extremes]), -32_768, 32_767).astype(np.int16)
-    scorer = host_library.scorer(source)
-    events = [item for item in listen([sound], scorer.push, settings, LABELS) if isinstance(item, Event)]
-    assert len({event.word for event in events}) > 1
-    return dataclasses.replace(source, detector=Tuned(settings)), sound, events
+    users = dataclasses.replace(settings, thresholds=USERS, releases=(*releases(USERS[:2]), settings.releases[2]))
+    found = []
+    for at in (settings, users):
+        scorer = host_library.scorer(source)
+        found.append([item for item in listen([sound], scorer.push, at, LABELS) if isinstance(item, Event)])
+    assert len({event.word for event in found[0]}) > 1
+    assert found[1]
+    assert found[1] != [event for event in found[0] if event.word != LABELS[1]]
+    return dataclasses.replace(source, detector=Tuned(settings)), sound, *found
+
+
+def said(lines):
+    """The events that a program printed."""
+    found = [line.rsplit(" ", 1) for line in lines]
+    return [Event(float(time), word, float(score)) for (time, word), score in ((a.split(" ", 1), b) for a, b in found)]
 
 
 @pytest.mark.slow
@@ -117,9 +134,9 @@ def tuned(source):
 )
 def test_kotlin_compiles_and_finds_the_words_of_python_on_a_jvm(source, tmp_path):
     """All Kotlin of the bundle against stand-ins of Android; front end, engine and detector run, by JNI."""
-    artifact, sound, events = tuned(source)
+    artifact, sound, events, users = tuned(source)
     folder = bundle.make(Request(artifact, None, "sliding"), "android", tmp_path / "an android")
-    subprocess.run(["javac", "-d", tmp_path / "classes", *STAND_INS.rglob("*.java")], check=True)
+    subprocess.run(["javac", "-d", tmp_path / "classes", *(STAND_INS / "android").rglob("*.java")], check=True)
     (tmp_path / "program.kt").write_text(PROGRAM)
     command = ["kotlinc", *folder.rglob("*.kt"), tmp_path / "program.kt", "-classpath", tmp_path / "classes", "-Werror",
                "-include-runtime", "-d", tmp_path / "program.jar"]  # fmt: skip
@@ -143,11 +160,108 @@ def test_kotlin_compiles_and_finds_the_words_of_python_on_a_jvm(source, tmp_path
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[:2] == ["passed", f"[{', '.join(LABELS)}]"]
-    found = [line.rsplit(" ", 1) for line in lines[2:-1]]
-    assert [(*line[0].split(" ", 1), float(line[1])) for line in found] == [
-        (str(event.time), event.word, event.score) for event in events
-    ]
+    assert lines[2] == "with [70, 80, 90]"
+    middle = lines.index(lines[2], 3)
+    assert said(lines[3:middle]) == events
+    assert said(lines[middle + 1 :]) == users
     fronts = np.fromfile(tmp_path / "out", ">i2").reshape(2, -1)
+    for level_control in (False, True):
+        np.testing.assert_array_equal(fronts[int(level_control)], front_end.process(sound, level_control))
+
+
+SWIFT_PACKAGE = """// swift-tools-version:5.9
+import PackageDescription
+let package = Package(
+    name: "Everything",
+    targets: [
+        .target(name: "AVFoundation"), .target(name: "SwiftUI"), .target(name: "MediaPipeTasksAudio"),
+        .target(name: "Cedgekws_my_words"),
+        .target(name: "edgekws_my_words", dependencies: ["Cedgekws_my_words", "AVFoundation"]),
+        .target(name: "EdgeKWS", dependencies: ["MediaPipeTasksAudio"], resources: [.copy("edgekws.tflite")]),
+        .executableTarget(name: "Example", dependencies: ["edgekws_my_words", "SwiftUI"], exclude: ["Info.plist"]),
+        .executableTarget(name: "Program", dependencies: ["edgekws_my_words", "AVFoundation", "EdgeKWS"]),
+    ],
+    cLanguageStandard: .c99
+)
+"""
+SWIFT_PROGRAM = """import AVFoundation
+import Foundation
+@testable import EdgeKWS
+import edgekws_my_words
+
+let content = try Data(contentsOf: URL(fileURLWithPath: CommandLine.arguments[1]))
+let samples = content.withUnsafeBytes { Array($0.bindMemory(to: Int16.self)) }
+let fronts = [false, true].map { FrontEnd.process(samples.map(Int32.init), levelControl: $0).map { Int16($0) } }
+try fronts.joined().reduce(into: Data()) { data, y in withUnsafeBytes(of: y) { data.append(contentsOf: $0) } }
+    .write(to: URL(fileURLWithPath: CommandLine.arguments[2]))
+let spotter = Spotter()
+print(spotter.selfTest() ? "passed" : "failed")
+print(Spotter.labels.joined(separator: ", "))
+for thresholds in [Spotter.tunedThresholds, [160.0 / 256, 1, 90.0 / 256]] {
+    spotter.reset()
+    spotter.thresholds = thresholds
+    print("with", Spotter.tunedThresholds.map { Int(256 * $0) })
+    var (at, size) = (0, 1)
+    while at < samples.count {
+        for word in spotter.push(Array(samples[at..<min(at + size, samples.count)])) {
+            print(word.time, word.word, word.score)
+        }
+        (at, size) = (at + size, (size * 37 + 11) % 5000)
+    }
+}
+print("listener")
+AVAudioEngine.recording = samples
+let listener = Listener()
+var blocks = (samples.count + 4095) / 4096
+listener.onWord = { print($0.time, $0.word, $0.score) }
+listener.onLevel = { _ in
+    blocks -= 1
+    if blocks == 0 { DispatchQueue.main.async(execute: refuse) }
+}
+func refuse() {
+    listener.stop()
+    AVAudioSession.granted = false
+    listener.onFault = { print($0); exit(0) }
+    listener.start()
+}
+listener.start()
+dispatchMain()
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("swift") is None, reason="no swift here: Debian 13 has it, apt install swiftlang")
+def test_swift_compiles_and_finds_the_words_of_python(source, tmp_path):
+    """As it is, without Apple's frameworks, and all of it against stand-ins; front end, engine and Listener run."""
+    artifact, sound, events, users = tuned(source)
+    folder = bundle.make(Request(artifact, None, "sliding"), "ios", tmp_path / "an ios")
+    build = ["swift", "build", "-Xswiftc", "-warnings-as-errors", "--scratch-path"]
+    done = subprocess.run([*build, tmp_path / "build"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    everything = tmp_path / "everything"
+    shutil.copytree(folder / "Sources", everything / "Sources")
+    shutil.copytree(folder / CLASSIFIER, everything / "Sources" / "EdgeKWS")
+    shutil.copytree(folder / "Example", everything / "Sources" / "Example")
+    for path in (STAND_INS / "ios").glob("*.swift"):
+        (everything / "Sources" / path.stem).mkdir()
+        shutil.copy(path, everything / "Sources" / path.stem)
+    (everything / "Package.swift").write_text(SWIFT_PACKAGE)
+    (everything / "Sources" / "Program").mkdir()
+    (everything / "Sources" / "Program" / "main.swift").write_text(SWIFT_PROGRAM)
+    sound.astype("<i2").tofile(tmp_path / "in")
+    run = ["swift", "run", "Program", tmp_path / "in", tmp_path / "out"]
+    done = subprocess.run(["swift", "build"], cwd=everything, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = subprocess.run(run, cwd=everything, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:3] == ["passed", ", ".join(LABELS), "with [70, 80, 90]"]
+    middle, last = lines.index(lines[2], 3), lines.index("listener")
+    assert said(lines[3:middle]) == events
+    assert said(lines[middle + 1 : last]) == users
+    assert said(lines[last + 1 : -1]) == events
+    assert lines[-1].startswith("The microphone was refused.")
+    fronts = np.fromfile(tmp_path / "out", "<i2").reshape(2, -1)
     for level_control in (False, True):
         np.testing.assert_array_equal(fronts[int(level_control)], front_end.process(sound, level_control))
 
@@ -155,7 +269,7 @@ def test_kotlin_compiles_and_finds_the_words_of_python_on_a_jvm(source, tmp_path
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no cc here: apt install gcc")
 def test_the_c_of_the_swift_package_finds_the_words_of_python(source, tmp_path):
     """Compiled as Swift's package manager does, with the public headers that Swift sees."""
-    artifact, sound, events = tuned(source)
+    artifact, sound, events, _ = tuned(source)
     folder = bundle.make(Request(artifact, None, "sliding"), "ios", tmp_path / "an ios")
     module = folder / "Sources/Cedgekws_my_words"
     assert sorted(path.name for path in (module / "include").iterdir()) == [

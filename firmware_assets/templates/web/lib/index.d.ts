@@ -18,7 +18,12 @@ export interface Check {
   passed: boolean;
 }
 
+/** Of each label's average, 0 to 1, in steps of 1/256; null: it is never detected. */
+export type Thresholds = readonly (number | null)[];
+
 export interface Handlers {
+  /** Those to begin with; by default the ones that the model was tuned to. */
+  thresholds?: Thresholds;
   /** A word was detected. */
   onWord?(event: WordEvent): void;
   /** A result, one every `hop` samples. */
@@ -36,6 +41,7 @@ export interface Handlers {
 export interface Listening {
   /** Seconds heard so far. */
   readonly seconds: number;
+  setThresholds(values: Thresholds): void;
   stop(): void;
 }
 
@@ -60,6 +66,7 @@ export class Spotter {
   private constructor();
   static load(source?: URL | BufferSource): Promise<Spotter>;
   reset(): void;
+  thresholds: Thresholds;
   /** Samples at 16 kHz, of any number. */
   push(samples: Int16Array): (Result & { event: WordEvent | null })[];
   selfTest(): Check[];
@@ -74,8 +81,10 @@ export class Resampler {
 export const name: string;
 /** Those that begin with _ are never detected. */
 export const labels: readonly string[];
-/** Of each label's average, 0 to 1; null: it is never detected. */
-export const thresholds: readonly (number | null)[];
+/** Those that the model was tuned to. */
+export const thresholds: Thresholds;
+/** The tuned ones, all moved: below 0 more words are heard, and more that are none. */
+export function thresholdsMovedBy(shift: number): Thresholds;
 export const sampleRate: 16000;
 export const window: number;
 export const hop: number;

@@ -4,7 +4,7 @@ import { toInt16 } from "./resampler.js";
 
 export * from "./model.js";
 export { Resampler } from "./resampler.js";
-export { Spotter } from "./spotter.js";
+export { Spotter, thresholdsMovedBy } from "./spotter.js";
 
 const SENTENCES = {
   NotAllowedError: "The microphone was refused. Allow it in the browser’s settings for this page, then listen again.",
@@ -16,7 +16,9 @@ const NO_WORKLET = "This browser is too old to listen: it has no AudioWorklet.";
 
 function start(handlers, lead = 0) {
   const worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
-  const listening = { worker, seconds: 0, stop: () => worker.terminate() };
+  const setThresholds = (values) => worker.postMessage({ thresholds: [...values] });
+  const listening = { worker, seconds: 0, setThresholds, stop: () => worker.terminate() };
+  if (handlers.thresholds) setThresholds(handlers.thresholds);
   const fail = (message) => {
     listening.stop();
     handlers.onError?.(new Error(message));

@@ -12,6 +12,11 @@ async function bytesOf(source) {
   return readFile(source);
 }
 
+/** The tuned thresholds, all moved: below 0 more words are heard, and more that are none. No word is switched off. */
+export function thresholdsMovedBy(shift) {
+  return model.thresholds.map((tuned) => (tuned === null ? null : Math.min(Math.max(tuned + shift, 1 / 256), 255 / 256)));
+}
+
 export class Spotter {
   #exports;
   #say = () => {};
@@ -32,6 +37,20 @@ export class Spotter {
   reset() {
     this.#heard = 0;
     this.#exports.reset();
+  }
+
+  /** Of each label's average, 0 to 1, in steps of 1/256; null or 1 switches a word off. One that is never detected stays so. */
+  get thresholds() {
+    return Array.from(this.#levels(), (level) => (level < 256 ? level / 256 : null));
+  }
+
+  set thresholds(values) {
+    if (values.length !== model.labels.length) throw new RangeError(`expected ${model.labels.length} thresholds`);
+    this.#levels().set(values.map((value) => Math.round(256 * Math.min(Math.max(value ?? 1, 0), 1))));
+  }
+
+  #levels() {
+    return new Uint16Array(this.#exports.memory.buffer, this.#exports.thresholds(), model.labels.length);
   }
 
   /** samples: an Int16Array at 16 kHz of any length. Returns a result for every hop that they complete. */

@@ -44,7 +44,8 @@ async function recording(samples) {
 }
 
 onmessage = async ({ data }) => {
-  if (data.port) microphone(data.port, data.rate).catch(() => {});
+  if (data.thresholds) loading.then((spotter) => (spotter.thresholds = data.thresholds)).catch(() => {});
+  else if (data.port) microphone(data.port, data.rate).catch(() => {});
   else if (data.recording) recording(data.recording).catch(() => {});
   else if (data.selfTest) postMessage({ checks: (await loading).selfTest() });
 };

@@ -1,5 +1,5 @@
 // Scores over the last seconds, a line for each word; the axes are drawn, the text stands in the label for those who hear it.
-import { hop, labels, sampleRate, thresholds } from "../lib/index.js";
+import { hop, labels, sampleRate, thresholds as tuned } from "../lib/index.js";
 
 const SECONDS = 12;
 const FAINT = 0.05; // below it a line is not drawn
@@ -13,6 +13,7 @@ export class Chart {
   constructor(canvas) {
     this.canvas = canvas;
     this.context = canvas.getContext("2d");
+    this.thresholds = tuned;
     this.clear();
     new ResizeObserver(() => this.draw()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
@@ -67,7 +68,7 @@ export class Chart {
     context.strokeStyle = quiet;
     context.lineWidth = 1;
     context.setLineDash([4, 4]);
-    const passed = new Set(thresholds.filter((threshold) => threshold !== null));
+    const passed = new Set(this.thresholds.filter((threshold) => threshold !== null));
     for (const threshold of passed.size > 3 ? [Math.min(...passed)] : passed) {
       context.beginPath();
       context.moveTo(0, y(threshold));

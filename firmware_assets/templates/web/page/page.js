@@ -1,5 +1,5 @@
 // The page: a button, a level, the scores, and the words that were heard.
-import { hear, labels, listen, selfTest } from "../lib/index.js";
+import { hear, labels, listen, selfTest, thresholdsMovedBy } from "../lib/index.js";
 import { Chart, hueOf } from "./chart.js";
 
 const $ = (id) => document.getElementById(id);
@@ -68,6 +68,7 @@ async function start(open, status) {
   let lost = 0;
   try {
     const opened = await open({
+      thresholds: chart.thresholds,
       onWord: current(showWord),
       onResult: current(({ time, averages }) => chart.add(time, averages)),
       onLevel: current((level) => {
@@ -98,6 +99,13 @@ $("file").addEventListener("change", ({ target }) => {
   const [file] = target.files;
   target.value = ""; // the same file may be chosen again
   if (file) start((handlers) => hear(file, handlers), `Hearing ${file.name}.`);
+});
+$("strictness").addEventListener("input", ({ target }) => {
+  const shift = target.valueAsNumber / 100;
+  target.setAttribute("aria-valuetext", shift ? `${Math.abs(shift)} ${shift < 0 ? "looser" : "stricter"}` : "as tuned");
+  chart.thresholds = thresholdsMovedBy(shift);
+  chart.due();
+  listening?.setThresholds(chart.thresholds);
 });
 $("check").addEventListener("click", async () => {
   $("checked").textContent = "Checking …";

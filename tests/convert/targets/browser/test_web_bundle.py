@@ -101,6 +101,24 @@ def test_the_module_that_ships_computes_what_the_pc_does_to_the_bit(page, tmp_pa
 
 
 @needs_node
+@pytest.mark.parametrize(("shift", "steps"), [(-0.2, -51), (0.05, 13)])
+def test_a_users_thresholds_give_the_pcs_events_at_these(page, tmp_path, shift, steps):
+    model, folder = page
+    sound, _ = audio.read(ROOT / "docs" / "demo.wav")
+    sound.tofile(tmp_path / "in")
+    moved = SCORES.replace("{ Spotter }", "{ Spotter, thresholdsMovedBy }").replace(
+        "const results", "spotter.thresholds = thresholdsMovedBy(Number(process.argv[4]));\nconst results"
+    )
+    found = json.loads(node(folder, moved, tmp_path / "in", tmp_path / "out", shift))
+    tuned = model.detector.settings
+    thresholds = tuple(t if t == detector.NEVER else min(max(t + steps, 1), 255) for t in tuned.thresholds)
+    users = dataclasses.replace(tuned, thresholds=thresholds, releases=detector.releases(thresholds))
+    _, events = pc(dataclasses.replace(model, detector=detector.Tuned(users)), sound)
+    assert found == [dataclasses.asdict(event) for event in events]
+    assert events != pc(model, sound)[1]
+
+
+@needs_node
 def test_its_self_test_passes_and_a_broken_weight_fails_it(page, tmp_path):
     _, folder = page
     done = subprocess.run(["node", "selftest.mjs"], cwd=folder, capture_output=True, text=True)

@@ -9,5 +9,7 @@ public class View {
     public void setAccessibilityLiveRegion(int mode) {}
     public boolean getFitsSystemWindows() { return false; }
     public void setFitsSystemWindows(boolean fits) {}
+    public CharSequence getContentDescription() { return null; }
+    public void setContentDescription(CharSequence description) {}
     public void setPadding(int left, int top, int right, int bottom) {}
 }
