@@ -114,7 +114,7 @@ TARGETS = (
         _library("pico", selftest="selftest", kernels=("dsp_fast", "portable")),
         board="Raspberry Pi Pico and Pico 2: RP2040, RP2350",
         microphone="I2S (INMP441, ICS-43434) or PDM",
-        checked="programs run against stand-ins; built by the Pico SDK; self-test in rp2040js but for its last clips",
+        checked="programs run against stand-ins; built by the Pico SDK, with UF2; self-test of nano in rp2040js",
         kernels=("dsp_fast", "portable"),
     ),
     Target(

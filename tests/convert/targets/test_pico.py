@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -184,3 +185,32 @@ def test_without_the_sdk_cmake_says_what_to_set(project, tmp_path):
     done = subprocess.run(command, env=bare, capture_output=True, text=True)
     assert done.returncode != 0
     assert re.search(r"PICO_SDK_PATH is not set: it must name a copy of the\s+Pico SDK", done.stderr)
+
+
+def image_of(uf2: bytes, family: int) -> bytes:
+    """What a UF2 writes from the start of the flash, as its format says; every block is for this family of chips."""
+    image = b""
+    for at in range(0, len(uf2), 512):
+        first, second, flags, address, size, number, total, chips = struct.unpack_from("<8I", uf2, at)
+        assert (first, second, flags, chips) == (0x0A324655, 0x9E5D5157, 0x2000, family)
+        assert (address, size) == (0x10000000 + len(image), 256)
+        assert (number, total) == (at // 512, len(uf2) // 512)
+        assert uf2[at + 508 : at + 512] == b"\x30\x6f\xb1\x0a"
+        image += uf2[at + 32 : at + 32 + size]
+    return image
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (os.environ.get("PICO_SDK_PATH") and shutil.which("arm-none-eabi-gcc") and shutil.which("cmake")),
+    reason="no Pico SDK here: set PICO_SDK_PATH, and apt install cmake gcc-arm-none-eabi libnewlib-arm-none-eabi",
+)
+def test_the_sdk_builds_both_programs_and_their_uf2(project, tmp_path):
+    """With its picotool; where that is not installed, the SDK fetches and builds it."""
+    subprocess.run(["cmake", "-S", project, "-B", tmp_path / "b", "-DPICO_BOARD=pico"], check=True)
+    subprocess.run(["cmake", "--build", tmp_path / "b", "-j2"], check=True)
+    for program in ("selftest", "listen"):
+        image = image_of((tmp_path / "b" / f"{program}.uf2").read_bytes(), family=0xE48BFF56)
+        expected = (tmp_path / "b" / f"{program}.bin").read_bytes()
+        assert image.rstrip(b"\0") == expected.rstrip(b"\0")
+        assert len(image) - len(expected) < 256
