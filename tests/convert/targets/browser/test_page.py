@@ -1,5 +1,6 @@
 """The page in headless Chromium, with a recording as its microphone: the PC's events, no sound lost, every way in."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -182,20 +183,44 @@ def test_a_recordings_words_are_those_of_listen(with_microphone, address, model)
     assert page.problems == []
 
 
+def test_a_stricter_user_is_shown_the_pcs_words_at_the_stricter_thresholds(with_microphone, address, model):
+    page = opened(with_microphone, address)
+    page.locator("#strictness").fill("15")
+    page.get_by_label("Open a recording").set_input_files(DEMO)
+    page.get_by_role("status").filter(has_text="The recording has ended").wait_for()
+    tuned = detector.fitting(model.detector, model.labels, host_library.hop(model))
+    thresholds = tuple(t if t == detector.NEVER else min(t + 38, 255) for t in tuned.thresholds)
+    stricter = dataclasses.replace(tuned, thresholds=thresholds, releases=detector.releases(thresholds))
+    strict = dataclasses.replace(model, detector=detector.Tuned(stricter))
+    samples, _ = audio.read(DEMO)
+    expected = pc(strict, within_quiet([samples], stricter), stricter.delay)
+    assert len(expected) == 7
+    assert [row[:2] for row in rows(page)] == [row[:2] for row in shown(expected)]
+
+
 def test_it_is_used_by_keyboard_and_read_aloud(with_microphone, address, model):
     page = opened(with_microphone, address)
-    for role, name in (("button", "Listen"), ("meter", "Level"), ("log", "Heard"), ("list", "Words it knows")):
+    for role, name in (
+        ("button", "Listen"),
+        ("slider", "Strictness"),
+        ("meter", "Level"),
+        ("log", "Heard"),
+        ("list", "Words it knows"),
+    ):
         assert page.get_by_role(role, name=name, exact=True).count() == 1, (role, name)
     assert page.get_by_role("img", name="Scores over the last twelve seconds").count() == 1
     assert page.get_by_role("list", name="Words it knows").get_by_role("listitem").count() == 16
     focus = "document.activeElement.id || document.activeElement.textContent"
     order = []
-    for _ in range(5):
+    for _ in range(6):
         page.keyboard.press("Tab")
         order.append(page.evaluate(focus))
         assert page.evaluate("getComputedStyle(document.activeElement.closest('.file') ?? document.activeElement)"
                              ".outlineStyle") == "solid"  # fmt: skip
-    assert order == ["listen", "file", "heard", "Model card and licence", "check"]
+    assert order == ["listen", "file", "strictness", "heard", "Model card and licence", "check"]
+    page.locator("#strictness").focus()
+    page.keyboard.press("ArrowLeft")
+    assert page.get_by_role("slider").get_attribute("aria-valuetext") == "0.01 looser"
     page.locator("#listen").focus()
     page.keyboard.press("Enter")
     page.get_by_role("status").filter(has_text="Listening. Say one of the words.").wait_for()
