@@ -72,6 +72,7 @@ void edgekws_reset(edgekws_state *spotter)
     spotter->samples = 0;
     spotter->ready = 0;
     memset(spotter->scores, 0, sizeof spotter->scores);
+    memset(&spotter->buffers, 0, sizeof spotter->buffers); /* kernels that look past their frames must find values there */
 }
 
 size_t edgekws_take(edgekws_state *spotter, const int16_t *samples, size_t count)

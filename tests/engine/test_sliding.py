@@ -12,7 +12,7 @@ from engine import host
 from engine.test_engine import SHAPES, synthetic
 from synthetic_tflite import Options
 
-from convert.tflite import reader
+from convert.tflite import artifact, reader
 from edgekws.errors import UserError
 from edgekws.model.architecture import Architecture, Block
 from edgekws.model.architecture import Convolution as Conv
@@ -113,6 +113,12 @@ def test_any_chunks(largest, folders):
 def test_avx2(shape, folders):
     read = reader.read(synthetic_tflite.build(DEEPER[shape], 5))
     assert_equal_to_windows(read, folders, hop=shortest_hop(DEEPER[shape]), flags=host.FAST, kernels="avx2")
+
+
+def test_the_first_window_in_memory_that_held_anything(folders):
+    """The kernels of Toom-Cook look past their frames: what lay there must not matter."""
+    read = artifact.load("small").graph
+    assert_equal_to_windows(read, folders, hops=1, flags=host.FAST, chunk=4096, kernels="dsp_fast")
 
 
 def test_the_shortest_hop_shares_all(folders):
