@@ -23,7 +23,6 @@ OWN_WORDS = frozenset(
         "jni",
         "kernels",
         "model",
-        "mve",
         "next",
         "resolver",
         "scheduler",
