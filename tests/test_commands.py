@@ -20,6 +20,7 @@ from test_docs import ROOT, SHIPPED, blocks
 
 from convert import pipeline
 from convert.prove import parity
+from convert.tflite import artifact
 from edgekws import audio, cli
 from edgekws.corpus.clips import Corpus
 from edgekws.report import summary
@@ -83,7 +84,7 @@ def desk(tmp_path_factory):
         for copy in ("docs/demo.wav", "recording.wav"):
             shutil.copy(ROOT / "docs" / "demo.wav", copy)
         recordings(Path("recordings"), WORDS)
-        recordings(Path("speech_commands"), WORDS, speakers=3)
+        recordings(Path("speech_commands"), tuple(dict.fromkeys((*WORDS, *artifact.load("small").labels))), speakers=5)
         rng = np.random.default_rng(0)
         for name in TALK:
             Path(name).mkdir()

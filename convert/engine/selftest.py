@@ -162,15 +162,10 @@ def _stage_values(stage: Stage, frames: np.ndarray, outputs: int) -> np.ndarray:
     windows = np.lib.stride_tricks.sliding_window_view(frames, stage.taps, axis=0)[:: stage.stride]
     rows = windows[: outputs * stage.pool].transpose(0, 2, 1).reshape(outputs * stage.pool, -1)
     sums = tflm_reference.exact_product(rows, stage.weights).reshape(outputs, stage.pool, -1).max(axis=1)
-    scaling, channels = stage.scaling, stage.out_channels
-    multipliers, shifts = (np.broadcast_to(table, channels) for table in (scaling.multiplier, scaling.shift))
-    values = [
-        tflm_reference.multiply_by_quantized_multiplier(
-            sums[:, c] + int(scaling.bias[c]), int(multipliers[c]), int(shifts[c])
-        )
-        for c in range(channels)
-    ]
-    return np.clip(np.stack(values, axis=1) + scaling.zero_point, scaling.minimum, 127).astype(np.int8)
+    scaling = stage.scaling
+    bias, multipliers, shifts = (table.astype(np.int64) for table in (scaling.bias, scaling.multiplier, scaling.shift))
+    values = tflm_reference.multiply_by_quantized_multiplier(sums + bias, multipliers, shifts)
+    return np.clip(values + scaling.zero_point, scaling.minimum, 127).astype(np.int8)
 
 
 def _dense(plan: Plan, index: int) -> ExpectedLayer:

@@ -48,19 +48,14 @@ def exact_product(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 def requantize(layer: Convolution | Dense, sums: np.ndarray) -> np.ndarray:
     """Per channel: add the bias, rescale with two roundings, add the zero point, clamp."""
-    sums = sums + layer.bias
-    per_tensor_dense = isinstance(layer, Dense) and layer.weight_scales.size == 1
-    output = np.empty(sums.shape, np.int8)
-    for channel in range(sums.shape[1]):
-        weight_scale = layer.weight_scales[channel if layer.weight_scales.size > 1 else 0]
-        if per_tensor_dense:
-            real = float(np.float32(layer.input.scale) * weight_scale) / layer.output.scale
-        else:
-            real = layer.input.scale * float(weight_scale) / layer.output.scale
-        scaled = multiply_by_quantized_multiplier(sums[:, channel], *quantize_multiplier(real))
-        minimum = layer.output.zero_point if layer.relu else -128
-        output[:, channel] = np.clip(scaled + layer.output.zero_point, minimum, 127)
-    return output
+    if isinstance(layer, Dense) and layer.weight_scales.size == 1:
+        reals = [float(np.float32(layer.input.scale) * layer.weight_scales[0]) / layer.output.scale]
+    else:
+        reals = [layer.input.scale * float(scale) / layer.output.scale for scale in layer.weight_scales]
+    multipliers, shifts = np.array([quantize_multiplier(real) for real in reals], np.int64).T
+    scaled = multiply_by_quantized_multiplier(sums + layer.bias, multipliers, shifts)
+    minimum = layer.output.zero_point if layer.relu else -128
+    return np.clip(scaled + layer.output.zero_point, minimum, 127).astype(np.int8)
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
@@ -71,21 +66,22 @@ def quantize_multiplier(real: float) -> tuple[int, int]:
     return (0, 0) if exponent < -31 else (multiplier, exponent)
 
 
-def multiply_by_quantized_multiplier(x: np.ndarray, multiplier: int, shift: int) -> np.ndarray:
-    high = saturating_rounding_doubling_high_mul(x << max(shift, 0), np.int64(multiplier))
-    return rounding_divide_by_power_of_two(high, max(-shift, 0))
+def multiply_by_quantized_multiplier(x: np.ndarray, multiplier: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """x int64 (..., channels); multiplier and shift int64, of one or of every channel."""
+    high = saturating_rounding_doubling_high_mul(x << np.maximum(shift, 0), multiplier)
+    return rounding_divide_by_power_of_two(high, np.maximum(-shift, 0))
 
 
 def saturating_rounding_doubling_high_mul(a: np.ndarray | np.int64, b: np.ndarray | np.int64) -> np.ndarray:
     """As gemmlowp defines it, including the truncating division."""
-    product = a.astype(np.int64) * np.int64(b)
+    product = a.astype(np.int64) * b
     nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
     return np.sign(nudged) * (np.abs(nudged) >> 31)
 
 
-def rounding_divide_by_power_of_two(x: np.ndarray, exponent: int) -> np.ndarray:
+def rounding_divide_by_power_of_two(x: np.ndarray, exponent: int | np.ndarray) -> np.ndarray:
     """Round to nearest, halves away from zero."""
-    magnitude = (np.abs(x) + ((1 << exponent) >> 1)) >> exponent
+    magnitude = (np.abs(x) + (np.left_shift(1, exponent) >> 1)) >> exponent
     return np.sign(x) * magnitude
 
 

@@ -9,9 +9,9 @@ from engine import host
 
 from convert.prove import parity
 from convert.tflite import artifact, conversion, mediapipe, tflm_reference
-from edgekws import zoo
+from edgekws import workspace, zoo
 from edgekws.corpus import sources
-from edgekws.corpus.clips import rejects
+from edgekws.corpus.clips import Split, rejects
 from edgekws.model import coding, front_end
 from edgekws.report import metrics
 
@@ -61,6 +61,10 @@ def published_figures(report: dict, labels: tuple[str, ...]) -> tuple[int, int, 
     return found["total"], found["correct"], found["accuracy"]
 
 
+def every_fourth(split: Split) -> Split:
+    return Split(split.clips[::4], split.samples[::4], split.labels[::4])
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not RECORDINGS, reason="set EDGEKWS_SPEECH_COMMANDS to an unpacked Speech Commands folder")
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "wake"])  # its phrases are not in Speech Commands
@@ -73,6 +77,8 @@ def test_every_rung_on_recordings(name, tmp_path):
     words = [label for label in shipped.labels if not rejects(label)]
     total, correct, accuracy = published_figures(json.loads((folder / "report.json").read_text()), shipped.labels)
     split = sources.load(RECORDINGS, words, progress=False).split("testing")
+    if shipped.graph.multiply_accumulates > 60e6:  # the reference kernels take seconds a clip
+        split = every_fourth(split)
     clips = front_end.process(np.asarray(split.samples), shipped.level_control)
     codes = coding.encode(clips, shipped.coding)
     int8 = parity.probabilities(conversion.predict(shipped.content, codes, kernels="reference", title=name))
@@ -80,7 +86,8 @@ def test_every_rung_on_recordings(name, tmp_path):
     measured = metrics.accuracy(int8, split.labels)
     if measured.total == total:
         assert measured.correct == correct
-        assert abs(metrics.paired_difference(int8, floats, split.labels).value) <= 0.003
+        bound = workspace.load_run(folder).recipe.parity.accuracy_drop_points / 100
+        assert metrics.paired_difference(int8, floats, split.labels).value >= -bound
     else:
         low, high = measured.interval
         assert low <= accuracy <= high

@@ -73,7 +73,7 @@ def test_what_cannot_be_flashed_says_why(folder, tmp_path, capsys):
     (folder / "image.hex").unlink()
     assert "'make' in the bundle" in refused(str(folder))
     (folder / "manifest.json").write_text(json.dumps({"target": "arduino"}))
-    assert "built by its framework" in refused(str(folder))
+    assert "built and flashed by their framework" in refused(str(folder))
     (folder / "manifest.json").write_text("[]")
     assert "damaged" in refused(str(folder))
     assert "not a bundle" in refused(str(tmp_path))

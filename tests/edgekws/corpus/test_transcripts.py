@@ -88,8 +88,8 @@ def test_table_beside_a_folder_cuts_its_recordings(tmp_path):
     folder.mkdir()
     sound = np.arange(16_000 * 5).astype(np.int16)
     names = [f"s{i}_nohash_0.wav" for i in range(60)]
-    for name in names:
-        soundfile.write(folder / name, sound, 16_000)
+    for i, name in enumerate(names):
+        soundfile.write(folder / name, np.append(sound, np.int16(i)), 16_000)  # no copies of each other
     rows = [f"{name},go on then,go:2.0-2.3 on:2.3-2.6" for name in names[:59]]
     table(tmp_path / "talk.csv", *rows, f"{names[59]},go 4,")
     found = other_sound.find([str(folder)], Selection(), {}, ["go", "stop"])
