@@ -7,6 +7,7 @@ from typing import Any
 from edgekws.report.summary import goal
 
 SYNTHETIC = "measured on synthetic voices only"
+MOST_MISSED = 0.5  # of the words, from which on a spotter counts as deaf
 
 
 def lines(found: dict[str, Any]) -> list[str]:
@@ -50,7 +51,18 @@ def lines(found: dict[str, Any]) -> list[str]:
                 "the worst kind of sound")  # fmt: skip
     if not found["within_on_validation"]:
         text.append("no thresholds stay under the goal on validation streams that they were not fitted to")
-    return [*text, goal(found)[1]]
+    return [*text, goal(found)[1], *_deaf(found["testing"]["misses"])]
+
+
+def _deaf(misses: list[dict[str, Any]]) -> list[str]:
+    """A warning where most words are missed at the best ratio: a goal is easily reached by hearing nothing."""
+    best = max(misses, key=lambda row: row["snr_db"])
+    if best["rate"] <= MOST_MISSED:
+        return []
+    return [
+        f"note: at these thresholds {100 * best['rate']:.0f} % of the words are missed even at {best['snr_db']:g} dB; "
+        "train with more recordings (training.start_from begins with a model that ships), or allow more false accepts"
+    ]
 
 
 def _text(facts: dict[str, Any]) -> str:

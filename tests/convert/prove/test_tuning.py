@@ -107,6 +107,10 @@ def test_every_figure_is_of_the_streams_it_names(tuned):
         assert list(rates) == sorted(set(rates))
         assert list(missed) == sorted(set(missed), reverse=True)
     assert any("false accepts an hour" in line for line in listening_lines.lines(found))
+    for rate, told in ((0.4, False), (1.0, True)):
+        rows = [row | {"rate": rate if row["snr_db"] == 20 else 1.0} for row in found["testing"]["misses"]]
+        text = listening_lines.lines(found | {"testing": found["testing"] | {"misses": rows}})
+        assert ("% of the words are missed even at 20 dB" in text[-1]) == told
 
 
 def test_the_report_and_the_card_show_it_and_a_check_keeps_it(tuned):
