@@ -164,8 +164,7 @@ def _stage_values(stage: Stage, frames: np.ndarray, outputs: int) -> np.ndarray:
     sums = tflm_reference.exact_product(rows, stage.weights).reshape(outputs, stage.pool, -1).max(axis=1)
     scaling = stage.scaling
     bias, multipliers, shifts = (table.astype(np.int64) for table in (scaling.bias, scaling.multiplier, scaling.shift))
-    values = tflm_reference.multiply_by_quantized_multiplier(sums + bias, multipliers, shifts)
-    return np.clip(values + scaling.zero_point, scaling.minimum, 127).astype(np.int8)
+    return tflm_reference.rescale(sums + bias, multipliers, shifts, scaling.zero_point, scaling.minimum)
 
 
 def _dense(plan: Plan, index: int) -> ExpectedLayer:

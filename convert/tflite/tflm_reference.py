@@ -53,9 +53,14 @@ def requantize(layer: Convolution | Dense, sums: np.ndarray) -> np.ndarray:
     else:
         reals = [layer.input.scale * float(scale) / layer.output.scale for scale in layer.weight_scales]
     multipliers, shifts = np.array([quantize_multiplier(real) for real in reals], np.int64).T
-    scaled = multiply_by_quantized_multiplier(sums + layer.bias, multipliers, shifts)
-    minimum = layer.output.zero_point if layer.relu else -128
-    return np.clip(scaled + layer.output.zero_point, minimum, 127).astype(np.int8)
+    zero_point = layer.output.zero_point
+    return rescale(sums + layer.bias, multipliers, shifts, zero_point, zero_point if layer.relu else -128)
+
+
+def rescale(sums: np.ndarray, multipliers: np.ndarray, shifts: np.ndarray, zero_point: int, minimum: int) -> np.ndarray:
+    """int64 sums with their bias (..., channels) → int8: two roundings, the zero point, clamped from ``minimum`` on."""
+    scaled = multiply_by_quantized_multiplier(sums, multipliers, shifts)
+    return np.clip(scaled + zero_point, minimum, 127).astype(np.int8)
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:

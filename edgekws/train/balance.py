@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-_LEAST = 1e-7
+from edgekws.train.distillation import log_of
 
 
 class Balance(keras.layers.Layer):
@@ -25,8 +25,7 @@ class Balance(keras.layers.Layer):
         self.added = (amount * np.log(counts / counts.sum())).astype(np.float32)
 
     def call(self, probabilities: Any) -> Any:
-        logits = ops.log(ops.maximum(ops.cast(probabilities, "float32"), _LEAST))
-        return ops.softmax(logits + ops.convert_to_tensor(self.added))
+        return ops.softmax(log_of(probabilities) + ops.convert_to_tensor(self.added))
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
         return input_shape

@@ -26,8 +26,8 @@ class Lesson(keras.layers.Layer):
 
     def call(self, student: Any, teacher: Any, training: bool = False) -> Any:
         if training:
-            ours = ops.log_softmax(_log(student) / TEMPERATURE)
-            wanted = ops.log_softmax(_log(ops.take(teacher, ops.array(self.columns), axis=1)) / TEMPERATURE)
+            ours = ops.log_softmax(log_of(student) / TEMPERATURE)
+            wanted = ops.log_softmax(log_of(ops.take(teacher, ops.array(self.columns), axis=1)) / TEMPERATURE)
             wanted = ops.stop_gradient(wanted)
             divergence = ops.sum(ops.exp(wanted) * (wanted - ours), axis=1)
             self.add_loss(WEIGHT * TEMPERATURE**2 * ops.mean(divergence))
@@ -37,5 +37,6 @@ class Lesson(keras.layers.Layer):
         return student_shape
 
 
-def _log(probabilities: Any) -> Any:
+def log_of(probabilities: Any) -> Any:
+    """Natural logs of probabilities, finite where they are 0."""
     return ops.log(ops.maximum(ops.cast(probabilities, "float32"), _LEAST))
