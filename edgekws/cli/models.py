@@ -56,6 +56,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         edgekws publish runs/mine firmware_assets/pretrained/mine --source "Speech Commands v0.01, official split"
         edgekws publish runs/mine --to-folder mine-hub --source "of ten people, by their leave"
         edgekws publish small --to-folder small-hub
+        edgekws publish wake --to-folder wake-hub --recordings firmware_assets/pretrained/wake-recordings.csv
         """,
         """
         The folder gets the model, its labels, recipe, report, card and manifest. Paths of this machine are left out.
@@ -68,6 +69,8 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                          "Hub")  # fmt: skip
     publish.add_argument("--source", metavar="TEXT", help="one line that says what the recordings were; needed where "
                          "the run's report names a path of this machine")  # fmt: skip
+    publish.add_argument("--recordings", type=Path, metavar="LIST", help="a CSV table of the recordings, as 'edgekws "
+                         "collect' reads it: the card quotes their licences from it")  # fmt: skip
     collect = command(
         "collect",
         _collect,
@@ -155,7 +158,8 @@ def _publish(args: argparse.Namespace) -> int:
     if (args.folder is None) == (args.to_folder is None):
         raise UserError("publish writes one folder: give FOLDER, or --to-folder DIR")
     run, hub = workspace.load_run(zoo.place(args.run)), args.to_folder is not None
-    print(pretrained.publish(run, args.to_folder or args.folder, source=args.source, hub=hub))
+    place = args.to_folder or args.folder
+    print(pretrained.publish(run, place, source=args.source, recordings=args.recordings, hub=hub))
     if hub:
         next_step.tell(args, f"'{shlex.join(['hf', 'upload', 'YOU/MODEL', str(args.to_folder)])}' puts it onto the Hub")
         return 0

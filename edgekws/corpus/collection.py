@@ -39,6 +39,7 @@ class Listed:
     corpus: str
     repository: str
     path: str  # in the repository
+    licence: str
     speaker: str
     split: str
     folder: str
@@ -69,8 +70,8 @@ def read(path: Path) -> list[Listed]:
         times = tuple((float(one[1]), float(one[2])) for one in spans if one)
         if any(start >= end for start, end in times):
             raise UserError(f"{where}: seconds are {cells['seconds']!r}; expected each to start before it ends")
-        corpus, repository, _, place, _, speaker, split, folder, _ = cells.values()
-        rows.append(Listed(corpus, repository, place, speaker, split, folder, times))
+        corpus, repository, _, place, licence, speaker, split, folder, _ = cells.values()
+        rows.append(Listed(corpus, repository, place, licence, speaker, split, folder, times))
     return rows
 
 

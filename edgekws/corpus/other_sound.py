@@ -193,7 +193,7 @@ def source(words: str, folders: Sequence[str]) -> str:
 def licence(words: str, folders: Sequence[str]) -> str:
     """A text with the licence of the words, and who must state that of these folders."""
     more = f"The recordings in {_names(folders)} are the user's own; whoever passes the model on states their licence."
-    return f"{words} {more}" if folders else words
+    return f"{words} {more}".strip() if folders else words
 
 
 def _names(folders: Sequence[str]) -> str:

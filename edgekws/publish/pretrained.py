@@ -10,6 +10,7 @@ from edgekws.corpus import other_sound
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, foreign, replaced, sha256
 from edgekws.guard import untrusted
+from edgekws.publish import licences
 from edgekws.report import front_matter, run_report
 from edgekws.workspace import Run
 
@@ -19,11 +20,14 @@ CARD = "model_card.md"
 GIT_ATTRIBUTES = "*.keras filter=lfs diff=lfs merge=lfs -text\n*.tflite filter=lfs diff=lfs merge=lfs -text\n"
 
 
-def publish(run: Run, destination: Path, *, source: str | None, hub: bool = False) -> Path:
+def publish(
+    run: Run, destination: Path, *, source: str | None, recordings: Path | None = None, hub: bool = False
+) -> Path:
     """Copy a finished run to ``destination`` as a shipped model. An earlier model there is replaced.
 
     ``source`` describes the recordings of words in one line. It replaces the path on this machine in report.json and
     the model card. Of its paths, the recipe keeps only the last part. ``source`` may be None if the run names no path.
+    ``recordings``: a list as `edgekws collect` reads it; the card quotes its licences, and a Hub repository gets it.
     ``hub``: use the layout of a Hugging Face Hub repository, with the card as README.md. Raises UserError for a run
     without a report, with changed files or with a broken bound.
     """
@@ -33,6 +37,8 @@ def publish(run: Run, destination: Path, *, source: str | None, hub: bool = Fals
     figures = run.read_report()
     if not figures["parity"]["holds"]:
         raise UserError(f"{run.folder}: a bound of its parity ladder is broken ('edgekws check' says which)")
+    if destination.resolve() == run.folder.resolve():
+        raise UserError(f"{destination} is the run itself, which would be replaced; choose another folder")
     if destination.exists() and not (destination / "model_int8.tflite").exists():
         raise UserError(f"{destination} exists and is not a published model; choose another place")
     if destination.exists() and (changed := _changed(destination)):
@@ -47,7 +53,11 @@ def publish(run: Run, destination: Path, *, source: str | None, hub: bool = Fals
     if source is not None:
         figures["data"]["source"] = other_sound.source(source, run.recipe.data.unknown_from)
     figures["recipe"] = recipe.to_tables(named)
-    text = run_report.model_card(figures) if source is not None else untrusted.read_text(card)
+    if recordings is not None:
+        data = figures["data"]
+        data["licence"] = licences.quoted(data["licence"], run.recipe.data.unknown_from, recordings)
+    made = source is not None or recordings is not None
+    text = run_report.model_card(figures) if made else untrusted.read_text(card)
     if hub and not text.startswith("---\n"):
         text = front_matter.of_figures(figures) + text
     with replaced(destination), atomic_folder(destination) as folder:
@@ -60,6 +70,8 @@ def publish(run: Run, destination: Path, *, source: str | None, hub: bool = Fals
         if hub:
             atomic_write(folder / "README.md", text)
             atomic_write(folder / ".gitattributes", GIT_ATTRIBUTES)
+            if recordings is not None:
+                shutil.copyfile(recordings, folder / recordings.name)
         facts = {"versions": figures["versions"], "seed": run.recipe.seed, "data": figures["data"]}
         sums = {path.name: sha256(path) for path in sorted(folder.iterdir())}
         workspace.write_json(folder / "manifest.json", facts | {"sha256": sums})

@@ -29,6 +29,7 @@ from edgekws.errors import UserError
 from edgekws.guard import untrusted
 
 NOISE_FOLDER = "_background_noise_"
+OWN = "Recordings of the user's own; whoever passes the model on states their licence."  # the licence of a folder
 _BATCH = 512  # recordings that are read ahead of writing: 16 MB and more
 _CUT_FORMAT = 1  # increase it whenever cuts or parts change
 
@@ -271,4 +272,4 @@ def _licence(found: Sequence[Found]) -> str:
             "The clips are named as those of Google Speech Commands (Pete Warden, arXiv:1804.03209), "
             "which is licensed CC BY 4.0; the folder itself says nothing."
         )
-    return "Recordings of the user's own; whoever passes the model on states their licence."
+    return OWN

@@ -169,6 +169,16 @@ def test_a_strange_folder_is_left_alone(run, tmp_path):
     assert (tmp_path / "notes.txt").exists()
 
 
+def test_a_run_is_not_published_onto_itself(run, tmp_path):
+    folder = pretrained.publish(run, tmp_path / "mine", source="words of mine")
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (tmp_path / "link").symlink_to(folder)
+    for place in (folder, tmp_path / "link"):
+        with pytest.raises(UserError, match="is the run itself, which would be replaced"):
+            pretrained.publish(workspace.load_run(folder), place, source=None)
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
 def test_names_are_looked_up_where_no_path_is(run, tmp_path, monkeypatch):
     monkeypatch.setattr(zoo, "folders", lambda: {"nano": run.folder})
     assert zoo.place("nano") == run.folder == zoo.default()
