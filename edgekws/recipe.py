@@ -17,6 +17,7 @@ from edgekws import recipe_text, text, words
 from edgekws.audio import SAMPLE_RATE
 from edgekws.errors import UserError, nearest
 
+MOST_NATS = 20.0  # of detector.logit_adjustment: no int8 score is left of a word
 EMBEDDED_WORDS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
     *("bed", "bird", "cat", "dog", "house", "happy"),
@@ -208,6 +209,13 @@ class Detector:
         "says so (edgekws_detector_open); 0: they always count",
         low=0,
         high=600,
+    )
+    logit_adjustment: float = _key(
+        0.0,
+        "on a stream, words' scores are lowered by so many nats before the softmax: a word is rarer there than among "
+        "clips, above all after training.logit_adjustment. Scores of single clips do not change",
+        low=0,
+        high=MOST_NATS,
     )
 
 

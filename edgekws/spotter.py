@@ -6,6 +6,8 @@ The command line uses the same functions. Heavy imports are inside functions, so
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +20,7 @@ from edgekws.errors import UserError
 from edgekws.text import normal
 
 if TYPE_CHECKING:
+    from convert.engine.host_library import Scorer
     from convert.tflite.artifact import Artifact
     from edgekws.listen.detector import Settings
     from edgekws.listen.events import Event, Progress
@@ -44,11 +47,19 @@ class Spotter:
 
         self.name, self.labels = artifact.name, artifact.labels
         self.tuned, self._openers = artifact.detector, tuple(openers)
-        self._scorer = host_library.scorer(artifact)
+        self._artifact, self._scorer = artifact, host_library.scorer(artifact)
         self.engine, self.hop, self.window = self._scorer.words, self._scorer.hop, self._scorer.window
         self.settings: Settings = artifact.settings(self.hop)
         if threshold is not None:
             self.settings = detector.with_threshold(self.settings, threshold)
+
+    @cached_property
+    def _clips(self) -> Scorer:
+        """What scores recordings of a word: as ``_scorer``, but words are not lowered."""
+        from convert.engine import host_library
+
+        plain = replace(self._artifact, logit_adjustment=0.0)
+        return host_library.scorer(plain) if self._artifact.logit_adjustment else self._scorer
 
     def classify(self, samples: Samples, rate: int = SAMPLE_RATE) -> dict[str, float]:
         """Return the probability of each class, highest first, in the window where a word has the highest probability.
@@ -69,8 +80,8 @@ class Spotter:
         heard = np.concatenate([*_as_int16([samples], rate)])
         if not len(heard):
             raise UserError("there are no samples to classify; expected int16 or floats from -1 to 1")
-        self._scorer.reset()
-        scores = self._scorer.push(heard if len(heard) > self.window else fit(heard, self.window)).astype(np.int64)
+        self._clips.reset()
+        scores = self._clips.push(heard if len(heard) > self.window else fit(heard, self.window)).astype(np.int64)
         words = [i for i, label in enumerate(self.labels) if not label.startswith("_")]
         best = scores[scores[:, words].max(axis=1).argmax()]
         ranked = sorted(zip(self.labels, best.tolist(), strict=True), key=lambda pair: -pair[1])

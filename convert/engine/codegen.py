@@ -28,9 +28,9 @@ TYPES = {np.dtype(np.int8): "int8_t", np.dtype(np.int16): "int16_t", np.dtype(np
 
 
 def generate_of(artifact: Artifact, destination: Path, *, kernels: str, mode: str) -> Plan:
-    """Call ``generate`` with an artifact's graph, words, coding and front end."""
+    """Call ``generate`` with an artifact's graph in this mode, its words, coding and front end."""
     return generate(
-        artifact.graph,
+        artifact.in_mode(mode).graph,
         artifact.labels,
         destination,
         kernels=kernels,

@@ -48,7 +48,10 @@ class Scorer(Protocol):
 
 
 def scorer(artifact: Artifact) -> Scorer:
-    """The engine, compiled by the first C compiler that can; else LiteRT. ``words`` says which, and why LiteRT."""
+    """The engine, compiled by the first C compiler that can; else LiteRT. ``words`` says which, and why LiteRT.
+
+    The scores are those on a stream (``Artifact.on_stream``).
+    """
     why = "no C compiler was found"
     for compiler in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
         if compiler and shutil.which(compiler):
@@ -96,7 +99,7 @@ class Windows:
         self.hop, self.window = hop(artifact), artifact.graph.input.length
         self._coding = artifact.coding
         self._front_end = FrontEnd(artifact.level_control)
-        self._runner = litert.Runner(artifact.content, name=artifact.name)
+        self._runner = litert.Runner(artifact.on_stream.content, name=artifact.name)
         self._classes = artifact.graph.output.size
         self.reset()
 

@@ -59,7 +59,7 @@ def write(artifact: Artifact, plan: Plan, folder: Path) -> None:
     for name in ENGINE_FILES:
         (folder / name).write_bytes((files("firmware_assets") / "engine" / "selftest" / name).read_bytes())
     clips = make_clips(plan.window if plan.sliding is None else plan.window + plan.hop)
-    scores = _scores(artifact, plan.window, clips.shape[1])
+    scores = _scores(artifact if plan.sliding is None else artifact.on_stream, plan.window, clips.shape[1])
     layers = [_stage(plan, planned) for planned in plan.stages]
     layers += [_dense(plan, i) for i in range(len(plan.dense))]
     sizes = {

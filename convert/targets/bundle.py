@@ -110,6 +110,8 @@ def fill(request: Request, target: targets.Target, folder: Path) -> None:
         "versions": {"edgekws": __version__},
         "licences": {"engine": "Apache-2.0", "model": "see model_card.md" if artifact.card else "unknown"},
     }
+    if artifact.logit_adjustment:
+        common["logit_adjustment"] = artifact.logit_adjustment
     if artifact.detector:  # also if the target has no engine: its users write a detector
         common["detector"] = detector.to_json(artifact.settings(artifact.detector.settings.hop), artifact.labels)
     sums = {path: sha256(folder / path) for path in paths(folder)}

@@ -10,7 +10,7 @@ from typing import Any
 from convert import targets
 from convert.targets import Request
 from convert.targets.bundle import MANIFEST, MODEL, fill, foreign_in, manifest_of, opened, paths
-from convert.tflite.artifact import CARD, Artifact
+from convert.tflite.artifact import CARD, Artifact, adjustment_of
 from edgekws import __version__
 from edgekws.errors import UserError
 from edgekws.files import scratch
@@ -102,7 +102,8 @@ def _request(folder: Path, manifest: dict[str, Any]) -> Request:
         content = untrusted.content(folder / MODEL, MODEL_BYTES)
         hears = (manifest["coding"], manifest["level_control"])
         card = untrusted.read_text(folder / CARD) if (folder / CARD).exists() else ""
-        artifact = dataclasses.replace(Artifact.of(content, name, tuple(labels), *hears), card=card)
+        artifact = Artifact.of(content, name, tuple(labels), *hears)
+        artifact = dataclasses.replace(artifact, card=card, logit_adjustment=adjustment_of(manifest))
         if "detector" in manifest:
             tuned = detector.Tuned(detector.from_json(manifest["detector"], labels))
             artifact = dataclasses.replace(artifact, detector=tuned)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
-from convert.tflite import graph, reader
+from convert.tflite import graph, lowered, reader
 from edgekws import recipe, zoo
 from edgekws.audio import SAMPLE_RATE
+from edgekws.corpus.clips import rejects
 from edgekws.errors import UserError
 from edgekws.guard import untrusted
 from edgekws.listen.detector import FILE as DETECTOR_FILE
@@ -34,6 +37,7 @@ class Artifact:
     card: str = ""  # the model card's text: data, licence, limits
     level_control: bool = False  # whether the front end brings sound to one level
     gate: Gate = field(default_factory=Gate)  # when words count
+    logit_adjustment: float = 0.0  # nats by which words are lowered on a stream
 
     @classmethod
     def of(
@@ -74,6 +78,20 @@ class Artifact:
         gate.on(default(self.labels, SAMPLE_RATE), self.labels)
         return replace(self, gate=gate)
 
+    @cached_property
+    def on_stream(self) -> Artifact:
+        """The model as it scores a stream: with its words lowered by ``logit_adjustment``, since a word is rarer there
+        than among clips. Without an adjustment it is the model itself."""
+        if not self.logit_adjustment:
+            return self
+        words = [i for i, label in enumerate(self.labels) if not rejects(label)]
+        content = lowered.lower(self.content, words, self.logit_adjustment)
+        return replace(self, graph=reader.read(content), content=content, logit_adjustment=0.0)
+
+    def in_mode(self, mode: str) -> Artifact:
+        """The model as the engine computes it: in mode "sliding" as on a stream, in mode "window" as for a clip."""
+        return self.on_stream if mode == "sliding" else self
+
     def settings(self, hop: int) -> Settings:
         """The detector's for a result every ``hop`` samples: as the model was tuned for that, else the default."""
         return self.gate.on(fitting(self.detector, self.labels, hop, self.graph.input.length), self.labels)
@@ -87,11 +105,20 @@ def of_bundle(folder: Path) -> Artifact:
         labels = tuple(map(str, manifest["labels"]))
         hears = str(manifest["coding"]), bool(manifest.get("level_control", False))
         artifact = Artifact.of(content, str(manifest["model"]), labels, *hears)
+        artifact = replace(artifact, logit_adjustment=adjustment_of(manifest))
         if "detector" in manifest:
             artifact = replace(artifact, detector=Tuned(from_json(manifest["detector"], labels)))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{folder}: manifest.json is not that of a bundle ({error!r}); make the bundle again") from None
     return artifact
+
+
+def adjustment_of(manifest: Mapping[str, Any]) -> float:
+    """``logit_adjustment`` in a bundle's manifest. TypeError or ValueError if it is no number of nats."""
+    nats = float(manifest.get("logit_adjustment", 0))
+    if not 0 <= nats <= recipe.MOST_NATS:
+        raise ValueError(f"logit_adjustment is 0 to {recipe.MOST_NATS:g}, got {nats}")
+    return nats
 
 
 def load(named: str | Path, coding: str | None = None, level_control: bool | None = None) -> Artifact:
@@ -122,7 +149,8 @@ def load(named: str | Path, coding: str | None = None, level_control: bool | Non
         hears = made_by.model
         made = Artifact(made_by.name, read, labels, coding or hears.coding, content, tuned, told)
         gate = Gate(made_by.detector.opened_by, made_by.detector.open_seconds)
-        return replace(made, gate=gate, level_control=hears.level_control if level_control is None else level_control)
+        made = replace(made, gate=gate, logit_adjustment=made_by.detector.logit_adjustment)
+        return replace(made, level_control=hears.level_control if level_control is None else level_control)
     content = untrusted.content(path, untrusted.MODEL_BYTES)
     read, beside = reader.parse(content, str(path)), path.with_name("labels.txt")
     labels = untrusted.labels(beside, read.output.size) if beside.exists() else ()

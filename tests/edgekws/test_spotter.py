@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import mypy.api
 import numpy as np
@@ -14,6 +15,7 @@ import edgekws
 from convert.tflite import artifact
 from edgekws.errors import UserError
 from edgekws.listen.classify import Classifier
+from edgekws.spotter import Spotter
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,21 @@ def test_int16_and_floats_give_the_scores_of_the_interpreter(nano):
     assert set(found) == set(nano.labels)
     assert list(found.values()) == sorted(found.values(), reverse=True)
     assert max(abs(found[label] - expected[label]) for label in nano.labels) <= 10 / 256  # XNNPACK's own rounding
+
+
+def test_words_lowered_on_streams_are_not_lowered_in_clips(nano):
+    shipped = artifact.load("nano")
+    labels = (*shipped.labels[:-1], "_unknown_")
+    plain, lower = (
+        Spotter(replace(shipped, labels=labels, detector=None, logit_adjustment=nats)) for nats in (0.0, 4.0)
+    )
+    sound = noise(5.0, seed=3)
+    assert lower.classify(sound) == plain.classify(sound)
+    nearest = []
+    for one in (plain, lower):
+        *_, last = one.hear([np.rint(sound * 32_767).astype(np.int16)])
+        nearest.append(last.nearest.score)
+    assert nearest[1] < nearest[0]
 
 
 def test_another_rate_is_resampled_and_channels_are_mixed(nano):

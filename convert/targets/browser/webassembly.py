@@ -46,7 +46,7 @@ def shipped(request: Request) -> bytes:
     wanted = request.artifact
     tuned = wanted.detector and theirs.detector and wanted.detector.settings == theirs.detector.settings
     hears = (wanted.coding, wanted.level_control, wanted.labels) == (theirs.coding, theirs.level_control, theirs.labels)
-    return file.read_bytes() if tuned and hears and wanted.content == theirs.content else b""
+    return file.read_bytes() if tuned and hears and wanted.on_stream.content == theirs.on_stream.content else b""
 
 
 @cache

@@ -1,6 +1,7 @@
 """Scores of a stream on this machine: the compiled engine, and LiteRT where there is no compiler."""
 
 import stat
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -46,6 +47,25 @@ def test_the_engine_gives_the_scores_of_every_window(artifact):
     assert len(pushed(scorer, sound, 977)) == len(golden)
     scorer.reset()
     assert np.array_equal(pushed(scorer, sound, 977), golden)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_words_are_lowered_on_a_stream_by_the_engine_and_by_litert_alike(artifact, compiled, monkeypatch):
+    if not compiled:
+        monkeypatch.setattr(host_library.shutil, "which", lambda name: None)
+    lower = replace(artifact, labels=("_a", "b", "_c"), logit_adjustment=3.0)
+    found, plain = (pushed(host_library.scorer(one), stream(), 977).astype(int) for one in (lower, artifact))
+    codes = front_end.codes(stream(), artifact)[:16_000]
+    if compiled:
+        golden = tflm_reference.run(lower.on_stream.graph, codes)[-1][0]
+    else:
+        golden = conversion.predict(lower.on_stream.content, codes[None], kernels="xnnpack", title="")[0]
+    assert np.array_equal(found[0], golden)
+    assert (found[:, 1] <= plain[:, 1]).all()
+    assert (found[:, 1] < plain[:, 1]).any()
+    assert lower.in_mode("window") is lower
+    assert lower.on_stream is lower.on_stream  # made once
+    assert artifact.on_stream is artifact
 
 
 @pytest.mark.parametrize("window", [24_000, 32_000])

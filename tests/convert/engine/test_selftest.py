@@ -122,6 +122,17 @@ def test_it_passes_for_a_window_of_one_and_a_half_seconds(mode, tmp_path):
     assert "front end" in passed
 
 
+@pytest.mark.parametrize("mode", ["window", "sliding"])
+def test_it_expects_the_scores_of_the_mode_where_words_are_lowered_on_streams(mode, tmp_path):
+    words = replace(artifact(), labels=("a", "b", "_c", "_d"), logit_adjustment=3.0)
+    failed, _ = run(generate(tmp_path / "lowered", mode=mode, made_from=words))
+    assert failed == []
+    plain = generate(tmp_path / "plain", mode=mode, made_from=replace(words, logit_adjustment=0.0))
+    name = "edgekws_selftest_model.c"
+    same = (tmp_path / "lowered" / name).read_bytes() == (plain / name).read_bytes()
+    assert same == (mode == "window")
+
+
 def test_the_clips_are_of_all_levels():
     clips = selftest.make_clips(16_000).astype(int)
     levels = np.abs(clips).max(1)

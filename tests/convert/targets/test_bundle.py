@@ -213,6 +213,23 @@ def test_verify_makes_the_sources_again_from_the_model(pretrained):
     assert verify.problems(folder) == ["edgekws_mine_model_portable.c is not what the model gives"]
 
 
+def test_a_bundle_keeps_how_far_words_are_lowered_on_a_stream(pretrained):
+    (pretrained / "labels.txt").write_text("yes\nno\n_unknown_\n")
+    keys = {"name": "mine", "model.coding": "mu_law", "detector.logit_adjustment": 3.5}
+    (pretrained / "recipe.toml").write_text(recipe.to_toml(recipe.replace(recipe.Recipe(), keys)))
+    made_from = artifact.load(pretrained)
+    assert made_from.logit_adjustment == 3.5
+    folder = bundle.make(Request(made_from, mode="sliding"), "c99", pretrained / "out")
+    assert artifact.load(folder).logit_adjustment == 3.5
+    assert verify.problems(folder) == []
+    assert (folder / "model_int8.tflite").read_bytes() == made_from.content
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for wrong in (-1, 1e9, "much", float("nan")):
+        (folder / "manifest.json").write_text(json.dumps(manifest | {"logit_adjustment": wrong}))
+        with pytest.raises(UserError, match="manifest.json is not that of a bundle"):
+            artifact.load(folder)
+
+
 def test_what_the_user_put_into_a_bundle_or_changed_there_is_never_replaced(quick, pretrained, capsys):
     out = pretrained / "out"
     command = ["bundle", str(pretrained), "--out", str(out)]
