@@ -4,9 +4,9 @@ import { hop, labels, sampleRate, thresholds as tuned } from "../lib/index.js";
 const SECONDS = 12;
 const FAINT = 0.05; // below it a line is not drawn
 
-/** A colour of its own for each word. */
+/** A hue of its own for each word, in degrees. */
 export function hueOf(word) {
-  return `hsl(${(labels.indexOf(word) * 137.5) % 360} 62% 48%)`;
+  return (labels.indexOf(word) * 137.5) % 360;
 }
 
 export class Chart {
@@ -55,7 +55,7 @@ export class Chart {
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.clearRect(0, 0, width, height);
     const style = getComputedStyle(canvas);
-    const [quiet, ink] = [style.getPropertyValue("--quiet"), style.getPropertyValue("--ink")];
+    const [quiet, ink, vivid] = ["--quiet", "--ink", "--vivid"].map((name) => style.getPropertyValue(name).trim());
     const last = this.results.at(-1)?.time ?? 0;
     const left = Math.max(last - SECONDS, 0);
     const x = (time) => ((time - left) / SECONDS) * (width - 8) + 4;
@@ -64,32 +64,27 @@ export class Chart {
     context.textAlign = "center";
     context.fillStyle = quiet;
     for (let second = Math.ceil(left); second <= left + SECONDS; second++)
-      if (second % 2 === 0 && x(second) > 12 && x(second) < width - 12) context.fillText(`${second} s`, x(second), height - 7);
-    context.strokeStyle = quiet;
-    context.lineWidth = 1;
-    context.setLineDash([4, 4]);
-    const passed = new Set(this.thresholds.filter((threshold) => threshold !== null));
-    for (const threshold of passed.size > 3 ? [Math.min(...passed)] : passed) {
-      context.beginPath();
-      context.moveTo(0, y(threshold));
-      context.lineTo(width, y(threshold));
-      context.stroke();
-    }
-    context.setLineDash([]);
-    context.lineWidth = 2;
+      if (second % 2 === 0 && x(second) > 16 && x(second) < width - 18) context.fillText(`${second} s`, x(second), height - 7);
     context.lineJoin = "round";
     labels.forEach((word, i) => {
-      if (word.startsWith("_")) return;
-      context.strokeStyle = hueOf(word);
+      if (this.thresholds[i] === null) return;
+      context.strokeStyle = `oklch(${vivid} ${hueOf(word)})`;
+      const bar = new Path2D(); // its threshold, as wide as its line
       context.beginPath();
       this.results.forEach(({ time, averages }, at) => {
         const before = this.results[at - 1]?.averages[i] ?? 0;
         const after = this.results[at + 1]?.averages[i] ?? 0;
         const seen = Math.max(before, averages[i], after) > FAINT;
-        if (seen && at) context.lineTo(x(time), y(averages[i]));
-        else context.moveTo(x(time), y(averages[i]));
+        const go = seen && at ? "lineTo" : "moveTo";
+        context[go](x(time), y(averages[i]));
+        bar[go](x(time), y(this.thresholds[i]));
       });
+      context.lineWidth = 2;
       context.stroke();
+      context.lineWidth = 1;
+      context.setLineDash([4, 4]);
+      context.stroke(bar);
+      context.setLineDash([]);
     });
     context.fillStyle = ink;
     context.font = `600 13px ${style.fontFamily}`;

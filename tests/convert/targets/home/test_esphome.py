@@ -174,8 +174,12 @@ def test_every_name_carries_the_models(made):
         assert component in yaml.safe_load(shown)
 
 
-def esphome(folder, *arguments):
-    return subprocess.run([ESPHOME, *arguments], cwd=folder, capture_output=True, text=True, timeout=300)
+def esphome(folder, *arguments, command=(ESPHOME,)):
+    return subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, timeout=300)
+
+
+def python_of_esphome():
+    return Path(ESPHOME).read_text().splitlines()[0].removeprefix("#!")
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +209,7 @@ def test_esphome_writes_the_program_and_its_headers_take_the_component(copy, mad
     copied = {path.name for path in (main.parent / "esphome" / "components" / NANO).iterdir()}
     source = made[NANO] / "components" / NANO
     assert copied == {path.name for path in source.iterdir() if path.suffix in (".c", ".h", ".cpp")}
-    python = Path(ESPHOME).read_text().splitlines()[0].removeprefix("#!")
+    python = python_of_esphome()
     found = "import esphome; print(esphome.__path__[0])"
     package = Path(subprocess.run([python, "-c", found], capture_output=True, text=True, check=True).stdout.strip())
     (tmp_path / "esphome" / "core").mkdir(parents=True)
@@ -251,6 +255,28 @@ def test_esphome_says_what_is_wrong_in_its_own_way(made, tmp_path, old, new, why
     told = done.stdout + done.stderr
     assert done.returncode != 0
     assert why in told, told
+    assert "Traceback" not in told
+
+
+AN_OLD_ESPHOME = """
+import sys, esphome.const
+esphome.const.__version__ = "2024.12.0"
+from esphome.components import microphone
+del microphone.microphone_source_schema, microphone.final_validate_microphone_source_schema
+from esphome.__main__ import main
+sys.exit(main())
+"""
+
+
+@needs_esphome
+def test_an_esphome_too_old_for_it_says_so_though_it_lacks_what_the_component_uses(made, tmp_path):
+    shutil.copytree(made[NANO], tmp_path / "copy")
+    common = tmp_path / "copy" / "common.yaml"
+    common.write_text(re.sub(r"  min_version: .*\n", "", common.read_text()))
+    done = esphome(tmp_path / "copy", "config", "esp32.yaml", command=(python_of_esphome(), "-c", AN_OLD_ESPHOME))
+    told = done.stdout + done.stderr
+    assert done.returncode == 2
+    assert "This component requires at least ESPHome version 2026.6.0." in told, told
     assert "Traceback" not in told
 
 
