@@ -151,7 +151,7 @@ def _recipe(origin: Run, current: Run, place: Path, number: int, how: Mining) ->
             "name": f"{origin.recipe.name}-mined-{number}",
             "data.unknown_from": [*origin.recipe.data.unknown_from, *folders],
             "training.start_from": str(current.folder.resolve()),
-            "training.teacher": "",  # a teacher has not learned that these are no words
+            **{f"training.{key}": "" for key in recipe.TEACHERS},  # who have not learned that these are no words
             "training.epochs": how.epochs,
             "training.learning_rate": how.learning_rate,
         },

@@ -11,6 +11,7 @@ import numpy as np
 
 from convert.prove import parity
 from convert.tflite import reader
+from edgekws import recipe as recipes
 from edgekws import workspace
 from edgekws.corpus import heard, sources
 from edgekws.corpus.clips import SILENCE, Corpus
@@ -38,7 +39,7 @@ def load_corpus(run: Run, *, write: bool = True) -> Corpus:
         check_writable(next(path for path in (run.folder, *run.folder.absolute().parents) if path.exists()))
     origins = []
     if not run.record("train").exists():  # raises for a missing origin before the folder is made
-        origins = [earlier.find(run.recipe, key) for key in ("start_from", "teacher")]
+        origins = [earlier.find(run.recipe, key) for key in recipes.EARLIER]
     loaded = sources.of_recipe(run.recipe, listed=workspace.listed(run))
     workspace.begin(run, loaded)
     for origin in filter(None, origins):

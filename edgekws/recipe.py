@@ -18,6 +18,9 @@ from edgekws.audio import SAMPLE_RATE
 from edgekws.errors import UserError, nearest
 
 MOST_NATS = 20.0  # of detector.logit_adjustment: no int8 score is left of a word
+MADE_ROOMS = "made"  # in data.rooms: rooms that are computed
+TEACHERS = ("teacher", "second_teacher")
+EARLIER = ("start_from", *TEACHERS)  # keys of [training] that name another run
 EMBEDDED_WORDS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
     *("bed", "bird", "cat", "dog", "house", "happy"),
@@ -81,6 +84,11 @@ class Data:
         "further sources of the words, mixed in, their voices split like its own: espeak, flite (where installed), "
         "a folder of WORD/*.wav, a folder of Piper's voices (*.onnx)",
     )
+    rooms: tuple[str, ...] = _key(
+        ("made",),
+        "where augment.room_probability takes its rooms: folders of recorded impulse responses, made: computed; each "
+        "entry gets its share",
+    )
     language: str = _key("en", "which eSpeak speaks: the code of any language that it has")
     silence: int = _key(0, "training clips of the class _silence_, noise at all levels; 0: no such class", low=0)
     reject_percent: float = _key(
@@ -143,6 +151,9 @@ class Augment:
     equalizer_db: float = _key(
         0.0, "largest change of each octave's level up or down, as by microphones and rooms, decibels", low=0, high=30
     )
+    room_probability: float = _key(
+        0.0, "share of clips that sound as in a room, some metres from the microphone (data.rooms)", low=0, high=1
+    )
     mask_ms: float = _key(0.0, "longest stretch of the clip made silent, milliseconds", low=0, high=500)
     mixup: float = _key(0.0, "alpha of mixup: two clips sound together, the target says how much; 0: no", low=0, high=8)
 
@@ -176,6 +187,7 @@ class Training:
         "a run's folder or a model that ships, which knows the words: its scores are learned too (distillation); not "
         "in quantization-aware training",
     )
+    second_teacher: str = _key("", "another teacher: the mean of both teachers' log scores is learned")
     patience: int = _key(
         0,
         "stop after this many epochs without a better validation accuracy; 0: never; not in quantization-aware "

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekws import audio, recipe, text, words, zoo
-from edgekws.corpus.folder.find import SUFFIXES
+from edgekws.corpus.folder.find import recordings
 from edgekws.corpus.spoken import engines, espeak, neighbours
 from edgekws.errors import UserError
 from edgekws.recipe import Recipe
@@ -109,7 +109,7 @@ def _of_takes(folder: Path, phrases: Sequence[str]) -> dict[str, Any]:
     fewest = CLIPS
     for phrase in phrases:
         place = folder / phrase
-        files = [path for path in sorted(place.rglob("*")) if path.suffix.lower() in SUFFIXES and path.is_file()]
+        files = recordings(place)
         if not files:
             raise UserError(f"--data: there are no recordings in {place}; put the takes of {phrase!r} there")
         if all(audio.is_silent(audio.read(path, most_seconds=audio.LONGEST_CLIP_SECONDS)[0]) for path in files):

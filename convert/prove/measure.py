@@ -29,6 +29,7 @@ from edgekws.listen.keyword_clips import KeywordClips
 from edgekws.listen.sound_kinds import Kind, Tape
 from edgekws.listen.thresholds import Scored
 from edgekws.progress import progress_bar
+from edgekws.train import reverberation
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 LEVEL_DB = -35.0  # of the words, in the streams with a signal-to-noise ratio each
@@ -44,6 +45,7 @@ class Request:
 
     negatives: tuple[Kind, ...] = ()
     keywords: Path | None = None
+    rooms: Path | None = None  # impulse responses: the words are heard there as well
     noise: Path | None = None  # under the keywords; None: their own background noise, or computed noise
     snrs_db: tuple[float, ...] = SNRS_DB
     levels_db: tuple[float, ...] = LEVELS_DB
@@ -104,8 +106,11 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
         } | outcome.of_keywords(settings, labels, by_ratio)  # fmt: skip
         found["levels"] = [
             {"level_db": level} | outcome.of_keywords(settings, labels, [stream])["misses"][0]
-            for level, stream in keywords[len(by_ratio) :]
+            for level, stream in keywords[len(by_ratio) :][: len(request.levels_db)]
         ]
+        if request.rooms:
+            in_rooms = outcome.of_keywords(settings, labels, [keywords[-1][1]])["misses"][0]
+            found["rooms"] = {"folder": str(request.rooms)} | in_rooms
     found["goals"] = _goals(model, scorer.hop, labels, by_ratio, negatives)
     found["det"] = _tradeoffs(settings, labels, by_ratio, negatives)
     if request.accepts:
@@ -177,7 +182,8 @@ def _noise_of(request: Request) -> tuple[list[Path], str]:
 
 
 def _streams(clips: KeywordClips, request: Request) -> Iterator[tuple[float, trials.Trial]]:
-    """(level, stream): one for each ratio, then one for each level at 10 dB, or at the asked ratio nearest to it."""
+    """(level, stream): one for each ratio, then one for each level at 10 dB, or at the asked ratio nearest to it, and
+    last, if rooms are given, one at that ratio in which the words are heard in the rooms in turn."""
     noises = [audio.read(path)[0] for path in _noise_of(request)[0]]
     made = trials.Material(
         clips.words,
@@ -191,6 +197,11 @@ def _streams(clips: KeywordClips, request: Request) -> Iterator[tuple[float, tri
     ten = min(request.snrs_db, key=lambda snr: abs(snr - 10))
     for snr, level in [(snr, LEVEL_DB) for snr in request.snrs_db] + [(ten, level) for level in request.levels_db]:
         yield level, trials.keywords(made, snr, request.seed, gap_s=GAP_SECONDS, level_db=level)
+    if request.rooms:
+        rooms = itertools.cycle(reverberation.recorded(request.rooms, "--rooms"))
+        heard = np.stack([reverberation.in_room(clip, next(rooms)) for clip in clips.samples])
+        inside = replace(made, keywords=heard)
+        yield LEVEL_DB, trials.keywords(inside, ten, request.seed, gap_s=GAP_SECONDS, level_db=LEVEL_DB)
 
 
 def _goal(model: Artifact, settings: Settings) -> float | None:

@@ -88,12 +88,9 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> loop.Outcome:
     The model learns the float model's scores of the same augmented sound, not the labels: distillation (Hinton et al.,
     arXiv:1503.02531). Both choices keep the int8 model near the float model.
     """
-    from edgekws.train.augment import Front
-
     recipe = run.recipe
     settings = recipe.quantization
-    noises = float_model.training_noise(recipe, clips)
-    front = Front(recipe.augment, recipe.model, noises, recipe.seed, name="front")
+    front = float_model.front(recipe, clips)
 
     def augmented(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
         # random state by epoch and step: a resumed run draws the same

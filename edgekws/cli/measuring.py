@@ -27,6 +27,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         edgekws measure small-listen --negatives talk music
         edgekws measure runs/mine --negatives talk --keywords recordings --at-most 5
         edgekws measure runs/mine --negatives talk --save-accepts heard
+        edgekws measure runs/mine --keywords recordings --rooms impulse-responses
         """,
         """
         A miss is a word that was said and not detected; a false accept is a detection where no word was said. Each
@@ -43,6 +44,8 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                          "where the folder has lists of splits, those of the testing list")  # fmt: skip
     measure.add_argument("--noise", type=Path, metavar="FOLDER", help="the noise that words are mixed with (default: "
                          "_background_noise_ in the folder of --keywords, or else computed noise)")  # fmt: skip
+    measure.add_argument("--rooms", type=Path, metavar="FOLDER", help="recorded impulse responses of rooms: the words "
+                         "are measured as heard there too, each in one of the rooms in turn")  # fmt: skip
     measure.add_argument("--snr", type=_numbers, metavar="DB,…", help="ratios of word to noise in dB (default: "
                          "20,10,5,0)")  # fmt: skip
     measure.add_argument("--level", type=_numbers, metavar="DBFS,…", help="levels of the words in dB of full scale, "
@@ -103,6 +106,8 @@ def _measure(args: argparse.Namespace) -> int:
 
     if not args.negatives and not args.keywords:
         raise UserError("give sound to measure on: --negatives FOLDER… without the words, --keywords FOLDER with them")
+    if args.rooms and not args.keywords:
+        raise UserError("--rooms says where words are heard; give the words too: --keywords FOLDER")
     if args.clips < 0:
         raise UserError(f"--clips is a number of recordings, 0 for all, got {args.clips}")
     model = artifact.load(args.run, args.coding)
@@ -117,6 +122,7 @@ def _measure(args: argparse.Namespace) -> int:
         negatives=tuple(sound_kinds.find(args.negatives, "--negatives")),
         keywords=args.keywords,
         noise=args.noise,
+        rooms=args.rooms,
         snrs_db=args.snr or measure.SNRS_DB,
         levels_db=args.level or measure.LEVELS_DB,
         texts=texts_of(args, args.negatives, model.labels),

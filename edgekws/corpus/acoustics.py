@@ -100,7 +100,7 @@ def record(rng: np.random.Generator, word: np.ndarray, length: int) -> np.ndarra
     This is much like Speech Commands, without its faintest and noisiest recordings.
     """
     size = 1 << max(len(word) + _REVERBERATION, length).bit_length()
-    transfer = np.fft.rfft(_room(rng), size) * _microphone(rng, size)
+    transfer = np.fft.rfft(room(rng), size) * _microphone(rng, size)
     heard = np.fft.irfft(np.fft.rfft(word, size) * transfer, size)[: max(len(word), length)]
     heard *= np.float32(10 ** (rng.triangular(-20, -3, 0) / 20)) / np.abs(heard).max(initial=1e-9)
     loudness = np.sqrt(np.mean(heard[: len(word)] ** 2))
@@ -114,7 +114,7 @@ def record(rng: np.random.Generator, word: np.ndarray, length: int) -> np.ndarra
     return recording
 
 
-def _room(rng: np.random.Generator) -> np.ndarray:
+def room(rng: np.random.Generator) -> np.ndarray:
     """A room's impulse response: direct sound, then noise 10 to 30 dB below it that falls by 60 dB in 0.1 to 0.4 s."""
     time = np.arange(_REVERBERATION, dtype=np.float32) / SAMPLE_RATE
     tail = rng.standard_normal(_REVERBERATION, np.float32) * np.exp(np.float32(-6.9 / rng.uniform(0.1, 0.4)) * time)

@@ -12,7 +12,7 @@ from edgekws import audio
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, Preparation, fit
 from edgekws.corpus import transcripts
 from edgekws.corpus.clips import SPLITS, UNKNOWN, Clip, Selection
-from edgekws.corpus.folder.find import SUFFIXES
+from edgekws.corpus.folder.find import recordings
 from edgekws.corpus.folder.speakers import speaker_of
 from edgekws.corpus.folder.splits import read_lists, speaker_split
 from edgekws.errors import UserError
@@ -76,11 +76,7 @@ def find(
                 "place in the recipe or by --set 'data.unknown_from=[\"PLACE\"]', for check and tune of a run by "
                 "--unknown-from PLACE"
             )
-        paths = sorted(
-            path
-            for path in place.rglob("*")
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
+        paths = recordings(place)
         name = folder_name(folder)
         if selection.listed is not None:
             listed = {clip.rpartition("/")[0] for clip in selection.listed}

@@ -247,7 +247,8 @@ def anchored(recipe: Recipe, beside: Path) -> Recipe:
     changes: dict[str, str | list[str]] = {key: _anchored(path, beside, "") for key, path in named.items()}
     changes["data.sources"] = [one if one in FURTHER else _anchored(one, beside, "") for one in data.sources]
     changes["data.unknown_from"] = [_anchored(path, beside, "") for path in data.unknown_from]
-    for key in ("start_from", "teacher"):
+    changes["data.rooms"] = [one if one == recipes.MADE_ROOMS else _anchored(one, beside, "") for one in data.rooms]
+    for key in recipes.EARLIER:
         changes[f"training.{key}"] = _anchored(getattr(training, key), beside, "recipe.toml")
     return recipes.replace(recipe, changes)
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from edgekws import audio
 from edgekws.audio import SAMPLE_RATE
-from edgekws.corpus.folder.find import SUFFIXES
+from edgekws.corpus.folder.find import recordings
 from edgekws.corpus.folder.speakers import speaker_of
 from edgekws.errors import UserError
 from edgekws.files import folder_name
@@ -68,11 +68,7 @@ def find(folders: Sequence[Path], option: str) -> list[Kind]:
     for folder in folders:
         if not folder.is_dir():
             raise UserError(f"{option}: {folder} is not a folder; expected one of recordings of any length")
-        paths = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-        )
+        paths = recordings(folder)
         if not paths:
             raise UserError(f"{option}: there are no recordings in {folder} (WAV, FLAC, Ogg, MP3, AIFF)")
         name = folder_name(folder)

@@ -20,6 +20,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         )
         text += [f"  missed at {row['snr_db']:g} dB: {_share(row)}" for row in words["misses"]]
         text += [f"  missed at {row['level_db']:g} dBFS: {_share(row)}" for row in found["levels"]]
+        if rooms := found.get("rooms"):
+            text.append(f"  missed in the rooms of {rooms['folder']}, at {rooms['snr_db']:g} dB: {_share(rooms)}")
         if words["delay_ms"]:
             text.append(
                 f"  heard {words['delay_ms']['median']:.0f} ms after the word's end (median; 95 %: "
@@ -63,7 +65,7 @@ def html(found: dict[str, Any]) -> str:
         for kind, curves in by_kind.items()
     }
     told = {"pictures": pictures, "notes": list(_notes(found))}
-    return render.page("measured.html.j2", {"keywords": None, "levels": []} | found | told)
+    return render.page("measured.html.j2", {"keywords": None, "levels": [], "rooms": None} | found | told)
 
 
 def _notes(found: dict[str, Any]) -> Iterator[str]:

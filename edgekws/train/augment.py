@@ -37,6 +37,7 @@ class Front(keras.layers.Layer):
     Augmentation changes a clip by
     - a shift of up to ``shift_ms``, with zeros in the gap,
     - a speed of up to ``speed_percent`` more or less; pitch and formants move with it, as from speaker to speaker,
+    - with ``room_probability``, the echo of a room, at the clip's level,
     - a level of each octave of up to ``equalizer_db`` more or less, without a change of the whole level,
     - silence in a stretch of up to ``mask_ms``,
     - a gain of up to ``gain_db`` up or down,
@@ -47,8 +48,17 @@ class Front(keras.layers.Layer):
     generator, whose state is one of the model's variables.
     """
 
-    def __init__(self, settings: Augment, heard: front_end.Input, noises: np.ndarray, seed: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        settings: Augment,
+        heard: front_end.Input,
+        noises: np.ndarray,
+        seed: int,
+        rooms: np.ndarray | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(dtype="float32", trainable=False, **kwargs)
+        self.rooms: Any = None if rooms is None else ops.convert_to_tensor(rooms)
         self.settings = settings
         self.input_coding, self.level_control = heard.coding, heard.level_control
         rms = [max(np.sqrt(np.mean(np.square(n, dtype=np.float32))), 1.0) for n in noises]
@@ -105,6 +115,8 @@ class Front(keras.layers.Layer):
             ranges["shift"] = (0.0, 2.0 * self._limit + 1.0)
         if settings.equalizer_db:
             ranges["octave_db"] = (-settings.equalizer_db, settings.equalizer_db)
+        if self.rooms is not None:
+            ranges["in_room"], ranges["room"] = (0.0, 1.0), (0.0, float(len(self.rooms)))
         if settings.mask_ms:
             ranges["mask"], ranges["mask_start"] = (0.0, settings.mask_ms * SAMPLE_RATE / 1000), (0.0, 1.0)
         if settings.gain_db:
@@ -134,6 +146,9 @@ class Front(keras.layers.Layer):
             wave = self._stretched(samples, drawn)
         else:
             wave = ops.cast(self._shifted(samples, drawn) if self._limit else samples, "float32")
+        if self.rooms is not None:
+            heard = self._reverberated(wave, drawn["room"])
+            wave = ops.where(drawn["in_room"] < self.settings.room_probability, heard, wave)
         if self.settings.mask_ms:
             wave = _masked(wave, drawn["mask"], drawn["mask_start"])
         gain = _amplitude(drawn["gain_db"]) if self.settings.gain_db else 1.0
@@ -161,6 +176,16 @@ class Front(keras.layers.Layer):
         first = ops.cast(whole, "int32") + _rows(samples, length + 2 * margin)
         before, after = ops.take(padded, first), ops.take(padded, first + 1)
         return before + (position - whole) * (after - before)
+
+    def _reverberated(self, wave: Any, room: Any) -> Any:
+        """Each clip (batch, n) in a room of its own, at the same level. What was said before the clip has no echo."""
+        length, taps = wave.shape[1], self.rooms.shape[1]
+        size = 1 << (length + taps - 1).bit_length()
+        chosen = ops.minimum(ops.cast(ops.reshape(room, (-1,)), "int32"), len(self.rooms) - 1)
+        responses = ops.take(self.rooms, chosen, axis=0)
+        (real, imaginary), (a, b) = (ops.rfft(one, size) for one in (wave, responses))
+        heard = ops.irfft((real * a - imaginary * b, real * b + imaginary * a), size)[:, :length]
+        return heard * (_rms(wave) / ops.maximum(_rms(heard), 1e-3))
 
     def _noise(self, drawn: dict[str, Any]) -> tuple[Any, Any]:
         """A noise for each clip, float32 (batch, window), and its factor (batch, 1) for a clip of RMS 1."""

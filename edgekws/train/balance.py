@@ -11,6 +11,12 @@ from keras import ops
 from edgekws.train.distillation import log_of
 
 
+def log_shares(counts: np.ndarray) -> np.ndarray:
+    """Natural logs of the classes' shares of the clips (classes,)."""
+    counts = np.maximum(counts, 1)
+    return np.log(counts / counts.sum())
+
+
 class Balance(keras.layers.Layer):
     """Multiplies probabilities (batch, classes) by each class's share to the power of ``amount``; rows sum to 1 again.
 
@@ -21,8 +27,7 @@ class Balance(keras.layers.Layer):
 
     def __init__(self, counts: np.ndarray, amount: float, **kwargs: Any) -> None:
         super().__init__(dtype="float32", trainable=False, **kwargs)
-        counts = np.maximum(counts, 1)
-        self.added = (amount * np.log(counts / counts.sum())).astype(np.float32)
+        self.added = (amount * log_shares(counts)).astype(np.float32)
 
     def call(self, probabilities: Any) -> Any:
         return ops.softmax(log_of(probabilities) + ops.convert_to_tensor(self.added))

@@ -1,4 +1,4 @@
-"""Distillation: a small network learns the labels and the scores of a larger network, the teacher."""
+"""Distillation: a network learns the labels and the scores of others, its teachers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 TEMPERATURE = 2.0
@@ -14,26 +15,31 @@ _LEAST = 1e-7
 
 
 class Lesson(keras.layers.Layer):
-    """Returns the student's probabilities (batch, classes) unchanged; in training adds the teacher's part to the loss.
+    """Returns the student's probabilities (batch, classes) unchanged; in training adds the teachers' part to the loss.
 
     The loss is WEIGHT T**2 KL(teacher || student) (Hinton et al., arXiv:1503.02531). Both are softened: p**(1/T),
-    divided by its sum. ``columns`` are the teacher's columns in the student's order; the teacher may know more words.
+    divided by its sum. Of several teachers, the mean of their log scores is learned. ``columns`` are each teacher's
+    columns in the student's order; a teacher may know more words. ``added`` (classes,) is added to its log scores.
     """
 
-    def __init__(self, columns: Sequence[int], **kwargs: Any) -> None:
+    def __init__(self, columns: Sequence[Sequence[int]], added: Sequence[np.ndarray], **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
-        self.columns = list(columns)
+        self.columns, self.added = list(map(list, columns)), [one.astype(np.float32) for one in added]
 
-    def call(self, student: Any, teacher: Any, training: bool = False) -> Any:
+    def call(self, student: Any, teachers: Sequence[Any], training: bool = False) -> Any:
         if training:
             ours = ops.log_softmax(log_of(student) / TEMPERATURE)
-            wanted = ops.log_softmax(log_of(ops.take(teacher, ops.array(self.columns), axis=1)) / TEMPERATURE)
+            theirs = [
+                log_of(ops.take(scores, ops.array(columns), axis=1)) + ops.convert_to_tensor(added)
+                for scores, columns, added in zip(teachers, self.columns, self.added, strict=True)
+            ]
+            wanted = ops.log_softmax(sum(theirs) / (len(theirs) * TEMPERATURE))
             wanted = ops.stop_gradient(wanted)
             divergence = ops.sum(ops.exp(wanted) * (wanted - ours), axis=1)
             self.add_loss(WEIGHT * TEMPERATURE**2 * ops.mean(divergence))
         return student
 
-    def compute_output_shape(self, student_shape: tuple[Any, ...], teacher_shape: Any = None) -> tuple[Any, ...]:
+    def compute_output_shape(self, student_shape: tuple[Any, ...], teachers_shape: Any = None) -> tuple[Any, ...]:
         return student_shape
 
 

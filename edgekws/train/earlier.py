@@ -13,9 +13,10 @@ from edgekws.recipe import Recipe
 from edgekws.workspace import Run
 
 _HEARD = ("coding", "level_control", "window_seconds")
-_SHARED = {"start_from": ("architecture", "batch_norm", *_HEARD), "teacher": _HEARD}  # keys of [model] to take
+# keys of [model] to take
+_SHARED = {"start_from": ("architecture", "batch_norm", *_HEARD)} | dict.fromkeys(recipes.TEACHERS, _HEARD)
 # weights can learn another level; with another window only the convolutions' are used. A teacher cannot change.
-_MAY_DIFFER = {"start_from": ("level_control", "window_seconds"), "teacher": ()}
+_MAY_DIFFER = {"start_from": ("level_control", "window_seconds")}
 
 
 def completed(tables: Mapping[str, Any], beside: Path) -> Mapping[str, Any]:
@@ -46,7 +47,7 @@ def find(recipe: Recipe, key: str) -> Run | None:
         raise UserError(f"training.{key}: {other.folder} has no {other.float_model.name}; 'edgekws train' makes it")
     for name in _SHARED[key]:
         ours, theirs = (getattr(one.model, name) for one in (recipe, other.recipe))
-        if ours != theirs and name not in _MAY_DIFFER[key]:
+        if ours != theirs and name not in _MAY_DIFFER.get(key, ()):
             raise UserError(
                 f"training.{key}: {other.folder} has model.{name} = {theirs}, this recipe {ours}; leave model.{name} "
                 "out, and it is taken from there"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekws import recipe as recipes
 from edgekws import workspace
 from edgekws.corpus import other_sound
 from edgekws.corpus.clips import Corpus
@@ -30,10 +31,12 @@ def train(run: Run, clips: Corpus) -> None:
 
     recipe = run.recipe
     device = devices.find()
-    origin, teacher = earlier.find(recipe, "start_from"), earlier.find(recipe, "teacher")
+    origin = earlier.find(recipe, "start_from")
+    teachers = [other for key in recipes.TEACHERS if (other := earlier.find(recipe, key))]
+    named = zip(("started_from", "taught_by", "and_by"), (origin, *teachers), strict=False)
     others = {
         name: {"run": other.recipe.name, "float_model_sha256": sha256(other.float_model)}
-        for name, other in (("started_from", origin), ("taught_by", teacher))
+        for name, other in named
         if other
     }
     identity = run.identity(clips, *(other["float_model_sha256"] for other in others.values()))
@@ -51,7 +54,7 @@ def train(run: Run, clips: Corpus) -> None:
         keras.mixed_precision.set_global_policy(f"mixed_{precision}")
     try:
         with device.scope:
-            core, model = compiled(keras, recipe, clips, device, teacher)
+            core, model = compiled(keras, recipe, clips, device, teachers)
             if origin:
                 _start_from(core, origin, clips.words)
             outcome = _fit(keras, run, clips, model, device.count, identity)
@@ -106,6 +109,15 @@ def load(path: Path) -> Any:
         return keras.saving.load_model(path, compile=False)
 
 
+def front(recipe: Recipe, clips: Corpus) -> Any:
+    """The layer that augments and codes clips as the recipe says. A UserError for rooms that are none."""
+    from edgekws.train import reverberation
+    from edgekws.train.augment import Front
+
+    echoes = reverberation.bank(recipe.data.rooms, recipe.seed) if recipe.augment.room_probability else None
+    return Front(recipe.augment, recipe.model, training_noise(recipe, clips), recipe.seed, echoes, name="front")
+
+
 def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
     """Windows of the noises that the recipe does not hold out: int16 (windows, window)."""
     from edgekws.corpus import rejection
@@ -150,15 +162,27 @@ def _shapes(model: Any) -> dict[str, list[tuple[int, ...]]]:
     return {layer.name: [tuple(w.shape) for w in layer.weights] for layer in model.layers if layer.weights}
 
 
-def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: Any) -> Any:
-    """The scores (batch, classes) unchanged, with the loss against the teacher's scores of the same sound added."""
-    from edgekws.train import distillation
+def _taught(keras: Any, teachers: Sequence[Run], clips: Corpus, amount: float, heard: Any, scores: Any) -> Any:
+    """The scores (batch, classes) unchanged, with the loss against the teachers' scores of the same sound added.
 
+    A teacher's scores are brought to the student's ``amount`` of logit adjustment.
+    """
+    from edgekws.train import balance, distillation
+
+    theirs = [_scores_of(keras, teacher, clips.words, heard, number) for number, teacher in enumerate(teachers)]
+    shares = balance.log_shares(_counts(clips))
+    added = [(teacher.recipe.training.logit_adjustment - amount) * shares for teacher in teachers]
+    columns = [[labels_of(teacher.recipe).index(word) for word in clips.words] for teacher in teachers]
+    return distillation.Lesson(columns, added, name="lesson")(scores, theirs)
+
+
+def _scores_of(keras: Any, teacher: Run, words: Sequence[str], heard: Any, number: int) -> Any:
+    """A teacher's scores of the same sound (batch, its classes)."""
     theirs = labels_of(teacher.recipe)
     if missing := [word for word in words if word not in theirs]:
         raise UserError(
             f"training.teacher: {teacher.folder} does not know {', '.join(missing)}; name a teacher of all words, or "
-            "none"
+            "leave training.teacher out"
         )
     known = _loaded(teacher, "teacher")
     # without batch norm, and in the precision of training, the teacher takes a fraction of the time
@@ -166,39 +190,40 @@ def _taught(keras: Any, teacher: Run, words: Sequence[str], heard: Any, scores: 
     folded = network.build(architecture, classes=len(theirs))
     for name, weights in network.folded_weights(known, architecture).items():
         folded.get_layer(name).set_weights(weights)
-    model = keras.Model(folded.inputs, folded.outputs[0], name="teacher")  # a unique name
+    model = keras.Model(folded.inputs, folded.outputs[0], name=f"teacher_{number}")  # a unique name
     model.trainable = False
-    return distillation.Lesson([theirs.index(word) for word in words], name="lesson")(
-        scores, model(heard, training=False)
-    )
+    return model(heard, training=False)
 
 
-def compiled(keras: Any, recipe: Recipe, clips: Corpus, device: Device, teacher: Run | None = None) -> tuple[Any, Any]:
+def _counts(clips: Corpus) -> np.ndarray:
+    """Training clips of each class, int (classes,)."""
+    return np.bincount(clips.split("training").labels, minlength=len(clips.words))
+
+
+def compiled(
+    keras: Any, recipe: Recipe, clips: Corpus, device: Device, teachers: Sequence[Run] = ()
+) -> tuple[Any, Any]:
     """The network, and the model that is trained: int16 clips → front end → network."""
     from edgekws.train import distillation
-    from edgekws.train.augment import Front
 
     settings = recipe.training
     core = _network(fused_norm.build, recipe, len(clips.words))
-    front = Front(recipe.augment, recipe.model, training_noise(recipe, clips), recipe.seed, name="front")
     inputs = keras.Input((core.input_shape[2],), dtype="int16")
-    scores = core(heard := front(inputs))
-    if teacher:
-        scores = _taught(keras, teacher, clips.words, heard, scores)
-    labels = clips.split("training").labels
+    scores = core(heard := front(recipe, clips)(inputs))
+    if teachers:
+        scores = _taught(keras, teachers, clips, settings.logit_adjustment, heard, scores)
     if settings.logit_adjustment:
         from edgekws.train.balance import Balance
 
-        counts = np.bincount(labels, minlength=len(clips.words))
-        scores = Balance(counts, settings.logit_adjustment, name="balance")(scores)
+        scores = Balance(_counts(clips), settings.logit_adjustment, name="balance")(scores)
     model = keras.Model(inputs, scores)
-    steps = max(len(labels) // settings.batch_size, 1)
+    steps = max(len(clips.split("training").labels) // settings.batch_size, 1)
     schedule = loop.cosine_schedule(keras, settings.learning_rate, settings.epochs, steps, settings.warmup_epochs)
     decay = settings.weight_decay
     model.compile(
         optimizer=keras.optimizers.AdamW(schedule, weight_decay=decay) if decay else keras.optimizers.Adam(schedule),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing),
-        loss_weights=1 - distillation.WEIGHT if teacher else None,
+        loss_weights=1 - distillation.WEIGHT if teachers else None,
         metrics=["accuracy"],
         jit_compile=device.jit_compile,
     )

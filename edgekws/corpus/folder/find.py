@@ -73,6 +73,15 @@ def find(folder: Path, words: Sequence[str], naming: Naming) -> Holding:
     return Holding(tuple(sorted(found, key=lambda file: file.name)), others, examples)
 
 
+def recordings(folder: Path) -> list[Path]:
+    """All recordings in a folder and its subfolders by their suffix, sorted, without hidden files."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    )
+
+
 def listing(items: Sequence[str], separator: str = ", ", most: int = 5) -> str:
     """The first few items as text, and how many more there are."""
     shown = separator.join(items[:most])

@@ -131,6 +131,21 @@ def test_words_are_found_at_every_ratio_and_missed_at_a_level_that_is_not_heard(
     assert {curve["kind"] for curve in found["det"]} == {"talk", "read aloud", "music"}
 
 
+def test_words_are_measured_in_rooms_too(place, capsys):
+    (place / "rooms").mkdir()
+    click = np.zeros(12_000)
+    click[0] = 0.9
+    soundfile.write(place / "rooms" / "dry.wav", click, 16_000)
+    assert call(place, "--snr", "20,10", "--rooms", str(place / "rooms")) == 0
+    rooms = figures(place)["rooms"]
+    assert (rooms["snr_db"], rooms["missed"], rooms["total"]) == (10.0, 0, 12)
+    soundfile.write(place / "rooms" / "echo.wav", 0.5 * click + 0.4 * np.roll(click, 3_000), 16_000)
+    assert call(place, "--snr", "10", "--rooms", str(place / "rooms")) == 0
+    assert figures(place)["rooms"]["total"] == 12
+    assert "in the rooms of" in capsys.readouterr().out
+    assert "In the rooms of" in (place / "run" / "measured.html").read_text()
+
+
 def test_the_page_shows_the_figures_and_pictures(place):
     assert call(place, "--snr", "10") == 0
     page = page_reader.read(place / "run" / "measured.html")
@@ -226,6 +241,7 @@ def test_the_same_call_gives_the_same_figures(place):
         (["--clips", "-1"], "--clips is a number of recordings"),
         (["--false-accepts-per-hour", "0.1"], "no thresholds are known for 0.1"),
         (["--threshold", "2"], "a threshold is a probability"),
+        (["--rooms", "nowhere"], "--rooms: nowhere is not a folder; expected one of impulse responses"),
         (["--transcripts", "nowhere.csv"], "nowhere.csv"),
     ],
 )

@@ -196,6 +196,30 @@ def test_noise_comes_at_the_drawn_ratio_and_share():
     np.testing.assert_allclose(10 * np.log10(power), 10.0, atol=0.1)
 
 
+def test_a_share_of_the_clips_is_in_a_room_at_the_same_level():
+    rooms = np.zeros((3, 9_600), np.float32)
+    rooms[0, 0], rooms[1, 4_000], rooms[2, [16, 9_000]] = 1, 1, 0.7  # nothing, a delay, two echoes
+    x = clips(400)
+    front = Front(Augment(0.0, 0.0, 0.0, room_probability=0.6), PLAIN, SILENCE, 1, rooms)
+    drawn = front._drawn(len(x))
+    wave, room = np.asarray(front._changed(x, drawn)), np.asarray(drawn["room"]).astype(int)[:, 0]
+    inside = np.asarray(drawn["in_room"])[:, 0] < 0.6
+    assert 0.5 < inside.mean() < 0.7
+    assert set(room) == {0, 1, 2}
+    assert np.array_equal(wave[~inside], x[~inside])
+    for i in np.flatnonzero(inside)[:40]:
+        expected = np.convolve(x[i].astype(float), rooms[room[i]])[:16_000]
+        expected *= np.sqrt(np.mean(x[i].astype(float) ** 2) / np.mean(expected**2))
+        np.testing.assert_allclose(wave[i], expected, rtol=1e-3, atol=2)
+
+
+def test_without_a_probability_there_is_no_room():
+    rooms = np.ones((3, 9_600), np.float32)
+    assert "room" not in Front(OFF, PLAIN, SILENCE, 1)._drawn(4)
+    wave = augmented(Front(OFF, PLAIN, SILENCE, 1, rooms), x := clips(20))
+    assert np.array_equal(wave, x)
+
+
 def test_noise_windows_overlap_and_short_noises_give_none():
     assert noise_windows([]).shape == (0, 16_000)
     assert noise_windows([np.zeros(15_999, np.int16)]).shape == (0, 16_000)
@@ -207,9 +231,12 @@ def test_noise_windows_overlap_and_short_noises_give_none():
 
 @pytest.mark.parametrize("level_control", [False, True])
 def test_compiled_it_draws_and_gives_what_it_does_uncompiled(level_control):
-    settings = Augment(100.0, 10.0, 0.6, 5.0, 30.0, speed_percent=12.0, equalizer_db=6.0, mask_ms=100.0)
+    settings = Augment(
+        100.0, 10.0, 0.6, 5.0, 30.0, speed_percent=12.0, equalizer_db=6.0, room_probability=0.5, mask_ms=100.0
+    )
     x, noise = clips(16) // 8, clips(5, seed=1)
-    compiled, plain = (Front(settings, Model(level_control=level_control), noise, 1) for _ in range(2))
+    rooms = np.random.default_rng(2).normal(0, 0.02, (4, 9_600)).astype(np.float32)
+    compiled, plain = (Front(settings, Model(level_control=level_control), noise, 1, rooms) for _ in range(2))
     for _ in range(2):
         heard = np.asarray(compiled(x, training=True))
         wanted = np.asarray(plain._changed_and_coded(x, plain._drawn(len(x)))).reshape(heard.shape)
