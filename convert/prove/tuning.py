@@ -19,7 +19,7 @@ from edgekws.corpus.folder.splits import speaker_split
 from edgekws.corpus.heard import Heard
 from edgekws.corpus.spoken import espeak
 from edgekws.errors import UserError
-from edgekws.listen import detector, sound_kinds, thresholds, trials
+from edgekws.listen import choosing, detector, sound_kinds, thresholds, trials
 from edgekws.listen.detector import Settings, Tuned
 from edgekws.listen.hearing import Texts
 from edgekws.listen.sound_kinds import Kind, Recording
@@ -38,7 +38,7 @@ def tune(
     """The settings chosen on validation streams, and the figures for report.json. Nothing is written.
 
     Args:
-        per_hour: the goal: false accepts an hour in the worst kind of sound. Settings for ``thresholds.GOALS`` are
+        per_hour: the goal: false accepts an hour in the worst kind of sound. Settings for ``choosing.GOALS`` are
             chosen as well.
         hours: of synthetic streams without keywords in each split. Recorded words that are no keywords, recordings of
             no word and ``given`` are added to them.
@@ -66,10 +66,10 @@ def tune(
             for name, found in made.items()
         }  # fmt: skip
     validation, testing = streams["validation"], streams["testing"]
-    candidates = thresholds.choices(
+    candidates = choosing.choices(
         validation.keywords, deciding(validation.negatives), model.labels, scorer.hop, scorer.window
     )
-    goals = {goal: thresholds.choose(candidates, goal) for goal in sorted({*thresholds.GOALS, per_hour})}
+    goals = {goal: choosing.choose(candidates, goal) for goal in sorted({*choosing.GOALS, per_hour})}
     choice = goals[per_hour]
     chosen = choice.settings
     kept = {goal: one.settings for goal, one in goals.items() if one.unseen_per_hour <= goal}
@@ -83,6 +83,8 @@ def tune(
         "reached": tested[per_hour]["per_hour"] <= per_hour,
         "within_on_validation": choice.unseen_per_hour <= per_hour,
         "unseen_per_hour": choice.unseen_per_hour,
+        "unseen_kind": choice.kind,
+        "unseen_hours": choice.hours,
         "synthetic_only": not any(is_recorded(kind) for kind in decided),
         "given": {
             name: {split: len(parts[split].recordings) for split in SEEDS}

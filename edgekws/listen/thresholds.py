@@ -1,4 +1,4 @@
-"""Counts misses and false accepts of the detector for many thresholds at once, and chooses thresholds.
+"""Counts misses and false accepts of the detector for many thresholds at once.
 
 Scores are computed once and stored. For each threshold, the events are exactly those of
 ``edgekws.listen.detector.Detector``.
@@ -7,22 +7,17 @@ Scores are computed once and stored. For each threshold, the events are exactly 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
+from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus.clips import rejects
-from edgekws.listen.detector import NEVER, REFRACTORY_SECONDS, Settings, releases
+from edgekws.listen.detector import NEVER, Settings, releases
 from edgekws.listen.trials import Spoken
 
 TOLERANCE = 3 * SAMPLE_RATE // 4  # a detection so near to a word's middle belongs to this word
 LEVELS = np.array([*range(80, 224, 16), *range(224, 248, 4), *range(248, NEVER)])  # the thresholds to try
-AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55)
-GOALS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # false accepts an hour; settings for these are always chosen
-FOLDS = 4  # of cross-validation
-_PRICES = np.geomspace(1e-4, 10, 20)  # one false accept an hour costs as much as this share of words missed
-_MARGINS = (0, 2, 5)  # levels above the best threshold
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,107 +131,9 @@ def tally(streams: Sequence[Scored], labels: Sequence[str], settings: Settings, 
     return Tally(hits, said, doubles, confused, strays, delays)
 
 
-@dataclass(frozen=True, eq=False)
-class Choice:
-    """Possible settings, with their figures on the streams that chose them: false accepts an hour by cross-validation,
-    and the share of words missed. Their thresholds are one row of ``family``, (K, classes)."""
-
-    settings: Settings
-    unseen_per_hour: float
-    missed: float
-    family: np.ndarray
-
-
 def one_for_all(labels: Sequence[str]) -> np.ndarray:
     """Thresholds (levels, classes): each row has one of ``LEVELS`` for all words; classes of no word have NEVER."""
     return np.where([rejects(label) for label in labels], NEVER, LEVELS[:, None])
-
-
-def choices(
-    keywords: Sequence[Scored],
-    negatives: Sequence[Scored],
-    labels: Sequence[str],
-    hop: int,
-    window: int = CLIP_SAMPLES,
-) -> list[Choice]:
-    """Possible settings, from which ``choose`` takes one.
-
-    For each averaging time and minimum count, every word's misses and false accepts are counted at each of ``LEVELS``.
-    A price says how many misses a false accept is worth. At a price, each word has a best threshold, to which a margin
-    is added. Each price and margin gives one member of a family of thresholds.
-
-    A member is fitted to the few false accepts that chose it, so its own rate would be too good. Its rate is therefore
-    found by cross-validation: the same price and margin, fitted to all but one of ``FOLDS`` parts of each stream, is
-    counted on the part left out. The worst stream always counts, as the goal must hold in each kind of sound in
-    ``negatives``.
-    """
-    hours = [stream.seconds / 3600 for stream in negatives]
-    common, folds = one_for_all(labels), [_folds(stream) for stream in negatives]
-    found = []
-    for results in sorted({max(round(seconds * SAMPLE_RATE / hop), 1) for seconds in AVERAGED_SECONDS}):
-        for minimum in sorted({1, min(2, results)}):
-            base = _settings(common[0], results, minimum, hop, window)
-            heard = tally(keywords, labels, base, common)
-            wrong = np.array([[tally([fold], labels, base, common).strays for fold in parts] for parts in folds])
-            total = wrong.sum(axis=1)
-            family = _family(heard, _worst(total, hours), common)
-            unseen = np.zeros((len(negatives), len(family)))
-            for number in range(FOLDS):
-                rest = [one * (FOLDS - 1) / FOLDS for one in hours]
-                others = _family(heard, _worst(total - wrong[:, number], rest), common)
-                for i, parts in enumerate(folds):
-                    unseen[i] += tally([parts[number]], labels, base, others).strays.sum(1) / hours[i]
-            missed, members = tally(keywords, labels, base, family).miss_rate, np.unique(family, axis=0)
-            found += [
-                Choice(_settings(row, results, minimum, hop, window), rate, share, members)
-                for row, rate, share in zip(family, unseen.max(axis=0).tolist(), missed.tolist(), strict=True)
-            ]
-    return found
-
-
-def choose(found: Sequence[Choice], per_hour: float) -> Choice:
-    """The settings that miss the fewest words, with at most ``per_hour`` false accepts an hour by cross-validation; if
-    none keeps to that, those with the fewest false accepts."""
-
-    def rank(one: Choice) -> tuple[bool, float, float]:
-        kept = one.unseen_per_hour <= per_hour
-        return not kept, one.missed if kept else one.unseen_per_hour, one.unseen_per_hour
-
-    return min(found, key=rank)
-
-
-def _worst(counts: np.ndarray, hours: Sequence[float]) -> np.ndarray:
-    """The highest rate an hour over the streams, (levels, classes), of counts (streams, levels, classes)."""
-    return (counts / np.reshape(hours, (-1, 1, 1))).max(axis=0)
-
-
-def _folds(stream: Scored) -> list[Scored]:
-    """A stream in ``FOLDS`` parts, without the words said."""
-    scores = np.array_split(stream.scores, FOLDS)
-    allowed = [None] * FOLDS if stream.allowed is None else np.array_split(stream.allowed, FOLDS)
-    return [
-        replace(stream, seconds=stream.seconds / FOLDS, scores=part, said=(), allowed=where)
-        for part, where in zip(scores, allowed, strict=True)
-    ]
-
-
-def _family(heard: Tally, accepted: np.ndarray, common: np.ndarray) -> np.ndarray:
-    """Thresholds (prices * margins, classes): for each price, each word's level at which misses and false accepts cost
-    least together, plus each margin. ``accepted``: false accepts an hour, (levels, classes)."""
-    missed = (heard.said - heard.hits) / max(heard.said.sum(), 1)
-    rows = []
-    for price in _PRICES:
-        cost = missed + price * accepted
-        best = len(LEVELS) - 1 - cost[::-1].argmin(axis=0)  # the highest of equal thresholds
-        for margin in _MARGINS:
-            rows.append(common[np.minimum(best + margin, len(LEVELS) - 1), np.arange(len(best))])
-    return np.array(rows)
-
-
-def _settings(thresholds: np.ndarray, results: int, minimum: int, hop: int, window: int) -> Settings:
-    row = tuple(int(t) for t in thresholds)
-    refractory = round(REFRACTORY_SECONDS * SAMPLE_RATE / hop)
-    return Settings(row, releases(row), results, minimum, refractory, hop, window)
 
 
 def moving_sums(scores: np.ndarray, results: int) -> np.ndarray:

@@ -47,10 +47,15 @@ def lines(found: dict[str, Any]) -> list[str]:
     sliding = found["sliding"]
     text.append(f"accuracy at 20 dB, clip by clip: {_text(sliding['aligned'])}; "
                 f"sliding: {_text(sliding['nearest'])}, averaged {_text(sliding['averaged'])}")  # fmt: skip
-    text.append(f"cross-validated on the validation streams: {found['unseen_per_hour']:.2f} false accepts an hour in "
-                "the worst kind of sound")  # fmt: skip
+    text.append(f"expected in other sound: {found['unseen_per_hour']:.2f} false accepts an hour in "
+                f"{found['unseen_kind']}, the worst kind of sound of validation")  # fmt: skip
+    if found["goal"] * found["unseen_hours"] < 1:
+        text.append(f"{found['unseen_hours']:.2f} h of it are too few to count {found['goal']:g} an hour: the "
+                    "thresholds have a margin, by how much rarer higher scores are")  # fmt: skip
     if not found["within_on_validation"]:
-        text.append("no thresholds stay under the goal on validation streams that they were not fitted to")
+        text.append(
+            "no thresholds are expected to stay under the goal; give more sound (--hours, --negatives), or allow more"
+        )
     return [*text, goal(found)[1], *_deaf(found["testing"]["misses"])]
 
 

@@ -107,6 +107,9 @@ def test_every_figure_is_of_the_streams_it_names(tuned):
         assert list(rates) == sorted(set(rates))
         assert list(missed) == sorted(set(missed), reverse=True)
     assert any("false accepts an hour" in line for line in listening_lines.lines(found))
+    for hours, told in ((3.3, True), (3.4, False)):  # the goal is 0.3 an hour
+        text = listening_lines.lines(found | {"unseen_hours": hours})
+        assert any(f"{hours:.2f} h of it are too few to count 0.3 an hour" in line for line in text) == told
     for rate, told in ((0.4, False), (1.0, True)):
         rows = [row | {"rate": rate if row["snr_db"] == 20 else 1.0} for row in found["testing"]["misses"]]
         text = listening_lines.lines(found | {"testing": found["testing"] | {"misses": rows}})
