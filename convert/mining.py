@@ -152,6 +152,7 @@ def _recipe(origin: Run, current: Run, place: Path, number: int, how: Mining) ->
             "data.unknown_from": [*origin.recipe.data.unknown_from, *folders],
             "training.start_from": str(current.folder.resolve()),
             **{f"training.{key}": "" for key in recipe.TEACHERS},  # who have not learned that these are no words
+            "training.averaged_with": [],
             "training.epochs": how.epochs,
             "training.learning_rate": how.learning_rate,
         },

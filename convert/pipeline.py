@@ -11,7 +11,6 @@ import numpy as np
 
 from convert.prove import parity
 from convert.tflite import reader
-from edgekws import recipe as recipes
 from edgekws import workspace
 from edgekws.corpus import heard, sources
 from edgekws.corpus.clips import SILENCE, Corpus
@@ -39,10 +38,10 @@ def load_corpus(run: Run, *, write: bool = True) -> Corpus:
         check_writable(next(path for path in (run.folder, *run.folder.absolute().parents) if path.exists()))
     origins = []
     if not run.record("train").exists():  # raises for a missing origin before the folder is made
-        origins = [earlier.find(run.recipe, key) for key in recipes.EARLIER]
+        origins = earlier.all_of(run.recipe)
     loaded = sources.of_recipe(run.recipe, listed=workspace.listed(run))
     workspace.begin(run, loaded)
-    for origin in filter(None, origins):
+    for origin in origins:
         if known := heard.read(origin.heard):
             heard.add(run.heard, known)  # this run inherits what its origin learned from
     loaded, later = workspace.as_begun(run, loaded)

@@ -188,6 +188,11 @@ class Training:
         "in quantization-aware training",
     )
     second_teacher: str = _key("", "another teacher: the mean of both teachers' log scores is learned")
+    averaged_with: tuple[str, ...] = _key(
+        (),
+        "runs of the same network, begun from the same weights: after training, the mean of their weights and these "
+        "becomes the float model",
+    )
     patience: int = _key(
         0,
         "stop after this many epochs without a better validation accuracy; 0: never; not in quantization-aware "

@@ -55,7 +55,8 @@ def default(preferred: Sequence[str] = PREFERRED) -> Path:
 def public(private: Recipe) -> Recipe:
     """The recipe without paths of this machine: recordings keep only their name, and other runs become runs/NAME."""
     others = {key: _public_name(getattr(private.training, key)) for key in recipe.EARLIER}
-    changes = {f"training.{key}": name for key, name in others.items()}
+    changes: dict[str, str | list[str]] = {f"training.{key}": name for key, name in others.items()}
+    changes["training.averaged_with"] = [_public_name(name) for name in private.training.averaged_with]
     folders = [folder_name(folder) for folder in private.data.unknown_from]
     further = [folder_name(source) for source in private.data.sources]
     named = {"data.source": folder_name(private.data.source), "data.unknown_from": folders, "data.sources": further}

@@ -250,6 +250,7 @@ def anchored(recipe: Recipe, beside: Path) -> Recipe:
     changes["data.rooms"] = [one if one == recipes.MADE_ROOMS else _anchored(one, beside, "") for one in data.rooms]
     for key in recipes.EARLIER:
         changes[f"training.{key}"] = _anchored(getattr(training, key), beside, "recipe.toml")
+    changes["training.averaged_with"] = [_anchored(one, beside, "recipe.toml") for one in training.averaged_with]
     return recipes.replace(recipe, changes)
 
 

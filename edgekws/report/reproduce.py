@@ -42,7 +42,8 @@ def beside_its_recipe(tables: dict[str, Any]) -> str:
 
 def earlier_runs(recipe: dict[str, Any]) -> list[str]:
     """The runs that must exist before this recipe, given as plain tables, can be trained."""
-    named = dict.fromkeys(recipe["training"].get(key) for key in recipes.EARLIER)
+    training = recipe["training"]
+    named = dict.fromkeys([*(training.get(key) for key in recipes.EARLIER), *training.get("averaged_with", ())])
     return [name for name in named if name and name not in zoo.folders()]
 
 

@@ -8,13 +8,15 @@ from typing import Any
 
 from edgekws import recipe as recipes
 from edgekws import workspace, zoo
+from edgekws.corpus.sources import labels_of
 from edgekws.errors import UserError
 from edgekws.recipe import Recipe
 from edgekws.workspace import Run
 
 _HEARD = ("coding", "level_control", "window_seconds")
 # keys of [model] to take
-_SHARED = {"start_from": ("architecture", "batch_norm", *_HEARD)} | dict.fromkeys(recipes.TEACHERS, _HEARD)
+_SAME = ("architecture", "batch_norm", *_HEARD)
+_SHARED = {"start_from": _SAME, "averaged_with": _SAME} | dict.fromkeys(recipes.TEACHERS, _HEARD)
 # weights can learn another level; with another window only the convolutions' are used. A teacher cannot change.
 _MAY_DIFFER = {"start_from": ("level_control", "window_seconds")}
 
@@ -37,8 +39,20 @@ def completed(tables: Mapping[str, Any], beside: Path) -> Mapping[str, Any]:
 def find(recipe: Recipe, key: str) -> Run | None:
     """The run that ``training.KEY`` names, or None. A UserError if it is not trained or does not fit this recipe."""
     named = getattr(recipe.training, key)
-    if not named:
-        return None
+    return _checked(recipe, key, named) if named else None
+
+
+def all_of(recipe: Recipe) -> list[Run]:
+    """All runs that a recipe names, checked as by ``find``."""
+    return [*filter(None, (find(recipe, key) for key in recipes.EARLIER)), *averaged(recipe)]
+
+
+def averaged(recipe: Recipe) -> list[Run]:
+    """The runs of ``training.averaged_with``, checked as by ``find``."""
+    return [_checked(recipe, "averaged_with", named) for named in recipe.training.averaged_with]
+
+
+def _checked(recipe: Recipe, key: str, named: str) -> Run:
     try:
         other = workspace.load_run(zoo.place(named))
     except UserError as error:
@@ -52,6 +66,8 @@ def find(recipe: Recipe, key: str) -> Run | None:
                 f"training.{key}: {other.folder} has model.{name} = {theirs}, this recipe {ours}; leave model.{name} "
                 "out, and it is taken from there"
             )
+    if key == "averaged_with" and labels_of(other.recipe) != labels_of(recipe):
+        raise UserError(f"training.averaged_with: {other.folder} knows other words; expected the same ones")
     return other
 
 

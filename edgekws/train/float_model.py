@@ -34,12 +34,10 @@ def train(run: Run, clips: Corpus) -> None:
     origin = earlier.find(recipe, "start_from")
     teachers = [other for key in recipes.TEACHERS if (other := earlier.find(recipe, key))]
     named = zip(("started_from", "taught_by", "and_by"), (origin, *teachers), strict=False)
-    others = {
-        name: {"run": other.recipe.name, "float_model_sha256": sha256(other.float_model)}
-        for name, other in named
-        if other
-    }
-    identity = run.identity(clips, *(other["float_model_sha256"] for other in others.values()))
+    others: dict[str, Any] = {name: _told_of(other) for name, other in named if other}
+    averaged = earlier.averaged(recipe)
+    models = [*others.values(), *map(_told_of, averaged)]
+    identity = run.identity(clips, *(other["float_model_sha256"] for other in models))
     if recipe.training.batch_size % device.count:
         raise UserError(
             f"training.batch_size must be a multiple of the {device.count} devices, got {recipe.training.batch_size}"
@@ -62,6 +60,10 @@ def train(run: Run, clips: Corpus) -> None:
         keras.mixed_precision.set_global_policy("float32")
     model.set_weights(outcome.best)
     accuracy = outcome.history[outcome.best_epoch - 1]["val_accuracy"]
+    if averaged:
+        core.set_weights(_mean([core, *(_loaded(other, "averaged_with") for other in averaged)]))
+        accuracy = model.evaluate(_validation(keras, run, clips, device.count), verbose=0, return_dict=True)["accuracy"]
+        others["averaged_with"] = list(map(_told_of, averaged))
     atomic_write(run.history, loop.history_csv(outcome.history))
     workspace.save_keras(_plain(core, recipe, len(clips.words)), run.float_model)
     facts = {
@@ -230,9 +232,24 @@ def compiled(
     return core, model
 
 
+def _validation(keras: Any, run: Run, clips: Corpus, devices: int) -> Any:
+    """Batches of the validation split, as they are."""
+    split, size = clips.split("validation"), run.recipe.training.batch_size
+    return loop.batches(keras, split.samples, split.labels, len(clips.words), size, None, devices=devices)
+
+
+def _mean(models: Sequence[Any]) -> list[np.ndarray]:
+    """The mean of networks' weights: a "model soup" (Wortsman et al., arXiv:2203.05482)."""
+    return [np.mean(weights, axis=0) for weights in zip(*(one.get_weights() for one in models), strict=True)]
+
+
+def _told_of(other: Run) -> dict[str, str]:
+    return {"run": other.recipe.name, "float_model_sha256": sha256(other.float_model)}
+
+
 def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int, identity: str) -> loop.Outcome:
     settings = run.recipe.training
-    learn, validate = clips.split("training"), clips.split("validation")
+    learn = clips.split("training")
     size, classes = settings.batch_size, len(clips.words)
     return loop.fit(
         keras,
@@ -247,7 +264,7 @@ def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int, identity
             mixup=run.recipe.augment.mixup,
             continued=other_sound.continued(learn.clips),
         ),
-        loop.batches(keras, validate.samples, validate.labels, classes, size, None, devices=devices),
+        _validation(keras, run, clips, devices),
         epochs=settings.epochs,
         batch_size=size,
         patience=settings.patience,

@@ -11,7 +11,7 @@ from edgekws import recipe, workspace
 from edgekws.corpus.sources import load
 from edgekws.errors import UserError
 from edgekws.files import sha256
-from edgekws.model import catalogue, network
+from edgekws.model import catalogue, coding, front_end, network
 from edgekws.train import device, float_model, loop
 
 
@@ -73,6 +73,30 @@ def test_a_training_starts_from_a_run_and_keeps_the_words_that_it_knew(clips, tm
                 np.testing.assert_allclose(a, b, atol=1e-5)
     record = json.loads(second.record("train").read_text())
     assert record["started_from"] == {"run": "tones", "float_model_sha256": sha256(first.float_model)}
+
+
+def test_the_float_model_is_the_mean_of_what_was_trained_and_of_the_runs_named(clips, tmp_path):
+    first = trained(tmp_path / "first", clips, training__epochs=2)
+    start = {"training__start_from": str(first.folder), "training__epochs": 1}
+    alone = trained(tmp_path / "alone", clips, **start)
+    second = trained(tmp_path / "second", clips, training__averaged_with=[str(first.folder)], **start)
+    weights = [float_model.load(run.float_model).get_weights() for run in (first, alone, second)]
+    for a, b, mean in zip(*weights, strict=True):
+        np.testing.assert_allclose(mean, (a + b) / 2, atol=1e-6)
+    record = json.loads(second.record("train").read_text())
+    assert record["averaged_with"] == [{"run": "tones", "float_model_sha256": sha256(first.float_model)}]
+    found = float_model.load(second.float_model)
+    split = clips.split("validation")
+    scores = found.predict(coding.network_input(front_end.codes(split.samples, second.recipe.model)), verbose=0)
+    assert record["validation_accuracy"] == pytest.approx(np.mean(scores.argmax(1) == split.labels), abs=1e-6)
+
+
+def test_a_run_of_other_words_cannot_be_averaged(clips, tmp_path):
+    first = trained(tmp_path / "first", clips, training__epochs=1)
+    words = ("high", "low", "middle")  # the same in another order
+    other = {"training__averaged_with": [str(first.folder)], "data__words": list(words)}
+    with pytest.raises(UserError, match="training.averaged_with: .*first knows other words; expected the same ones"):
+        trained(tmp_path / "b", replace(clips, words=words), **other)
 
 
 def test_a_start_from_what_cannot_be_one_is_told(clips, tmp_path):
