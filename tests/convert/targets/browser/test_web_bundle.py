@@ -171,6 +171,25 @@ def test_a_model_of_ones_own_is_compiled(mode, tmp_path):
 
 
 @needs_clang
+@needs_node
+def test_words_behind_a_phrase_are_those_of_the_pc(tmp_path):
+    labels = ("yes", "no", "maybe")
+    # random weights are seldom sure: thresholds near a third give events
+    always = detector.Settings((70, 80, 90), (68, 78, 88), 2, 1, 1, host_library.hop(bare(None, labels)))
+    model = bare(detector.Tuned(dataclasses.replace(always, opened_by=(0,), open=8)), labels)
+    rng = np.random.default_rng(5)
+    parts = [rng.normal(0, 10 ** rng.uniform(1, 4), 4000) for _ in range(24)]
+    sound = np.concatenate(parts).clip(-32_768, 32_767).astype(np.int16)
+    sound.tofile(tmp_path / "in")
+    folder = bundle.make(Request(model, None, "sliding"), "web", tmp_path / "a page")
+    found = json.loads(node(folder, SCORES, tmp_path / "in", tmp_path / "out"))
+    _, events = pc(model, sound)
+    assert found == [dataclasses.asdict(event) for event in events]
+    assert len({event.word for event in events}) > 1
+    assert events != pc(bare(detector.Tuned(always), labels), sound)[1]
+
+
+@needs_clang
 def test_make_builds_the_same_module(tmp_path):
     folder = bundle.make(Request(bare(None, ("a", "b", "c"))), "web", tmp_path / "page")
     before = (folder / webassembly.MODULE).read_bytes()

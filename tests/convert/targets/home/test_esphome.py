@@ -32,8 +32,9 @@ needs_esphome = pytest.mark.skipif(
 def made(tmp_path_factory):
     place = tmp_path_factory.mktemp("esphome bundles")
     folders = {}
-    for name, component in (("small-listen", LISTEN), ("nano", NANO)):
-        folders[component] = bundle.make(Request(artifact.load(name)), "esphome", place / component)
+    gated = artifact.load("nano").opened(("no",), 6.0)
+    for model, component in ((artifact.load("small-listen"), LISTEN), (gated, NANO)):
+        folders[component] = bundle.make(Request(model), "esphome", place / component)
     return folders
 
 
@@ -137,6 +138,52 @@ def test_it_hears_what_the_pc_hears(made, objects, tmp_path):
     assert re.search(rf"W {LISTEN}: \d+ samples were lost: the chip is too slow for this model", told)
     assert f"C {LISTEN}:   yes: threshold 0.40" in told
     assert "_unknown_" not in told
+
+
+BEHIND_A_PHRASE = f"""
+#include "{NANO}_number.h"
+using namespace esphome;
+using namespace esphome::{NANO};
+struct Opened : Ears {{
+  using Ears::task_;
+}};
+int main() {{
+  static microphone::MicrophoneSource source;
+  static Opened ears;
+  ears.set_microphone_source(&source);
+  ears.set_threshold(-1, 0.4f);
+  static WordTrigger any(&ears, -1);
+  any.automation = [](const std::string &word, const float &score) {{
+    std::printf("%s %.5f\\n", word.c_str(), score);
+  }};
+  ears.setup();
+  ears.task_->wait_until_idle();
+  std::vector<uint8_t> data(2000);
+  for (size_t got; (got = std::fread(data.data(), 1, data.size(), stdin)) > 0;) {{
+    data.resize(got);
+    source.hear(data);
+    ears.task_->wait_until_idle();
+    ears.loop();
+  }}
+  return 0;
+}}
+"""
+
+
+@needs_cpp
+def test_words_behind_a_phrase_are_those_of_the_pc(made, objects, tmp_path):
+    run = program(tmp_path, BEHIND_A_PHRASE, NANO, made=made, objects=objects)
+    with wave.open(str(DEMO)) as file:
+        sound = file.readframes(file.getnframes())
+    done = subprocess.run([run], input=sound, capture_output=True, timeout=120, check=True)
+    gated = edgekws.load("nano", threshold=0.4, opened_by=["no"], open_seconds=6.0)
+    behind, all_of_it = (
+        [event for event in spotter.hear([np.frombuffer(sound, "<i2")]) if isinstance(event, Event)]
+        for spotter in (gated, edgekws.load("nano", threshold=0.4))
+    )
+    assert done.stdout.decode().splitlines() == [f"{event.word} {event.score:.5f}" for event in behind]
+    assert [event.word for event in behind] == ["no", "one", "two", "three"]
+    assert [event.word for event in all_of_it] == ["yes", "no", "one", "two", "three", "five", "down", "happy"]
 
 
 @needs_cpp
