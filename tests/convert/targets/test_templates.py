@@ -1,5 +1,8 @@
 """Templates of bundles."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from convert.targets import templates
@@ -31,3 +34,14 @@ def test_what_pip_compiled_in_an_installed_template_is_passed_over(tmp_path, mon
     monkeypatch.setattr(templates, "files", lambda _: tmp_path)
     templates.render("made", tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").rglob("*")] == ["setup.py"]
+
+
+def test_the_readme_of_every_bundle_has_the_five_minutes_and_what_was_checked():
+    readmes = list((Path(__file__).parents[3] / "firmware_assets" / "templates").glob("*/README.md.j2"))
+    assert len(readmes) >= 15
+    for readme in readmes:
+        text = readme.read_text(encoding="utf-8")
+        assert re.search(r"^## Five minutes", text, re.MULTILINE), readme
+        assert "verify" in text or "What was checked" in text, readme
+        inline = [line for line in text.splitlines() if re.match(r"[^{].*\{% endif %\}$", line)]
+        assert inline == [], f"{readme}: end these lines with endif +%}}, or the next line is glued to them"
