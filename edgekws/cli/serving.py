@@ -54,6 +54,8 @@ def _serve(args: argparse.Namespace) -> int:
         package = python_package.importable(model, folder)
         sys.path.insert(0, str(folder / "src"))
         status: int = importlib.import_module(f"{package}.wyoming").main(options)
+    if status:
+        return status
     onto = next_step.call("bundle", args.run, "--target python")
     next_step.tell(args, f"'{onto}' makes what a Raspberry Pi installs")
-    return status
+    return 0

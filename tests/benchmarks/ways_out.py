@@ -1,8 +1,10 @@
 """The ways out of edgekws beside their peers, in one run on this machine:
 
-    PYTHONPATH=. python tests/benchmarks/ways_out.py browser --litert node_modules/@litertjs   # npm install @litertjs/core
-    PYTHONPATH=. python tests/benchmarks/ways_out.py package edgekws_gsc16_small_listen=ours/bin/python pymicro_wakeword=theirs/bin/python
-    PYTHONPATH=. python tests/benchmarks/ways_out.py service edgekws_gsc16_small_listen.wyoming=ours/bin/python \
+    export PYTHONPATH=.
+    python tests/benchmarks/ways_out.py browser --litert node_modules/@litertjs   # npm install @litertjs/core
+    python tests/benchmarks/ways_out.py package edgekws_gsc16_small_listen=ours/bin/python \
+        pymicro_wakeword=theirs/bin/python
+    python tests/benchmarks/ways_out.py service edgekws_gsc16_small_listen.wyoming=ours/bin/python \
         "wyoming_openwakeword --preload-model ok_nabu=theirs/bin/python"
 
 Each package is in an environment of its own. `browser` needs Chromium and Playwright, `service` the Wyoming library.
@@ -96,7 +98,7 @@ def browser(options: argparse.Namespace) -> None:
         wasm = (made / "lib" / "spotter.wasm").stat().st_size
     print(f"{options.model}, one window, medians of {options.pairs} pairs, each the fastest of {options.repeats}:")
     print(f"edgekws {ours:.2f} ms, LiteRT.js {theirs:.2f} ms, ratio {ratio:.3f}")
-    print(f"bytes: edgekws with the model {wasm:,}; LiteRT.js without it {sum(fetched):,}, the largest {max(fetched):,}")
+    print(f"bytes: edgekws with the model {wasm:,}; LiteRT.js without it {sum(fetched):,}")
 
 
 def package(options: argparse.Namespace) -> None:
@@ -110,7 +112,9 @@ def package(options: argparse.Namespace) -> None:
         parts = [path for path in site.iterdir() if not path.name.startswith(tools)]
         files = [file for part in parts for file in (part.rglob("*") if part.is_dir() else [part])]
         size = sum(file.stat().st_size for file in files if file.is_file() and file.suffix != ".pyc")
-        print(f"{module}: import {statistics.median(times):.1f} ms of processor time; with what it needs {size:,} bytes")
+        print(
+            f"{module}: import {statistics.median(times):.1f} ms of processor time; {size:,} bytes with what it needs"
+        )
 
 
 def _output(command: list[str]) -> str:
@@ -128,8 +132,10 @@ def service(options: argparse.Namespace) -> None:
             asyncio.run(_send(uri, 0))
             rest = _resident(process.pid)
             seconds = asyncio.run(_send(uri, options.minutes))
-            print(f"{command}: at rest {rest:.1f} MB, after {options.minutes} minutes of sound "
-                  f"{_resident(process.pid):.1f} MB; processor {_processor(process.pid):.1f} s for {seconds:.0f} s")  # fmt: skip
+            print(
+                f"{command}: at rest {rest:.1f} MB, after {seconds:.0f} s of sound {_resident(process.pid):.1f} MB; "
+                f"{_processor(process.pid):.1f} s of processor time"
+            )
         finally:
             process.terminate()
             process.wait()
