@@ -10,15 +10,17 @@ import csv
 import io
 import itertools
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TypeVar
 
 from edgekws.corpus.spoken import espeak
 from edgekws.errors import UserError
 from edgekws.guard import untrusted
 
+T = TypeVar("T")
 MARGIN = 0.05  # seconds that are cut away on each side of a word
 _ESTIMATED_MARGIN = 1.0  # the same if the word's time is estimated
 _WORD = re.compile(r"[^\W\d_]+(?:'[^\W\d_]+)*")
@@ -39,22 +41,42 @@ class Transcript:
         digits = (_DIGITS[int(digit)] for digit in re.findall(r"[0-9]", self.text))
         return frozenset(_WORD.findall(self.text.lower())).union(digits)
 
+    def runs(self, count: int) -> frozenset[str]:
+        """So many words in a row, in lower case with spaces between; for one the same as ``words``."""
+        spoken = _WORD.findall(self.text.lower())
+        return self.words if count == 1 else frozenset(" ".join(run) for _, run in _rows(spoken, count))
+
+    def timed_runs(self, count: int) -> list[tuple[str, float, float]]:
+        """So many words in a row of those with times, with the start of the first and the end of the last."""
+        return [
+            (" ".join(word.lower() for word, _, _ in run), run[0][1], run[-1][2]) for _, run in _rows(self.times, count)
+        ]
+
     def spans(self, seconds: float, taken: Collection[str]) -> list[tuple[float, float]]:
-        """The stretches, as (start, end) in seconds, in which none of the words ``taken`` is said.
+        """The stretches, as (start, end) in seconds, in which none of the words and phrases ``taken`` is said.
 
         Unknown times are estimated, with a wider margin. Only plain text can be estimated: a recording with one of the
         words in other text has no such stretch.
         """
-        if not self.words & set(taken):
+        counts = {len(text.split()) for text in taken}
+        if not any(self.runs(count) & set(taken) for count in counts):
             return [(0.0, seconds)]
         times, margin = (self.times, MARGIN) if self.times else (self._estimated(seconds), _ESTIMATED_MARGIN)
         if not times:
             return []
+        lower = [word.lower() for word, _, _ in times]
+        inside = {
+            at + i
+            for count in counts
+            for at, run in _rows(lower, count)
+            if " ".join(run) in taken
+            for i in range(count)
+        }
         spans, start = [], 0.0
-        for word, begin, end in times:
-            if word.lower() in taken:
-                spans.append((start, begin - margin))
-                start = end + margin
+        for i in sorted(inside):
+            _, begin, end = times[i]
+            spans.append((start, begin - margin))
+            start = end + margin
         spans.append((start, seconds))
         return [(a, b) for a, b in spans if b > a]
 
@@ -72,6 +94,11 @@ class Transcript:
             (word, seconds * (end - len(word) - 1) / ends[-1], seconds * end / ends[-1])
             for word, end in zip(words, ends, strict=True)
         ]
+
+
+def _rows(items: Sequence[T], count: int) -> Iterator[tuple[int, Sequence[T]]]:
+    """So many items in a row, and the place of the first."""
+    return ((at, items[at : at + count]) for at in range(len(items) - count + 1))
 
 
 def of_folder(folder: Path) -> dict[str, Transcript]:
@@ -112,9 +139,31 @@ def _times(text: str, where: str) -> tuple[tuple[str, float, float], ...]:
 
 
 def alike(words: Sequence[str], transcripts: Iterable[Transcript]) -> frozenset[str]:
-    """The transcripts' words that are one of ``words``, or sound like one in an accent of eSpeak, as to and two do."""
-    said = frozenset[str]().union(*(one.words for one in transcripts))
-    return frozenset(word.lower() for word in words).union(*same_sound(words, said).values()) if said else said
+    """The transcripts' words that are one of ``words``, or sound like one in an accent of eSpeak, as to and two do.
+    A phrase of several words is looked for word by word."""
+    texts = list(transcripts)
+    said = frozenset[str]().union(*(one.words for one in texts))
+    if not said:
+        return said
+    same = same_sound(words, said) | same_phrases(words, texts)
+    return frozenset(word.lower() for word in words).union(*same.values())
+
+
+def same_phrases(words: Sequence[str], texts: Sequence[Transcript]) -> dict[str, frozenset[str]]:
+    """For each phrase of several words in ``words``, as many words in a row in these texts that sound like it, word for
+    word, in an accent of eSpeak."""
+    parts = {phrase: phrase.lower().split() for phrase in words if " " in phrase.strip()}
+    said = frozenset[str]().union(*(one.words for one in texts))
+    same = same_sound(sorted({part for phrase in parts.values() for part in phrase}), said)
+    found = {}
+    for phrase, sought in parts.items():
+        runs = frozenset[str]().union(*(one.runs(len(sought)) for one in texts))
+        found[phrase] = frozenset(
+            run
+            for run in runs
+            if all(word == part or word in same[part] for word, part in zip(run.split(), sought, strict=True))
+        )
+    return found
 
 
 def same_sound(words: Sequence[str], said: Collection[str]) -> dict[str, frozenset[str]]:

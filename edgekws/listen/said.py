@@ -19,14 +19,23 @@ _NEAR = {
 
 
 def alike(labels: Sequence[str], texts: Iterable[Transcript]) -> dict[str, frozenset[str]]:
-    """For each word of a set, the words in these texts that equal it, begin with it, or sound like it."""
-    words = [label for label in labels if not rejects(label)]
-    spoken = frozenset[str]().union(*(one.words | {word.lower() for word, _, _ in one.times} for one in texts))
-    same = transcripts.same_sound(words, spoken)
+    """For each word or phrase of a set, the words in these texts, as many in a row, that equal it, begin with it, or
+    sound like it."""
+    words, heard = [label for label in labels if not rejects(label)], list(texts)
+    counts = {len(word.split()) for word in words}
+    spoken = {
+        count: frozenset[str]().union(
+            *(one.runs(count) | {run for run, _, _ in one.timed_runs(count)} for one in heard)
+        )
+        for count in counts
+    }
+    single = spoken.get(1, frozenset())
+    same = transcripts.same_sound([word for word in words if " " not in word], single)
+    same |= transcripts.same_phrases(words, heard)
     return {
         word: same[word]
-        | {other for other in spoken if other.startswith(word.lower())}
-        | (spoken & set(_NEAR.get(word.lower(), "").split()))
+        | {other for other in spoken[len(word.split())] if other.startswith(word.lower())}
+        | (single & set(_NEAR.get(word.lower(), "").split()))
         for word in words
     }
 
@@ -34,10 +43,10 @@ def alike(labels: Sequence[str], texts: Iterable[Transcript]) -> dict[str, froze
 def places(text: Transcript, alike: Mapping[str, frozenset[str]], whole: bool) -> list[Place]:
     """The places where each word may be heard. Without known times, or with ``whole``, a place is 0 to infinity."""
     if whole or not text.times:
-        return [(word, 0.0, float("inf")) for word, others in alike.items() if text.words & others]
+        return [(word, 0.0, float("inf")) for word, others in alike.items() if text.runs(len(word.split())) & others]
     return [
         (word, start, end)
-        for spoken, start, end in text.times
         for word, others in alike.items()
-        if spoken.lower() in others
+        for spoken, start, end in text.timed_runs(len(word.split()))
+        if spoken in others
     ]

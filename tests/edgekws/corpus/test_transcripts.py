@@ -83,6 +83,16 @@ def test_what_sounds_like_a_word_is_taken_for_it():
     assert not {"much", "sees", "noah"} & taken
 
 
+def test_a_phrase_is_cut_out_where_its_words_are_in_a_row():
+    texts = [
+        Transcript("hay edge of hey", (("hay", 1.0, 1.2), ("edge", 1.2, 1.5), ("of", 1.6, 1.7), ("hey", 3.0, 3.2)))
+    ]
+    taken = transcripts.alike(["hey edge"], texts)
+    assert taken == {"hey edge", "hay edge"}
+    assert texts[0].spans(4.0, taken) == [(0.0, pytest.approx(0.95)), (pytest.approx(1.55), 4.0)]
+    assert Transcript("the edge of hey").spans(4.0, taken) == [(0.0, 4.0)]
+
+
 def test_table_beside_a_folder_cuts_its_recordings(tmp_path):
     folder = tmp_path / "talk"
     folder.mkdir()
