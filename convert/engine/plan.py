@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from convert.engine.fixed_point import Scaling, exponentials, scaling, without_constant_channels
-from convert.engine.kernels import Kernel, KernelSet, Stage
+from convert.engine.kernels import PORTABLE_COST, Kernel, KernelSet, Stage
 from convert.engine.schedule import Pace, Schedule, WindowSchedule, pace, works
 from convert.engine.sliding import Map, SlidingSchedule, edge_frames, sliding_maps
 from convert.tflite.graph import Convolution, Dense, Graph, Layer, MaxPool, Softmax
@@ -92,7 +92,7 @@ class Plan:
     @property
     def state_bytes(self) -> int:
         """sizeof(edgekws_state); the generated C asserts it."""
-        counters = 12 + (4 + 12 * len(self.sliding.maps) if self.sliding else 8 * len(self.stages))
+        counters = 12 + (8 + 12 * len(self.sliding.maps) if self.sliding else 8 * len(self.stages))
         padded_scores = -(-self.classes // 4) * 4
         buffers = -(-self.buffer_values * self.kernels.value_bits // 32) * 4
         return counters + 4 * self.sums + padded_scores + 4 * self.scratch_words + buffers
@@ -118,9 +118,11 @@ def plan(
         max(1, min(kernel.positions // stage.pool, stage.out_length))
         for stage, kernel in zip(stages, chosen, strict=True)
     ]
-    macs = [group * stage.pool * stage.weights.size for group, stage in zip(groups, stages, strict=True)]
-    dense_macs = sum(layer.weights.size for layer in dense)
-    *work, dense_work = works([*macs, dense_macs], graph.multiply_accumulates)
+    costs = [kernel.cost * stage.pool * stage.weights.size for stage, kernel in zip(stages, chosen, strict=True)]
+    dense_cost = PORTABLE_COST * sum(layer.weights.size for layer in dense)
+    window_cost = sum(cost * stage.out_length for cost, stage in zip(costs, stages, strict=True)) + dense_cost
+    calls = [group * cost for group, cost in zip(groups, costs, strict=True)]
+    *work, dense_work = works([*calls, dense_cost], window_cost)
     maps, trunk = sliding_maps(stages, hop) if sliding else ([], 0)
 
     def start() -> Schedule:

@@ -226,7 +226,7 @@ def _at_pace(schedule: Schedule, work: int) -> Pace | None:
     return None
 
 
-def works(macs: Sequence[int], total: int) -> list[int]:
-    """Multiply-accumulates in a coarser unit, in which ``total`` is far below the limit of int32."""
+def works(costs: Sequence[int], total: int) -> list[int]:
+    """Costs in a coarser unit, in which ``total`` is far below the limit of int32."""
     unit = total // LARGEST_UNIT_COUNT + 1
-    return [-(-count // unit) for count in macs]
+    return [-(-cost // unit) for cost in costs]

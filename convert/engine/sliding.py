@@ -84,13 +84,12 @@ class SlidingSchedule(Schedule):
         self.maps, self.trunk, self.hop = maps, trunk, maps[0].hop
         self.slots = [1] * len(maps)  # how many windows' left edges are kept at once
         self._needed = [frames_needed(s, n * s.pool) for s, n in zip(stages, groups, strict=True)]
-        self._left_works, self._right_works = [0] * len(stages), [0] * len(stages)
-        for i, (stage, group, after) in enumerate(zip(stages, groups, maps[1:], strict=True)):
-            self._left_works[i] = works[i] * len(list(_edge_calls(stage, group, 0, after.first)))
-            self._right_works[i] = works[i] * len(list(_edge_calls(stage, group, after.last, after.frames)))
+        sides = list(zip(stages, groups, maps[1:], strict=True))
+        self._left_calls = [len(list(_edge_calls(stage, group, 0, m.first))) for stage, group, m in sides]
+        self._right_calls = [len(list(_edge_calls(stage, group, m.last, m.frames))) for stage, group, m in sides]
 
     def begin(self) -> None:
-        self._kept, self._edges, self.deepest = [0] * len(self.maps), 0, 0
+        self._kept, self._edges, self._edged, self.deepest = [0] * len(self.maps), 0, 0, 0
         self._due = [m.first - 1 for m in self.maps[1 : self.trunk + 1]]
         self.frames = [0] * len(self.frames)
         for i in range(self.trunk):
@@ -107,9 +106,11 @@ class SlidingSchedule(Schedule):
             if done := self.run(i, flush=True):
                 return done
         while self._edges < len(self.stages):
-            self._edges += 1
-            if done := self._right_works[self._edges - 1]:
-                return done
+            i = self._edges
+            if self._edged < self._right_calls[i]:
+                self._edged += 1
+                return self.works[i]
+            self._edges, self._edged = i + 1, 0
         self._kept[self.trunk] -= 1
         self.frames[self.trunk] -= self.maps[self.trunk].hop
         self._edges = 0
@@ -128,11 +129,14 @@ class SlidingSchedule(Schedule):
                 return 0
         if self.maps[i + 1].first:
             if self._due[i] < outputs:
-                self._due[i] += self.maps[i + 1].hop
-                self._kept[i] -= 1
-                self._kept[i + 1] += 1
-                self.slots[i + 1] = max(self.slots[i + 1], self._kept[i + 1])
-                return self._left_works[i]
+                self._edged += 1
+                if self._edged == self._left_calls[i]:
+                    self._edged = 0
+                    self._due[i] += self.maps[i + 1].hop
+                    self._kept[i] -= 1
+                    self._kept[i + 1] += 1
+                    self.slots[i + 1] = max(self.slots[i + 1], self._kept[i + 1])
+                return self.works[i]
             self._due[i] -= outputs
         self.frames[i] -= outputs * stage.pool * stage.stride
         self.append(i + 1, outputs)

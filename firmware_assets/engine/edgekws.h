@@ -67,6 +67,7 @@ typedef struct {
     uint32_t deepest; /* stage that may have frames enough: no deeper one has */
 #if EDGEKWS_SLIDING
     uint32_t edges; /* right edges computed at the end of the window */
+    uint32_t edged; /* outputs computed of the edge that is begun */
     struct {
         uint32_t frames; /* waiting in the stage's buffer */
         uint32_t due;    /* outputs until one is the last of the next left edge */
@@ -100,7 +101,7 @@ size_t edgekws_push(edgekws_state *spotter, const int16_t *samples, size_t count
  *
  * edgekws_take keeps the samples that the first layer still lacks and computes nothing; it returns how many it took, 0 when
  * there is work to do first. edgekws_work does one piece of work, at most a few outputs of a layer, and returns how much
- * that was, about its multiply-accumulates; 0 when there is nothing to do before more samples come. The pieces are the
+ * that was, in units of about equal time; 0 when there is nothing to do before more samples come. The pieces are the
  * same, in the same order, whenever they are done, and so are the scores. */
 size_t edgekws_take(edgekws_state *spotter, const int16_t *samples, size_t count);
 uint32_t edgekws_work(edgekws_state *spotter);

@@ -128,6 +128,6 @@ edgekws_stage_kernel edgekws_convolve_dsp_fast;
 edgekws_stage_kernel edgekws_convolve_packed;
 edgekws_stage_kernel edgekws_convolve_neon;
 edgekws_stage_kernel edgekws_convolve_wasm;
-edgekws_stage_kernel edgekws_convolve_vnni;
+edgekws_stage_kernel edgekws_convolve_vnni, edgekws_convolve_vnni_relu;
 
 #endif

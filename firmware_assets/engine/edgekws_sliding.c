@@ -72,35 +72,31 @@ static void pad(edgekws_value *to, uint32_t i, uint32_t frames)
     for (uint32_t n = frames * edgekws_stages[i].in_channels; n; n--) *to++ = (edgekws_value)edgekws_stages[i].padding;
 }
 
-/* Computes the outputs from `done` up to `end` of one window in stage `i`, from frames as above; returns the work. */
-static uint32_t edge(edgekws_state *spotter, uint32_t i, uint32_t done, uint32_t end, uint32_t origin, edgekws_value *out)
+/* One call of the kernel for the outputs from `first` up to `end` of one window in stage `i`, from frames as above: for
+ * those that follow the first spotter->edged ones, which are done. The last call sets that to 0. Returns the work. */
+static uint32_t edge(edgekws_state *spotter, uint32_t i, uint32_t first, uint32_t end, uint32_t origin, edgekws_value *out)
 {
     const edgekws_stage *stage = &edgekws_stages[i];
-    const uint32_t channels = stage->in_channels;
-    edgekws_value *const in = spotter->buffers.values + EDGEKWS_EDGE_BUFFER;
-    uint32_t work = 0;
-    while (done < end) {
-        const edgekws_call next = edgekws_next_call(stage, done);
-        const uint32_t outputs = next.outputs < end - done ? next.outputs : end - done;
-        const uint32_t position = done ? stage->first_pool + (done - 1) * stage->pool : 0;
-        const uint32_t frames = (outputs * next.pool - 1) * stage->stride + stage->taps;
-        uint32_t f = position * stage->stride - stage->pad_before; /* before the window this wraps, beyond its frames */
-        edgekws_value *to = in;
-        for (uint32_t n = frames; n; n--, f++, to += channels) {
-            if (f < edgekws_maps[i].frames)
-                memcpy(to, frame(spotter, i, f, origin), channels * sizeof *to);
-            else
-                pad(to, i, 1);
-        }
-        stage->kernel(stage, in, out, outputs, next.pool, &spotter->scratch);
-#ifdef EDGEKWS_TRACE
-        edgekws_trace(i, out, outputs * stage->out_channels);
-#endif
-        done += outputs;
-        out += outputs * stage->out_channels;
-        work += stage->work;
+    const uint32_t channels = stage->in_channels, done = first + spotter->edged;
+    const edgekws_call next = edgekws_next_call(stage, done);
+    const uint32_t outputs = next.outputs < end - done ? next.outputs : end - done;
+    const uint32_t position = done ? stage->first_pool + (done - 1) * stage->pool : 0;
+    const uint32_t frames = (outputs * next.pool - 1) * stage->stride + stage->taps;
+    edgekws_value *const in = spotter->buffers.values + EDGEKWS_EDGE_BUFFER, *to = in;
+    uint32_t f = position * stage->stride - stage->pad_before; /* before the window this wraps, beyond its frames */
+    for (uint32_t n = frames; n; n--, f++, to += channels) {
+        if (f < edgekws_maps[i].frames)
+            memcpy(to, frame(spotter, i, f, origin), channels * sizeof *to);
+        else
+            pad(to, i, 1);
     }
-    return work;
+    out += spotter->edged * stage->out_channels;
+    stage->kernel(stage, in, out, outputs, next.pool, &spotter->scratch);
+#ifdef EDGEKWS_TRACE
+    edgekws_trace(i, out, outputs * stage->out_channels);
+#endif
+    spotter->edged = done + outputs < end ? spotter->edged + outputs : 0;
+    return stage->work;
 }
 
 static void next_slot(uint16_t *slot, uint32_t m)
@@ -108,7 +104,8 @@ static void next_slot(uint16_t *slot, uint32_t m)
     if (++*slot == edgekws_maps[m].slots) *slot = 0;
 }
 
-/* Computes a left edge in the map behind stage `i`: the next one that the trunk passes. */
+/* One call for a left edge in the map behind stage `i`: the next one that the trunk passes. Until the last call nothing
+ * else of this stage, or of those before it, is computed. Returns the work. */
 static uint32_t left_edge(edgekws_state *spotter, uint32_t i)
 {
     const edgekws_map *map = &edgekws_maps[i + 1];
@@ -118,14 +115,15 @@ static uint32_t left_edge(edgekws_state *spotter, uint32_t i)
     const uint32_t slot = spotter->stages[i + 1].written;
     const uint32_t work = edge(spotter, i, 0, map->first, origin,
                                spotter->buffers.values + map->left + slot * map->first * map->channels);
+    if (spotter->edged) return work;
     next_slot(&spotter->stages[i].read, i);
     next_slot(&spotter->stages[i + 1].written, i + 1);
     spotter->stages[i].due += map->hop;
     return work;
 }
 
-/* If there are frames for a whole group of outputs of stage `i` of the trunk (when flushing, for one): the left edge that
- * these outputs pass, or else the outputs. Returns the work. */
+/* If there are frames for a whole group of outputs of stage `i` of the trunk (when flushing, for one): one call for the left
+ * edge that these outputs pass, or else for the outputs. Returns the work. */
 static uint32_t run(edgekws_state *spotter, uint32_t i, bool flush)
 {
     const edgekws_stage *stage = &edgekws_stages[i];
@@ -151,7 +149,7 @@ static uint32_t run(edgekws_state *spotter, uint32_t i, bool flush)
 void edgekws_begin(edgekws_state *spotter)
 {
     memset(spotter->stages, 0, sizeof spotter->stages);
-    spotter->edges = spotter->deepest = 0;
+    spotter->edges = spotter->edged = spotter->deepest = 0;
     for (uint32_t i = 0; i < EDGEKWS_TRUNK; i++) {
         /* No window uses the trunk's output for these frames: the first window has a left edge like all others. */
         const uint32_t frames = frames_before(&edgekws_stages[i]);
@@ -179,17 +177,21 @@ uint32_t edgekws_step(edgekws_state *spotter)
  * dense layers and the softmax. */
 uint32_t edgekws_finish(edgekws_state *spotter)
 {
-    uint32_t work = 0;
-    for (uint32_t i = 0; i < EDGEKWS_TRUNK && !work; i++) work = run(spotter, i, true);
-    while (spotter->edges < EDGEKWS_STAGES && !work) {
-        const uint32_t i = spotter->edges++;
+    for (uint32_t i = 0; i < EDGEKWS_TRUNK; i++) {
+        const uint32_t work = run(spotter, i, true);
+        if (work) return work;
+    }
+    for (; spotter->edges < EDGEKWS_STAGES; spotter->edges++) {
+        const uint32_t i = spotter->edges;
         const edgekws_stage *stage = &edgekws_stages[i];
         const edgekws_map *map = &edgekws_maps[i + 1];
         /* The trunk's buffer begins with the frames that the first output of the right edge sees. */
         const uint32_t origin = i < EDGEKWS_TRUNK ? frames_before(stage) - frames_passed(stage, map->last) : 0;
-        work = edge(spotter, i, map->last, map->frames, origin, spotter->buffers.values + map->right);
+        if (map->last == map->frames) continue;
+        const uint32_t work = edge(spotter, i, map->last, map->frames, origin, spotter->buffers.values + map->right);
+        if (!spotter->edged) spotter->edges++;
+        return work;
     }
-    if (work) return work;
     const edgekws_dense *dense = &edgekws_dense_layers[0];
     memset(spotter->sums, 0, sizeof spotter->sums);
     for (uint32_t f = 0; f < dense->frames; f++)

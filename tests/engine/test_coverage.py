@@ -58,6 +58,8 @@ BUILDS = {
     "per tensor": (SHAPES["two convolutions a block"], "convolutions per tensor", {}),
     "no softmax": (SHAPES["hidden layers"], "no softmax", {}),
     "sliding": (DEEPER["six blocks"], "as trained", {"mode": "sliding", "hop": 81, "positions": 12}),
+    "sliding, edges in several calls": (DEEPER["two convolutions, deep"], "as trained", {"mode": "sliding", "hop": 64}),
+    "sliding without edges": (SHAPES["last samples not looked at"], "as trained", {"mode": "sliding", "hop": 8}),
     "sliding without left edges": (SHAPES["stride above kernel, valid"], "as trained", {"mode": "sliding", "hop": 25}),
     "sliding over padding pools": (DEEPER["ceil pools that pad, deep"], "as trained", {"mode": "sliding", "hop": 5}),
 }

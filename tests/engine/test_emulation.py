@@ -113,18 +113,17 @@ def test_counts_are_the_same_every_time_and_add_up(tmp_path):
     assert 0 <= staged.instructions[-1] - first.instructions[-1] < 0.05 * first.instructions[-1]
 
 
-@pytest.mark.parametrize("mode", ["window", "sliding"])
-def test_an_even_pace_makes_no_push_twice_as_long_as_the_mean(mode, tmp_path):
-    """Of 10 ms, at many places of the hops; small on a Cortex-M4. Without it, it is nearly three times."""
-    small = artifact.load("small")
-    plan = codegen.generate_of(small, tmp_path, kernels="dsp_fast", mode=mode)
+@pytest.mark.parametrize(("name", "mode"), [("small", "window"), ("small", "sliding"), ("large", "sliding")])
+def test_an_even_pace_makes_no_push_twice_as_long_as_the_mean(name, mode, tmp_path):
+    """Of 10 ms, at many places of the hops, on a Cortex-M4. Without it, it is about three times."""
+    plan = codegen.generate_of(artifact.load(name), tmp_path, kernels="dsp_fast", mode=mode)
     samples = np.random.default_rng(0).integers(-32768, 32768, 16_000 + 8 * 1944).astype(np.int16)
     pushed = emulation.measure(tmp_path, "cortex-m4", samples, push=emulation.PUSH)
     evenly = emulation.measure(tmp_path, "cortex-m4", samples, push=emulation.PUSH, evenly=True)
     np.testing.assert_array_equal(evenly.scores, pushed.scores)
     mean = evenly.instructions[-1] * emulation.PUSH / plan.hop
-    print(f"{mode}: mean {mean:.0f}, largest {evenly.largest_push}, without {pushed.largest_push}")
-    assert evenly.largest_push < 1.75 * mean
+    print(f"{name}, {mode}: mean {mean:.0f}, largest {evenly.largest_push}, without {pushed.largest_push}")
+    assert evenly.largest_push < 1.6 * mean
     assert pushed.largest_push > 2.5 * mean
     assert 0 < evenly.flash_bytes - pushed.flash_bytes < 300
 

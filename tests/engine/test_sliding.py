@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import synthetic_tflite
-from engine import host
+from engine import every_set, host
 from engine.test_engine import SHAPES, synthetic
 from synthetic_tflite import Options
 
 from convert.tflite import artifact, reader
+from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
 from edgekws.model.architecture import Architecture, Block
 from edgekws.model.architecture import Convolution as Conv
@@ -115,10 +118,23 @@ def test_avx2(shape, folders):
     assert_equal_to_windows(read, folders, hop=shortest_hop(DEEPER[shape]), flags=host.FAST, kernels="avx2")
 
 
-def test_the_first_window_in_memory_that_held_anything(folders):
-    """The kernels of Toom-Cook look past their frames: what lay there must not matter."""
-    read = artifact.load("small").graph
-    assert_equal_to_windows(read, folders, hops=1, flags=host.FAST, chunk=4096, kernels="dsp_fast")
+@functools.cache
+def small() -> tuple[Artifact, np.ndarray, np.ndarray]:
+    """The model, samples of three results, and their scores as windows of the portable kernels."""
+    model, hop = artifact.load("small"), 1944
+    samples = every_set.stream(16_000 + 2 * hop)
+    windows = np.concatenate([samples[i * hop :][:16_000] for i in range(3)])
+    with tempfile.TemporaryDirectory() as folder:
+        return model, samples, every_set.scores("portable", model, "window", windows, Path(folder))
+
+
+@pytest.mark.parametrize("kernels", every_set.SETS)
+def test_every_set_in_memory_that_held_anything(kernels, tmp_path):
+    """Kernels may look past their frames: what lay there must not matter."""
+    if problem := every_set.missing(kernels):
+        pytest.skip(problem)
+    model, samples, golden = small()
+    np.testing.assert_array_equal(every_set.scores(kernels, model, "sliding", samples, tmp_path), golden)
 
 
 def test_the_shortest_hop_shares_all(folders):

@@ -61,6 +61,7 @@ class Kernel:
     scratch_bytes: int = 0
     scaling: Scaling | None = None  # replaces the stage's own
     read_past: int = 0  # values after its input that the function may load
+    cost: int = 16  # about the instructions of 16 multiply-accumulates, as measured: the even pace goes by it
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,10 +79,14 @@ class KernelSet:
     hint: str = ""  # what to do if the condition does not hold
 
 
+PORTABLE_COST = 64  # also of dense layers
+
+
 def portable_stage(stage: Stage, positions: int | None) -> Kernel:
     """The reference kernel. It computes one output a call, which needs the least memory."""
     wanted = positions or stage.pool
-    return Kernel("edgekws_convolve_portable", stage.weights, wanted, "the reference takes every shape")
+    reason = "the reference takes every shape"
+    return Kernel("edgekws_convolve_portable", stage.weights, wanted, reason, cost=PORTABLE_COST)
 
 
 KERNELS = KernelSet("portable", 8, ("kernels_portable.c",), portable_stage)

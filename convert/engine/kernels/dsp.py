@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from convert.engine.kernels import Kernel, KernelSet, Stage, portable_stage
@@ -19,7 +21,7 @@ def stage(stage: Stage, positions: int | None, wide_from: int = WIDE_FROM) -> Ke
     problem = problem_of(stage)
     if problem:
         reference = portable_stage(stage, positions)
-        return Kernel(reference.function, reference.weights, reference.positions, problem)
+        return replace(reference, reason=problem)
     if stage.in_channels == 1 and stage.taps in (5, 6) and stage.stride == stage.pool == 1 and is_relu(stage):
         return _samples(stage, positions)
     shared = stage.stride == 1 and stage.taps in (3, 5) and stage.in_channels % 2 == 0
@@ -40,6 +42,7 @@ def stage(stage: Stage, positions: int | None, wide_from: int = WIDE_FROM) -> Ke
         why,
         scratch_bytes=2 * POSITIONS * 4 + blocks * block_bytes,
         scaling=stage.scaling.folded() if is_relu(stage) else None,
+        cost=21 if stage.in_channels == 1 else 13,  # of few products, requantizing is a large part
     )
 
 
@@ -55,6 +58,7 @@ def _samples(stage: Stage, positions: int | None) -> Kernel:
         "one channel of samples: pairs of them serve all positions that see them",
         scratch_bytes=4 * (wanted + 4),
         scaling=stage.scaling.folded(),
+        cost=40,
     )
 
 

@@ -31,6 +31,7 @@ def stage(stage: Stage, positions: int | None, long_from: int = LONG_FROM, wide_
         scratch_bytes=stage.in_channels // CHUNK * CHUNK_BYTES + SUMS_BYTES,
         scaling=stage.scaling.folded() if dsp.is_relu(stage) else None,
         read_past=FRAMES_PAST * stage.in_channels,
+        cost=7,
     )
 
 

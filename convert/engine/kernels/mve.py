@@ -73,6 +73,7 @@ def _samples(stage: Stage, positions: int | None) -> Kernel:
         reason,
         scaling=stage.scaling.folded(),
         read_past=SAMPLE_TAPS - 1,
+        cost=16,
     )
 
 
@@ -96,6 +97,7 @@ def _blocks(
         SLOTS * BLOCK * 4,
         stage.scaling.folded(),
         past,
+        cost=5 if stage.in_channels == 1 else 3,
     )
 
 

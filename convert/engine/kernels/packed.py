@@ -18,7 +18,7 @@ def stage(stage: Stage, positions: int | None) -> Kernel:
     wanted = max(positions or 2 * stage.pool, stage.pool)
     maxima = wanted // stage.pool * stage.out_channels
     reason = "two positions in one multiplication"
-    return Kernel("edgekws_convolve_packed", weights, wanted, reason, 4 * (weights.shape[1] + maxima))
+    return Kernel("edgekws_convolve_packed", weights, wanted, reason, 4 * (weights.shape[1] + maxima), cost=42)
 
 
 KERNELS = KernelSet(

@@ -40,6 +40,8 @@ void edgekws_trace(uint32_t stage, const edgekws_value *frames, uint32_t values)
 static void run_engine(void)
 {
     size_t count, scores;
+    for (size_t i = 0; i < sizeof spotter; i++) /* a state is usable whatever memory held before */
+        ((volatile uint8_t *)&spotter)[i] = 0xA5;
     edgekws_reset(&spotter);
     while ((count = read_samples(samples, RUNNER_CHUNK)) > 0) {
         scores = 0;
