@@ -72,7 +72,12 @@ extern const int32_t edgekws_exponentials[EDGEKWS_EXPONENTIALS]; /* see edgekws_
 #endif
 
 #ifdef __GNUC__
-#define EDGEKWS_ALIGNED __attribute__((aligned(16))) /* for constants that kernels load several of at a time */
+/* For constants that kernels load several of at a time. */
+#ifdef __AVX512F__
+#define EDGEKWS_ALIGNED __attribute__((aligned(64)))
+#else
+#define EDGEKWS_ALIGNED __attribute__((aligned(16)))
+#endif
 #define EDGEKWS_NOINLINE __attribute__((noinline))
 #else
 #define EDGEKWS_ALIGNED

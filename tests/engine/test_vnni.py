@@ -65,9 +65,22 @@ def test_catalogue(name, tmp_path):
 def test_weights_that_could_overflow_go_to_the_reference():
     read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"]))
     stage = plan.plan(read, kernel_sets.find("portable")).stages[1].stage
-    long = replace(stage, weights=np.full((2, 70_000, 1), -127, np.int8))
-    assert kernel_sets.find("vnni").stage(stage, None).function == "edgekws_convolve_vnni"
-    assert kernel_sets.find("vnni").stage(long, None).function == "edgekws_convolve_portable"
+    function = {}
+    for length in (1, 40_000, 70_000):
+        longer = replace(stage, weights=np.full((stage.out_channels, length, 1), -127, np.int8))
+        function[length] = kernel_sets.find("vnni").stage(longer, None).function.removeprefix("edgekws_convolve_")
+    assert function == {1: "vnni_relu", 40_000: "vnni", 70_000: "portable"}
+
+
+@pytest.mark.parametrize(("shift", "function"), [(1, "vnni"), (0, "vnni_relu"), (-22, "vnni_relu"), (-23, "vnni")])
+def test_scales_that_the_kernel_for_relu_takes(shift, function):
+    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"]))
+    stage = plan.plan(read, kernel_sets.find("portable")).stages[1].stage
+    shifts = np.full_like(stage.scaling.shift, shift)
+    other = replace(stage, scaling=replace(stage.scaling, shift=shifts))
+    assert kernel_sets.find("vnni").stage(other, None).function == f"edgekws_convolve_{function}"
+    no_relu = replace(other, scaling=replace(other.scaling, minimum=-127, zero_point=0))
+    assert kernel_sets.find("vnni").stage(no_relu, None).function == "edgekws_convolve_vnni"
 
 
 @pytest.mark.parametrize("weight", [127, -127])

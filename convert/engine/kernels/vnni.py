@@ -8,27 +8,33 @@ import numpy as np
 
 from convert.engine.kernels import Kernel, KernelSet, Stage, blocks, portable_stage
 
-BLOCK, STEP = 16, 4  # as in kernels_vnni.c
-VECTOR = 32  # bytes
+BLOCK, BLOCKS, STEP = 16, 2, 4  # as in kernels_vnni.c
+VECTOR, LINE = 32, 64  # bytes
+MAX_SHIFT = 22  # then a scaled sum below 2^30, a rounding half and the shifted zero point are within int32
 
 
 def stage(stage: Stage, positions: int | None) -> Kernel:
-    """The set's one kernel; the reference kernel if sums of values up to 255 could leave 32 bits."""
+    """The kernel for ReLU if it is exact, else the one for all; the reference kernel if sums could leave 32 bits."""
     sums = stage.weights.astype(np.int64).reshape(stage.out_channels, -1)
-    if 255 * np.abs(sums).sum(axis=1).max() >= 2**31:
-        return portable_stage(stage, positions)
     bias = stage.scaling.bias.astype(np.int64) - 128 * sums.sum(axis=1)
+    largest = (255 * np.abs(sums).sum(axis=1) + np.abs(bias)).max()
+    if largest >= 2**31:
+        return portable_stage(stage, positions)
+    scaling = stage.scaling
+    to_the_right = scaling.shift.max() <= 0 and scaling.shift.min() >= -MAX_SHIFT
+    relu = scaling.zero_point == scaling.minimum and to_the_right and largest < 2**30
+    function = f"edgekws_convolve_vnni{'_relu' if relu else ''}"
     shifted = replace(stage, scaling=replace(stage.scaling, bias=bias.astype(np.int32)))
     weights = blocks.rows(stage.weights, BLOCK, STEP, STEP)
-    made = blocks.kernel(shifted, positions, "edgekws_convolve_vnni", weights, BLOCK, VECTOR + STEP)
+    made = blocks.kernel(shifted, positions, function, weights, BLOCK, VECTOR + STEP)
     values = ((made.positions - 1) * stage.stride + stage.taps) * stage.in_channels
-    return replace(made, scratch_bytes=made.scratch_bytes + values + VECTOR + STEP)
+    return replace(made, scratch_bytes=BLOCKS * made.scratch_bytes + LINE + values + VECTOR + STEP)
 
 
 KERNELS = KernelSet(
     "vnni",
     8,
-    ("kernels_portable.c", "edgekws_blocks.h", "kernels_vnni.c"),
+    ("kernels_portable.c", "kernels_vnni.c"),
     stage,
     requires="(defined(__AVX512VNNI__) && defined(__AVX512VL__) || defined(__AVXVNNI__)) && defined(__AVX2__)",
     hint="these kernels need VNNI: compile with -march=native on a processor that has it, or choose other kernels",
