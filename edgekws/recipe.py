@@ -26,6 +26,8 @@ EMBEDDED_WORDS = (
     *("bed", "bird", "cat", "dog", "house", "happy"),
 )
 
+EMBEDDED = Path("edgekws/recipes/espeak-nano.toml")  # what the default adds for words that eSpeak NG speaks
+
 
 def _key(default: Any, help: str, *, low: float | None = None, high: float | None = None, choices: Any = None) -> Any:
     meta = {"help": help, "low": low, "high": high, "choices": choices}
@@ -264,6 +266,18 @@ def find(path: Path) -> Path:
     """The path itself if it exists; else the same path among edgekws's own recipes and sweeps (edgekws/recipes/...)."""
     own = Path(str(files("edgekws"))).parent / path
     return own if path.parts[:2] == ("edgekws", "recipes") and not path.exists() and own.exists() else path
+
+
+def over_default(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """These tables, over those of ``EMBEDDED`` where eSpeak speaks the words."""
+    data = tables.get("data", {})
+    if isinstance(data, Mapping) and data.get("source", Data.source) != Data.source:
+        return dict(tables)
+    made = read_tables(find(EMBEDDED))
+    for key, value in tables.items():
+        below = made.get(key)
+        made[key] = {**below, **value} if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return made
 
 
 def load(path: Path) -> Recipe:

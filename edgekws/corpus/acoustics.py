@@ -11,7 +11,9 @@ from edgekws.audio import SAMPLE_RATE
 
 _AUDIBLE = 0.01  # 40 dB below the peak: quieter beginnings and ends are silence
 _MARGIN = SAMPLE_RATE // 50  # 20 ms kept around a word
-_REVERBERATION = 2 * SAMPLE_RATE // 5
+_REVERBERATION = 3 * SAMPLE_RATE // 5
+_PLACES_HZ = (60, 120, 250, 500, 1000, 2000, 3000, 4500, 6000, 8000)
+_UNEVEN = 0.15
 
 
 def trim(samples: np.ndarray) -> np.ndarray:
@@ -93,19 +95,30 @@ def at_speed(rng: np.random.Generator, sound: np.ndarray, percent: float) -> np.
     return np.interp(places, np.arange(len(sound)), sound).astype(np.float32)
 
 
+def articulated(rng: np.random.Generator, word: np.ndarray) -> np.ndarray:
+    """A word, (n,), whose sounds are up to 16 % longer or shorter than each other, with pitch as it comes with that."""
+    speed = np.exp(np.interp(np.arange(len(word)), np.linspace(0, len(word), 4), rng.uniform(-_UNEVEN, _UNEVEN, 4)))
+    times = np.cumsum(1 / speed)
+    return np.interp(np.arange(int(times[-1])), times - times[0], word).astype(np.float32)
+
+
 def record(rng: np.random.Generator, word: np.ndarray, length: int) -> np.ndarray:
     """Turn a dry word, (n,), into a recording, (length,), with a random room, microphone, level, place and noise.
 
-    Peaks are at -20 to 0 dB of full scale, most near -3. Words are anywhere in the second, 20 to 60 dB above the noise.
-    This is much like Speech Commands, without its faintest and noisiest recordings.
+    Peaks are at -30 to 0 dB of full scale, most near -6; a fifth of the recordings is overdriven. Words are anywhere in
+    the second, 8 to 55 dB above the noise. This is much like recordings that people make with their own devices.
     """
     size = 1 << max(len(word) + _REVERBERATION, length).bit_length()
     transfer = np.fft.rfft(room(rng), size) * _microphone(rng, size)
     heard = np.fft.irfft(np.fft.rfft(word, size) * transfer, size)[: max(len(word), length)]
-    heard *= np.float32(10 ** (rng.triangular(-20, -3, 0) / 20)) / np.abs(heard).max(initial=1e-9)
+    heard /= np.abs(heard).max(initial=1e-9)
+    if rng.random() < 0.2:
+        drive = rng.uniform(1, 4)
+        heard = np.tanh(drive * heard) / np.tanh(drive)
+    heard = heard * np.float32(10 ** (rng.triangular(-30, -6, 0) / 20))
     loudness = np.sqrt(np.mean(heard[: len(word)] ** 2))
     recording = coloured_noise(rng, length, rng.uniform(0, 2)) * (
-        loudness * np.float32(10 ** (-rng.uniform(20, 60) / 20))
+        loudness * np.float32(10 ** (-rng.uniform(8, 55) / 20))
     )
     if len(word) > length:
         return recording + heard[(len(word) - length) // 2 :][:length]
@@ -115,16 +128,35 @@ def record(rng: np.random.Generator, word: np.ndarray, length: int) -> np.ndarra
 
 
 def room(rng: np.random.Generator) -> np.ndarray:
-    """A room's impulse response: direct sound, then noise 10 to 30 dB below it that falls by 60 dB in 0.1 to 0.4 s."""
+    """A room's impulse response: direct sound, up to 8 reflections within 30 ms, then noise that fades.
+
+    The noise begins after 1 to 20 ms, is 2 to 28 dB below the direct sound and falls by 60 dB in 0.08 to 0.8 s; below
+    2 kHz it falls more slowly, as walls take high tones first.
+    """
     time = np.arange(_REVERBERATION, dtype=np.float32) / SAMPLE_RATE
-    tail = rng.standard_normal(_REVERBERATION, np.float32) * np.exp(np.float32(-6.9 / rng.uniform(0.1, 0.4)) * time)
-    tail *= np.float32(10 ** (-rng.uniform(10, 30) / 20)) / np.sqrt(np.sum(tail**2))
+    seconds = np.exp(rng.uniform(np.log(0.08), np.log(0.8)))
+    dull = np.convolve(rng.standard_normal(_REVERBERATION, np.float32), np.full(4, 0.5, np.float32), "same")
+    tail = rng.standard_normal(_REVERBERATION, np.float32) * np.exp(np.float32(-6.9 / seconds) * time)
+    tail += dull * np.exp(np.float32(-6.9 / (1.5 * seconds)) * time)
+    tail[: int(rng.uniform(0.001, 0.02) * SAMPLE_RATE)] = 0
+    tail *= np.float32(10 ** (-rng.uniform(2, 28) / 20)) / np.sqrt(np.sum(tail**2))
     tail[0] = 1
+    for place in rng.uniform(0.0006, 0.03, rng.integers(0, 9)):
+        tail[int(place * SAMPLE_RATE)] += rng.uniform(-0.5, 0.5)
     return tail
 
 
 def _microphone(rng: np.random.Generator, size: int) -> np.ndarray:
-    """A microphone's gain at each frequency of an FFT of `size`: up to 3 dB an octave, and low below 50 to 200 Hz."""
+    """A microphone's gain at each frequency of an FFT of `size`.
+
+    It wanders by about 3 dB from octave to octave, within 18 dB, over a slope of up to 3 dB an octave. It is low below
+    40 to 250 Hz, and in a quarter of all above 3 to 7 kHz.
+    """
     frequency = np.maximum(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 20).astype(np.float32)
-    tilt = np.clip(frequency / 1000, 0.1, 8) ** np.float32(rng.uniform(-3, 3) / 6.02)
-    return tilt / np.sqrt(1 + (np.float32(rng.uniform(50, 200)) / frequency) ** 4)
+    wandering = np.cumsum(rng.normal(0, 3, len(_PLACES_HZ)))
+    decibels = np.interp(np.log2(frequency), np.log2(_PLACES_HZ), np.clip(wandering - wandering.mean(), -18, 18))
+    gain = 10 ** ((decibels + np.log2(frequency / 1000) * rng.uniform(-3, 3)) / 20)
+    gain /= np.sqrt(1 + (rng.uniform(40, 250) / frequency) ** 4)
+    if rng.random() < 0.25:
+        gain /= np.sqrt(1 + (frequency / rng.uniform(3000, 7000)) ** 8)
+    return gain.astype(np.float32)

@@ -18,7 +18,7 @@ from edgekws.errors import UserError
 _LEVELS_DB = (-66.0, -10.0)  # RMS in dB of full scale: from the last bit to a loud room
 _NOISES = ("hum", "clicks", "noise", "calls", "calls")  # each entry is equally likely; calls vary the most
 _FADE = 160  # 10 ms
-_FORMAT = 4  # increase it whenever made clips change
+_FORMAT = 5  # increase it whenever made clips change
 
 
 def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Selection) -> Plan:
@@ -56,7 +56,7 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
     for name in SPLITS:
         made = [Clip(f"{UNKNOWN}/made_{i:05}", UNKNOWN, split[name][a].speaker, name) for i, (a, _) in
                 enumerate(drawn[name])]  # fmt: skip
-        made += [Clip(f"{UNKNOWN}/spoken_{i:05}", UNKNOWN, one.voice, name) for i, one in enumerate(spoken[name])]
+        made += [Clip(f"{UNKNOWN}/spoken_{i:05}", UNKNOWN, one.speaker, name) for i, one in enumerate(spoken[name])]
         made += [clip for file in others[name] for clip in file.clips]
         noise = [Clip(f"{SILENCE}/{name}_{i:05}", SILENCE, SILENCE, name) for i in range(silent[name])]
         clips += split[name] + made + noise

@@ -12,7 +12,7 @@ from typing import Any
 from edgekws import recipe as recipes
 from edgekws import recipe_text, zoo
 from edgekws.corpus import sources
-from edgekws.recipe import Recipe
+from edgekws.recipe import Data, Recipe
 
 FOLDER = "FOLDER"  # stands for the place of the recordings
 
@@ -24,13 +24,15 @@ def command(private: Recipe) -> str:
     no path of this machine; runs that it needs are expected as runs/NAME.
     """
     recipe = zoo.public(private)
-    base = min(bundled(), key=lambda path: (len(_changes(bundled()[path], recipe)), path))
+    bases = bundled(recipe.data.source)
+    base = min(bases, key=lambda path: (len(_changes(bases[path], recipe)), path))
     parts = ["edgekws", "run", *filter(None, [base])]
-    if recipe.data.source != bundled()[base].data.source or _source(recipe.data.source) == FOLDER:
+    own = bases[base].data.source if base else Data.source
+    if recipe.data.source != own or _source(recipe.data.source) == FOLDER:
         parts += ["--data", _source(recipe.data.source)]
-    if recipe.name != bundled()[base].name:
+    if recipe.name != bases[base].name:
         parts += ["--name", recipe.name]
-    for key, value in _changes(bundled()[base], recipe).items():
+    for key, value in _changes(bases[base], recipe).items():
         parts += ["--set", f"{key}={_text(value)}"]
     return shlex.join(parts)
 
@@ -48,10 +50,12 @@ def earlier_runs(recipe: dict[str, Any]) -> list[str]:
 
 
 @cache
-def bundled() -> dict[str, Recipe]:
-    """The recipes that come with edgekws by path. The path of the default is ""."""
+def bundled(source: str) -> dict[str, Recipe]:
+    """The recipes that come with edgekws by path. The path of the default for this source of clips is ""."""
+    found = {"": recipes.from_tables(recipes.over_default({"data": {"source": source}}))}
     with as_file(files("edgekws") / "recipes") as folder:
-        return {"": Recipe()} | {f"edgekws/recipes/{path.name}": recipes.load(path) for path in folder.glob("*.toml")}
+        others = [path for path in folder.glob("*.toml") if path.name != recipes.EMBEDDED.name]
+        return found | {f"edgekws/recipes/{path.name}": recipes.load(path) for path in others}
 
 
 def _source(source: str) -> str:

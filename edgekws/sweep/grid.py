@@ -1,7 +1,7 @@
 """Reads a sweep file and makes the recipe of each of its runs.
 
 name = "tables"              # run folders go to runs/NAME/ (the file's name)
-recipe = "good.toml"         # what all runs begin with, beside this file (the embedded default)
+recipe = "good.toml"         # what all runs begin with, beside this file (every key as it is by default)
 testing = true               # false: as a search must, stop before the testing split is read
 
 [set]                        # changes for every run

@@ -22,7 +22,8 @@ def chosen(path: Path | None, changes: Mapping[str, Any], origin: str = "command
     tables = recipes.read_tables(recipes.find(path)) if path else {}
     origin = str(path) if path and not changes else origin
     tables = recipes.with_changes(tables, changes, origin)
-    return recipes.from_tables(earlier.completed(tables, path.parent if path else Path()), origin)
+    filled = earlier.completed(tables, path.parent if path else Path())
+    return recipes.from_tables(filled if path else recipes.over_default(filled), origin)
 
 
 def opened(

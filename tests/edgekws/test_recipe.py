@@ -41,6 +41,19 @@ def test_every_key_is_explained():
     assert len(comments) >= len(keys)
 
 
+def test_the_default_for_spoken_words_has_a_recipe_of_its_own():
+    spoken = recipe.from_tables(recipe.over_default({"training": {"epochs": 3}}))
+    assert spoken == recipe.replace(recipe.load(recipe.find(recipe.EMBEDDED)), {"training.epochs": 3})
+    assert spoken.name == Recipe().name
+    assert spoken.data.words == Recipe().data.words
+    assert spoken != recipe.replace(Recipe(), {"training.epochs": 3})
+
+
+@pytest.mark.parametrize("data", [{"source": "recordings"}, {"source": 3}])
+def test_recordings_have_the_plain_default(data):
+    assert recipe.over_default({"data": data, "seed": 2}) == {"data": data, "seed": 2}
+
+
 @pytest.mark.parametrize(
     ("tables", "message"),
     [

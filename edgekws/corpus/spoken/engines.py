@@ -29,7 +29,7 @@ from edgekws.files import scratch
 FLITE = "flite"
 FLITE_CLIPS, PIPER_CLIPS = 80, 400  # training clips of each word
 _FLITE_VOICES = ("awb", "kal16", "rms", "slt")
-_FORMAT = 1  # increase it whenever these clips change
+_FORMAT = 2  # increase it whenever these clips change
 Say = Callable[[str, str, random.Random], np.ndarray]  # (text, voice, generator) → float32 (n,) at 16 kHz
 
 

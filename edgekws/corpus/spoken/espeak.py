@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import cache
@@ -20,6 +21,7 @@ import soxr
 from edgekws.audio import SAMPLE_RATE, Preparation, to_int16
 from edgekws.corpus import acoustics
 from edgekws.corpus.clips import SPLITS, Clip, Noise, Selection
+from edgekws.corpus.spoken import voices
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError, nearest
 
@@ -27,53 +29,11 @@ CLIPS_PER_WORD = 300
 _SHARE = {"training": 1, "validation": 40 / 300, "testing": 60 / 300}  # clips in a split for each training clip
 _WORKER = Path(__file__).with_name("espeak_worker.py")
 _WORKER_RATE = 22_050
-_FORMAT = 1  # increase it whenever the same utterances sound different
+_FORMAT = 2  # increase it whenever the same utterances sound different
 
 # without plain en-gb, which takes no variant
 _ACCENTS = "en en-029 en-gb-scotland en-gb-x-gbclan en-gb-x-gbcwmd en-gb-x-rp en-us en-us-nyc"
-# eSpeak's variants that could be people: no robots, whispers or echoes. Their first three formants move by factors of
-# 0.8 to 1.35 and within 1.15 of each other, as with another length of the vocal tract. A line is a family of voices
-# that are too similar for different splits.
-_WOMEN = """
-    Andrea
-    Annie
-    anika
-    aunty
-    belinda
-    f2 f5
-    f3
-    f4
-    linda
-"""
-_MEN = """
-    Alex
-    Denis
-    Diogo Henrique Hugo michel miguel
-    Gene Gene2
-    Mario
-    Mike
-    Nguyen m8
-    Storm
-    adam benjamin klatt6
-    antonio
-    croak grandpa john m6 m7 max
-    ed
-    edward edward2
-    ian
-    iven iven2 iven3 iven4
-    klatt klatt2 klatt3 klatt4 klatt5
-    m1
-    m3
-    m4
-    mike2
-    pablo
-    paul
-    pedro
-    quincy
-    rob robert
-    sandro
-    victor
-"""
+_OFTEN = "en-us"
 _SENTENCES = (
     "the train to the coast was late again this morning",
     "she bought some bread and a jar of honey at the market",
@@ -86,6 +46,7 @@ _SENTENCES = (
 )
 _NOISE_SAMPLES = 30 * SAMPLE_RATE
 _TALKERS = 6  # voices that speak at once in babble
+_DRAWN = 0.6  # share of utterances by voices drawn for them alone
 _TALK = 12  # sentences each of them says: about 30 s
 
 
@@ -98,16 +59,23 @@ class Utterance:
     rate: int  # words a minute
     pitch: int  # 0 to 100
     pitch_range: int  # 0 to 100
+    traits: str = ""  # lines of an eSpeak variant, which takes the place of the voice's own; "": its own
+
+    @property
+    def speaker(self) -> str:
+        """The name of who speaks. Other traits are another speaker."""
+        accent = self.voice.partition("+")[0]
+        return f"{accent}+drawn{zlib.crc32(self.traits.encode()):08x}" if self.traits else self.voice
 
 
 def plan(words: Sequence[str], selection: Selection) -> Plan:
     """A corpus of `words`: each has 300 or clips_per_word training clips, 2/15 as many for validation, 1/5 for testing.
 
-    A voice is one of eSpeak's accents with one of its variants; each variant belongs to one split. Everything random
-    comes from the selection's seed.
+    A voice is one of eSpeak's accents with one of its variants, each of which belongs to one split, or with a variant
+    drawn for this clip. Everything random comes from the selection's seed.
     """
     seed, clips_per_word = selection.seed, selection.clips_per_word or CLIPS_PER_WORD
-    voices = split_voices(selection)
+    listed = split_voices(selection)
     clips: list[Clip] = []
     utterances: list[Utterance] = []
     for split in SPLITS:
@@ -115,11 +83,11 @@ def plan(words: Sequence[str], selection: Selection) -> Plan:
             rng = random.Random(f"{seed} {split} {word}")
             spoken = []
             for index in range(math.ceil(clips_per_word * _SHARE[split])):
-                if index % len(voices[split]) == 0:
-                    order = rng.sample(voices[split], len(voices[split]))
-                voice = order[index % len(order)]
-                name = f"{word}/{voice}_nohash_{index // len(order)}.wav"
-                spoken.append((Clip(name, word, voice, split), draw(rng, word + rng.choice(".?!,"), voice)))
+                if index % len(listed[split]) == 0:
+                    order = rng.sample(listed[split], len(listed[split]))
+                said = draw(rng, word + rng.choice(".?!,"), order[index % len(order)])
+                name = f"{word}/{said.speaker}_nohash_{index}.wav"
+                spoken.append((Clip(name, word, said.speaker, split), said))
             spoken.sort(key=lambda pair: pair[0].name)
             clips += [clip for clip, _ in spoken]
             utterances += [utterance for _, utterance in spoken]
@@ -128,11 +96,12 @@ def plan(words: Sequence[str], selection: Selection) -> Plan:
         words=tuple(words),
         clips=tuple(clips),
         recordings=lambda: _record_all(utterances, seed, selection.length),
-        noise=lambda: _make_noise(words, voices["training"], seed),
+        noise=lambda: _make_noise(words, listed["training"], seed),
         preparation=Preparation(),
         source=(
             f"words spoken by eSpeak NG (espeakng-loader {version}), "
-            + ", ".join(f"{len(voices[split])} voices for {split}" for split in SPLITS)
+            + ", ".join(f"{len(set(listed[split]))} voices for {split}" for split in SPLITS)
+            + ", and others drawn for one clip each"
         ),
         licence=f"Speech synthesized with eSpeak NG (GPL-3.0-or-later, espeakng-loader {version}); no recordings.",
         settings=[seed, version, _FORMAT, [astuple(utterance) for utterance in utterances]],
@@ -147,32 +116,12 @@ def _version() -> str:
         raise UserError("eSpeak NG is not installed; try: pip install espeakng-loader") from None
 
 
-def split_variants(selection: Selection) -> dict[str, list[str]]:
-    """{split: variants}: whole families of women and of men, chosen by the seed until each split has its share."""
-    shares = {"testing": selection.testing_percent, "validation": selection.validation_percent}
-    rng = random.Random(selection.seed)
-    splits: dict[str, list[str]] = {split: [] for split in SPLITS}
-    for families in (_WOMEN.strip().splitlines(), _MEN.strip().splitlines()):
-        variants = sum(len(family.split()) for family in families)
-        left = rng.sample(families, len(families))
-        for split, percent in shares.items():
-            wanted = len(splits[split]) + percent / 100 * variants
-            while left and len(splits[split]) < wanted:
-                splits[split] += left.pop().split()
-        splits["training"] += " ".join(left).split()
-    if not all(splits.values()):
-        raise UserError(
-            f"validation_percent {shares['validation']:g} and testing_percent {shares['testing']:g} "
-            "leave a split without voices; 10 and 10 do not"
-        )
-    return splits
-
-
 def split_voices(selection: Selection) -> dict[str, list[str]]:
-    """{split: voices}: each accent with each variant of the split."""
+    """{split: voices}: each accent with each variant of the split; five times as often the accent that most speak."""
+    spoken = accents(selection.language) + (_OFTEN,) * 4 * (selection.language == "en")
     return {
-        split: [f"{accent}+{variant}" for variant in variants for accent in accents(selection.language)]
-        for split, variants in split_variants(selection).items()
+        split: [f"{accent}+{variant}" for variant in variants for accent in spoken]
+        for split, variants in voices.split_variants(selection).items()
     }
 
 
@@ -194,13 +143,15 @@ def accents(language: str) -> tuple[str, ...]:
 
 
 def draw(rng: random.Random, text: str, voice: str) -> Utterance:
-    """The text by this voice, at a random rate, pitch and range that people have."""
-    return Utterance(text, voice, rng.randint(125, 200), rng.randint(25, 75), rng.randint(30, 80))
+    """The text at a random rate, pitch and range that people have: by this voice, or by one drawn in its accent."""
+    traits = voices.drawn(rng) if rng.random() < _DRAWN else ""
+    return Utterance(text, voice, rng.randint(105, 200), rng.randint(25, 75), rng.randint(30, 80), traits)
 
 
 def _record_all(utterances: Sequence[Utterance], seed: int, length: int) -> Iterator[tuple[np.ndarray, Preparation]]:
     rng = np.random.default_rng(seed)
     for word in speak(utterances):
+        word = acoustics.articulated(rng, word)
         recording = acoustics.record(rng, word, length)
         long = len(word) > length
         done = Preparation(clips=1, resampled=1, padded=int(not long), cropped=int(long))
@@ -235,10 +186,14 @@ def _noise(name: str, sound: np.ndarray) -> Noise:
 
 def speak(utterances: Iterable[Utterance]) -> Iterator[np.ndarray]:
     """Each utterance, spoken by the worker: float32 (samples,) in [-1, 1] at 16 kHz, without silence at its ends."""
-    with tempfile.TemporaryFile("w+") as requests, tempfile.TemporaryFile("w+") as complaints:
+    with (
+        tempfile.TemporaryFile("w+") as requests,
+        tempfile.TemporaryFile("w+") as complaints,
+        tempfile.TemporaryDirectory() as folder,
+    ):
         json.dump([astuple(utterance) for utterance in utterances], requests)
         requests.seek(0)
-        command = [sys.executable, "-P", str(_WORKER)]
+        command = [sys.executable, "-P", str(_WORKER), folder]
         with subprocess.Popen(command, stdin=requests, stdout=subprocess.PIPE, stderr=complaints) as worker:
             try:
                 assert worker.stdout is not None

@@ -1,7 +1,8 @@
 """Speaks with the eSpeak NG library. It is a separate program, so that a crash in the library does not stop edgekws.
 
-Standard input: a JSON list of [text, voice, rate in words a minute, pitch 0-100, range 0-100]. The same list always
-sounds the same.
+Standard input: a JSON list of [text, voice, rate in words a minute, pitch 0-100, range 0-100, traits]. The same list
+always sounds the same. Traits are the lines of an eSpeak variant instead of the voice's own; "" leaves that.
+The only argument is an empty folder for a variant's file.
 Standard output: for each, its number of samples as little-endian uint32, then the samples as int16 at 22,050 Hz.
 With the argument "phonemes": a JSON list of [text, voice] in, a JSON list of their phonemes in IPA without stress out.
 If the library fails, it ends with status 3 and one line on standard error.
@@ -11,12 +12,14 @@ import ctypes
 import json
 import struct
 import sys
+from pathlib import Path
 
 _SYNCHRONOUS, _DONT_EXIT, _UTF8 = 2, 0x8000, 1  # the constants of espeak-ng's speak_lib.h
 _RATE, _PITCH, _RANGE = 1, 3, 4
 _IPA, _MNEMONICS = 2, ord(".") << 8  # mnemonics have a dot between them
 _PHONEMES = 0x100  # text in [[...]] is phonemes
 _SAMPLE_RATE = 22_050
+_DRAWN = "drawn"  # the name of the variant with a request's traits
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
@@ -28,6 +31,9 @@ def main() -> None:
         data = espeakng_loader.get_data_path()
     except (ImportError, OSError, RuntimeError) as error:
         _give_up(f"its library cannot be loaded ({error}); try: pip install --force-reinstall espeakng-loader")
+    speaks = sys.argv[1:] not in (["phonemes"], ["mnemonics"], ["languages"])
+    if speaks:
+        data = _with_variants_of_its_own(Path(data), Path(sys.argv[1]))
     if library.espeak_Initialize(_SYNCHRONOUS, 0, data.encode(), _DONT_EXIT) != _SAMPLE_RATE:
         _give_up(f"it does not start with its data in {data}; try: pip install --force-reinstall espeakng-loader")
     library.espeak_ng_SetRandSeed(ctypes.c_long(1))  # breath is noise, which would be seeded by the time
@@ -50,8 +56,11 @@ def main() -> None:
         json.dump(_languages(library), sys.stdout)
         return
     library.espeak_SetSynthCallback(collect)
-    for text, voice, rate, pitch, pitch_range in json.load(sys.stdin):
-        _choose(library, voice)
+    variant = Path(data) / "voices" / "!v" / _DRAWN
+    for text, voice, rate, pitch, pitch_range, traits in json.load(sys.stdin):
+        if traits:
+            variant.write_text(f"language variant\nname {_DRAWN}\n{traits}\n")
+        _choose(library, f"{voice.partition('+')[0]}+{_DRAWN}" if traits else voice)
         for parameter, value in ((_RATE, rate), (_PITCH, pitch), (_RANGE, pitch_range)):
             library.espeak_SetParameter(parameter, value, 0)
         encoded = text.encode() + b"\0"
@@ -61,6 +70,15 @@ def main() -> None:
         if not any(spoken):
             _give_up(f"it says nothing for {text!r} in voice {voice!r}")
         sys.stdout.buffer.write(struct.pack("<I", len(spoken) // 2) + spoken)
+
+
+def _with_variants_of_its_own(data: Path, folder: Path) -> str:
+    """A folder like eSpeak's data, with links to them, into which variants can be written."""
+    (folder / "voices" / "!v").mkdir(parents=True)
+    for path in (*data.iterdir(), *(data / "voices" / "!v").iterdir()):
+        if path.name != "voices":
+            (folder / path.relative_to(data)).symlink_to(path)
+    return str(folder)
 
 
 def _choose(library: ctypes.CDLL, voice: str) -> None:

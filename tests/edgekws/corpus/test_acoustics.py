@@ -37,3 +37,47 @@ def test_speed_changes_length_and_pitch_together():
         lengths.add(len(played))
     assert len(lengths) > 15
     np.testing.assert_allclose(acoustics.at_speed(rng, tone, 0), tone[:-1], atol=1e-3)
+
+
+def test_articulation_moves_parts_of_a_word_and_its_length_a_little():
+    rng, clicks = np.random.default_rng(4), np.zeros(8_000, np.float32)
+    clicks[1_000::2_000] = 1
+    ratios, lengths = [], []
+    for _ in range(40):
+        said = acoustics.articulated(rng, clicks)
+        assert said.dtype == np.float32
+        places = np.array([1_000 * k + said[1_000 * k :][:1_000].argmax() for k in range(len(said) // 1_000)])
+        heard = [int(place) for place in places if said[place] > 0.2]
+        gaps = np.diff(heard)
+        ratios.append(gaps.max() / gaps.min())
+        lengths.append(len(said) / 8_000)
+    assert 0.86 <= min(lengths) < 0.97 < 1.03 < max(lengths) <= 1.17
+    assert 1.05 < max(ratios) < 1.4, "not every part by as much"
+
+
+@pytest.mark.parametrize("length", [8_000, 16_000, 24_000])
+def test_a_recording_has_the_word_in_a_room_at_some_level_over_noise(length):
+    rng, word = np.random.default_rng(5), np.sin(np.arange(8_000) / 3).astype(np.float32)
+    peaks, ends = [], []
+    for _ in range(60):
+        recording = acoustics.record(rng, word, length)
+        assert recording.shape == (length,)
+        assert np.isfinite(recording).all()
+        peaks.append(20 * np.log10(np.abs(recording).max()))
+        ends.append(float(np.sqrt(np.mean(recording[-800:] ** 2) / np.mean(recording**2))))
+    assert -36 < min(peaks) < -15 < -5 < max(peaks) <= 4
+    assert min(ends) < 0.2 or length == 8_000, "a word that ended is quiet"
+    again = acoustics.record(np.random.default_rng(5), word, length)
+    np.testing.assert_array_equal(again, acoustics.record(np.random.default_rng(5), word, length))
+
+
+def test_rooms_fade_and_microphones_differ():
+    rng = np.random.default_rng(6)
+    rooms = [acoustics.room(rng) for _ in range(100)]
+    late = [10 * np.log10(np.sum(room[4_800:] ** 2) / np.sum(room**2)) for room in rooms]
+    assert min(late) < -40, "a dry room"
+    assert -32 < max(late) < -12, "a hall"
+    assert all(0.3 < abs(room[0]) <= 1.6 for room in rooms)
+    gains = np.array([20 * np.log10(acoustics._microphone(rng, 512)[1:]) for _ in range(100)])
+    assert 2 < gains[:, 64].std() < 12, "at 2 kHz"
+    assert gains[:, 0].mean() < gains[:, 32].mean() - 3, "little bass"

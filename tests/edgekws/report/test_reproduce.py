@@ -35,10 +35,10 @@ SOURCES = {"espeak": "espeak", "speech_commands_v0.01": "speech_commands_v0.01",
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("base", [*reproduce.bundled()], ids=lambda path: path or "default")
+@pytest.mark.parametrize("base", [*reproduce.bundled("espeak")], ids=lambda path: path or "default")
 @pytest.mark.parametrize("changes", [{}, {"seed": 3, "name": "b"}, CHANGED], ids=["none", "seed", "many"])
 def test_the_command_gives_the_recipe(base, changes, source, monkeypatch):
-    wanted = recipe.replace(reproduce.bundled()[base], changes | {"data.source": source})
+    wanted = recipe.replace(reproduce.bundled(source)[base], changes | {"data.source": source})
     command = reproduce.command(wanted)
     if changes is not CHANGED:  # which may be nearer to another one
         assert f"edgekws run {base}".strip() in command
@@ -47,7 +47,7 @@ def test_the_command_gives_the_recipe(base, changes, source, monkeypatch):
 
 
 def test_the_default_is_a_command_alone():
-    assert reproduce.command(Recipe()) == "edgekws run"
+    assert reproduce.command(recipe.from_tables(recipe.over_default({}))) == "edgekws run"
 
 
 def test_no_path_of_this_machine_is_in_it():
