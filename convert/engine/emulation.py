@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -174,20 +175,43 @@ def runner_sources(assets: Path, name: str, evenly: bool) -> list[Path]:
     return [assets / "engine" / "emulation" / file for file in (name, *["runner_evenly.c"] * evenly)]
 
 
-def _compile(folder: Path, target: Target, scratch: Path, options: Sequence[str]) -> Path:
-    flags = [*target.flags, "-mthumb", *options, "-std=gnu99", "-ffunction-sections", "-fdata-sections"]
+def _compile(folder: Path, target: Target, made: Path, options: Sequence[str]) -> Path:
+    command = ["arm-none-eabi-gcc", *target.flags, "-mthumb", "-std=gnu99", "-ffunction-sections", "-fdata-sections"]
+    of_engine = [option for option in options if not option.startswith("-DRUNNER_")]
     sources = sorted(path for path in folder.glob("*.c") if path.name != "main.c")
+    headers = sorted(folder.glob("*.h"))
     with as_file(files("firmware_assets")) as assets:
         own = [*runner_sources(assets, "runner.c", "-DRUNNER_EVENLY" in options), assets / "startup" / "startup.c"]
         for source in (*sources, *own):
-            tool(["arm-none-eabi-gcc", *flags, f"-I{folder}", "-c", source, "-o", scratch / f"{source.stem}.o"])
-        counter = assets / "engine" / "emulation" / "count_instructions.c"
-        tool(["cc", "-shared", "-fPIC", "-O2", "-o", scratch / "count.so", counter])
-    (scratch / "link.ld").write_text(linker_script(target.code, target.data))
-    program = scratch / "program.elf"
-    linking = ["-nostartfiles", "-Wl,--gc-sections", f"-Wl,-T,{scratch / 'link.ld'}"]
-    tool(["arm-none-eabi-gcc", *flags, *linking, *sorted(scratch.glob("*.o")), "-o", program])
+            chosen = options if source in own else of_engine
+            seen = (source, *headers, assets / "engine" / "emulation" / "runner.h")
+            files_seen = tuple((path.name, path.read_bytes()) for path in seen)
+            (made / f"{source.stem}.o").write_bytes(_object((*command, *chosen), files_seen))
+    (made / "count.so").write_bytes(counter())
+    (made / "link.ld").write_text(linker_script(target.code, target.data))
+    program = made / "program.elf"
+    linking = ["-nostartfiles", "-Wl,--gc-sections", f"-Wl,-T,{made / 'link.ld'}"]
+    tool([*command, *options, *linking, *sorted(made.glob("*.o")), "-o", program])
     return program
+
+
+@lru_cache(maxsize=64)  # a bundle measures each engine at two paces
+def _object(command: tuple[str, ...], sources: tuple[tuple[str, bytes], ...]) -> bytes:
+    """The object file of the first of these files; it may include the others."""
+    with scratch() as made:
+        for name, content in sources:
+            (made / name).write_bytes(content)
+        tool([*command, f"-I{made}", "-c", made / sources[0][0], "-o", made / "made.o"])
+        return (made / "made.o").read_bytes()
+
+
+@cache
+def counter() -> bytes:
+    """The QEMU plugin that counts instructions, compiled for this machine."""
+    with scratch() as made, as_file(files("firmware_assets")) as assets:
+        source = assets / "engine" / "emulation" / "count_instructions.c"
+        tool(["cc", "-shared", "-fPIC", "-O2", "-o", made / "count.so", source])
+        return (made / "count.so").read_bytes()
 
 
 def linker_script(code: tuple[int, int], data: tuple[int, int]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from convert.engine.emulation import Measurement, measured, missing, options, runner_sources, tool, with_delay
+from convert.engine.emulation import Measurement, counter, measured, missing, options, runner_sources, tool, with_delay
 from edgekws.errors import UserError
 from edgekws.files import scratch
 
@@ -86,8 +86,7 @@ def measure(
             *runner_sources(assets, "runner_hosted.c", evenly),
         ]
         tool([*command, *processor.linking, "-o", made / "program.elf"])
-        counter = assets / "engine" / "emulation" / "count_instructions.c"
-        tool(["cc", "-shared", "-fPIC", "-O2", "-o", made / "count.so", counter])
+        (made / "count.so").write_bytes(counter())
         listed = tool([f"{processor.compiler.removesuffix('gcc')}nm", made / "program.elf"]).splitlines()
         marks = next(line.split()[0] for line in listed if line.endswith(" marks"))
         (made / "samples").write_bytes(with_delay(clips, folder, evenly).astype("<i2").tobytes())

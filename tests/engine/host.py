@@ -2,8 +2,11 @@
 
 All tests under the address and undefined-behaviour sanitizers:
 
-    LD_PRELOAD=$(cc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \\
+    export ASAN_OPTIONS=detect_leaks=0
+    LD_PRELOAD=$(gcc -print-file-name=libasan.so) EDGEKWS_CC=gcc \\
     EDGEKWS_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all" pytest tests/engine
+    LD_PRELOAD=$(clang -print-file-name=libclang_rt.asan-x86_64.so) EDGEKWS_CC=clang \\
+    EDGEKWS_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -shared-libasan" pytest tests/engine
 """
 
 from __future__ import annotations
@@ -168,7 +171,12 @@ class Evenly(Spotter):
         return self.library.evenly_late(self.own_pointer)
 
 
-def build(graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str = "cc", **options: object) -> Engine:
+COMPILER = os.environ.get("EDGEKWS_CC", "cc")
+
+
+def build(
+    graph: Graph, folder: Path, flags: tuple[str, ...] = (), compiler: str = COMPILER, **options: object
+) -> Engine:
     """Generate, compile with warnings as errors, load. Not the example, `main.c`."""
     labels = [f"word{i}" for i in range(graph.output.size)]
     plan = codegen.generate(graph, labels, folder, **options)

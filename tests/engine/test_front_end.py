@@ -37,7 +37,7 @@ def libraries(tmp_path_factory):
     shutil.copy(host.ENGINE / "edgekws_frontend.h", folder)
     (folder / "edgekws.h").touch()  # nothing of the engine is needed
     (folder / "driver.c").write_text(DRIVER)
-    flags = ("cc", "-std=c99", "-O2", *host.WARNINGS, "-fPIC", "-shared", *host.extra_flags())
+    flags = (host.COMPILER, "-std=c99", "-O2", *host.WARNINGS, "-fPIC", "-shared", *host.extra_flags())
     loaded = []
     for level_control in (0, 1):
         library = folder / f"driver{level_control}.so"
