@@ -297,6 +297,14 @@ def test_a_port_in_use_and_what_is_no_address_are_one_sentence(service, folder):
         assert told.count("\n") == 1, told
 
 
+def test_serve_at_a_port_in_use_is_one_sentence_without_a_next_step(service):
+    command = [sys.executable, "-m", "edgekws.cli", "serve", "small-listen", "--uri", service.uri]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    why = "another program has this port"
+    told = f"{PACKAGE}: error: cannot listen at {service.uri}: {why}\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
 def test_it_listens_at_a_socket_of_unix_and_says_what_it_detects(folder, tmp_path):
     path = tmp_path / "socket"
     process = start(folder, "--uri", f"unix://{path}", "--debug", "--threshold", "0.4")
