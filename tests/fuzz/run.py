@@ -25,7 +25,16 @@ from convert.tflite import reader  # noqa: E402
 from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool  # noqa: E402
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
-COMPILE = ("clang", "-std=c99", "-DEDGEKWS_DSP_IN_C", "-DEDGEKWS_PACKED_ANYWHERE", "-g", "-O1", *SANITIZERS)
+COMPILE = (
+    "clang",
+    "-std=c99",
+    "-march=native",
+    "-DEDGEKWS_DSP_IN_C",
+    "-DEDGEKWS_PACKED_ANYWHERE",
+    "-g",
+    "-O1",
+    *SANITIZERS,
+)
 POOLED = Block((Convolution(3, 5),), MaxPool(3))
 PADDED = Block((Convolution(2, 3), Convolution(3, 4)), MaxPool(5, "same"))
 MODELS = {  # with their hops
@@ -75,7 +84,7 @@ def compiled(folder: Path, flags: list[str]) -> list[Path]:
     """The object files of a generated folder, but for the example."""
     sources = [path for path in sorted(folder.glob("*.c")) if path.name != "main.c"]
     for source in sources:
-        run([*COMPILE, "-march=native", *flags, "-c", source, "-o", source.with_suffix(".o")])
+        run([*COMPILE, *flags, "-c", source, "-o", source.with_suffix(".o")])
     return [source.with_suffix(".o") for source in sources]
 
 
