@@ -190,6 +190,13 @@ class Training:
         "in quantization-aware training",
     )
     second_teacher: str = _key("", "another teacher: the mean of both teachers' log scores is learned")
+    unknown_lowered: float = _key(
+        0.0,
+        "after training, _unknown_ is lowered by so many nats before the softmax, for clips that may well be a word; "
+        "detector.logit_adjustment raises it again on streams",
+        low=0,
+        high=MOST_NATS,
+    )
     averaged_with: tuple[str, ...] = _key(
         (),
         "runs of the same network, begun from the same weights: after training, the mean of their weights and these "
@@ -231,8 +238,8 @@ class Detector:
     )
     logit_adjustment: float = _key(
         0.0,
-        "on a stream, words' scores are lowered by so many nats before the softmax: a word is rarer there than among "
-        "clips, above all after training.logit_adjustment. Scores of single clips do not change",
+        "on a stream, _unknown_ is raised by so many nats before the softmax: most of what is said there is no word. "
+        "It takes back training.logit_adjustment or unknown_lowered; scores of single clips do not change",
         low=0,
         high=MOST_NATS,
     )

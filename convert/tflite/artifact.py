@@ -11,7 +11,7 @@ from typing import Any
 from convert.tflite import graph, lowered, reader
 from edgekws import recipe, zoo
 from edgekws.audio import SAMPLE_RATE
-from edgekws.corpus.clips import rejects
+from edgekws.corpus.clips import UNKNOWN
 from edgekws.errors import UserError
 from edgekws.guard import untrusted
 from edgekws.listen.detector import FILE as DETECTOR_FILE
@@ -37,7 +37,7 @@ class Artifact:
     card: str = ""  # the model card's text: data, licence, limits
     level_control: bool = False  # whether the front end brings sound to one level
     gate: Gate = field(default_factory=Gate)  # when words count
-    logit_adjustment: float = 0.0  # nats by which words are lowered on a stream
+    logit_adjustment: float = 0.0  # nats by which _unknown_ is likelier on a stream
 
     @classmethod
     def of(
@@ -80,12 +80,15 @@ class Artifact:
 
     @cached_property
     def on_stream(self) -> Artifact:
-        """The model as it scores a stream: with its words lowered by ``logit_adjustment``, since a word is rarer there
-        than among clips. Without an adjustment it is the model itself."""
+        """The model as it scores a stream: all classes but _unknown_ are lowered by ``logit_adjustment``, since what is
+        said there is hardly ever one of the words. Without an adjustment it is the model itself. Raises UserError if
+        the model has no class _unknown_."""
         if not self.logit_adjustment:
             return self
-        words = [i for i, label in enumerate(self.labels) if not rejects(label)]
-        content = lowered.lower(self.content, words, self.logit_adjustment)
+        if UNKNOWN not in self.labels:
+            raise UserError(f"detector.logit_adjustment needs a model with the class {UNKNOWN}; {self.name} has none")
+        others = [i for i, label in enumerate(self.labels) if label != UNKNOWN]
+        content = lowered.lower(self.content, others, self.logit_adjustment)
         return replace(self, graph=reader.read(content), content=content, logit_adjustment=0.0)
 
     def in_mode(self, mode: str) -> Artifact:

@@ -11,7 +11,7 @@ import numpy as np
 from edgekws import recipe as recipes
 from edgekws import workspace
 from edgekws.corpus import other_sound
-from edgekws.corpus.clips import Corpus
+from edgekws.corpus.clips import UNKNOWN, Corpus
 from edgekws.corpus.sources import labels_of
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
@@ -64,6 +64,7 @@ def train(run: Run, clips: Corpus) -> None:
         core.set_weights(_mean([core, *(_loaded(other, "averaged_with") for other in averaged)]))
         accuracy = model.evaluate(_validation(keras, run, clips, device.count), verbose=0, return_dict=True)["accuracy"]
         others["averaged_with"] = list(map(_told_of, averaged))
+    _lower_unknown(core, clips.words, recipe.training.unknown_lowered)
     atomic_write(run.history, loop.history_csv(outcome.history))
     workspace.save_keras(_plain(core, recipe, len(clips.words)), run.float_model)
     facts = {
@@ -173,7 +174,10 @@ def _taught(keras: Any, teachers: Sequence[Run], clips: Corpus, amount: float, h
 
     theirs = [_scores_of(keras, teacher, clips.words, heard, number) for number, teacher in enumerate(teachers)]
     shares = balance.log_shares(_counts(clips))
-    added = [(teacher.recipe.training.logit_adjustment - amount) * shares for teacher in teachers]
+    settings = [teacher.recipe.training for teacher in teachers]
+    added = [
+        (one.logit_adjustment - amount) * shares + one.unknown_lowered * _is_unknown(clips.words) for one in settings
+    ]
     columns = [[labels_of(teacher.recipe).index(word) for word in clips.words] for teacher in teachers]
     return distillation.Lesson(columns, added, name="lesson")(scores, theirs)
 
@@ -241,6 +245,17 @@ def _validation(keras: Any, run: Run, clips: Corpus, devices: int) -> Any:
 def _mean(models: Sequence[Any]) -> list[np.ndarray]:
     """The mean of networks' weights: a "model soup" (Wortsman et al., arXiv:2203.05482)."""
     return [np.mean(weights, axis=0) for weights in zip(*(one.get_weights() for one in models), strict=True)]
+
+
+def _lower_unknown(core: Any, words: Sequence[str], nats: float) -> None:
+    """Lower _unknown_ before the softmax."""
+    kernel, bias = core.get_layer("classes").get_weights()
+    core.get_layer("classes").set_weights([kernel, bias - nats * _is_unknown(words)])
+
+
+def _is_unknown(words: Sequence[str]) -> np.ndarray:
+    """1 for the class _unknown_, 0 for others: float (classes,)."""
+    return np.array([float(word == UNKNOWN) for word in words])
 
 
 def _told_of(other: Run) -> dict[str, str]:

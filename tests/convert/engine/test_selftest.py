@@ -124,7 +124,7 @@ def test_it_passes_for_a_window_of_one_and_a_half_seconds(mode, tmp_path):
 
 @pytest.mark.parametrize("mode", ["window", "sliding"])
 def test_it_expects_the_scores_of_the_mode_where_words_are_lowered_on_streams(mode, tmp_path):
-    words = replace(artifact(), labels=("a", "b", "_c", "_d"), logit_adjustment=3.0)
+    words = replace(artifact(), labels=("a", "b", "_c", "_unknown_"), logit_adjustment=3.0)
     failed, _ = run(generate(tmp_path / "lowered", mode=mode, made_from=words))
     assert failed == []
     plain = generate(tmp_path / "plain", mode=mode, made_from=replace(words, logit_adjustment=0.0))

@@ -91,6 +91,20 @@ def test_the_float_model_is_the_mean_of_what_was_trained_and_of_the_runs_named(c
     assert record["validation_accuracy"] == pytest.approx(np.mean(scores.argmax(1) == split.labels), abs=1e-6)
 
 
+def test_unknown_is_lowered_after_training(clips, tmp_path):
+    words = ("low", "middle", "_unknown_")
+    renamed = {"low": "low", "middle": "middle", "high": "_unknown_"}
+    heard = replace(clips, words=words, clips=tuple(replace(c, word=renamed[c.word]) for c in clips.clips))
+    options = {"training__epochs": 1, "data__words": list(words[:2]), "data__unknown": ["high"]}
+    plain, lower = (
+        float_model.load(trained(tmp_path / str(nats), heard, training__unknown_lowered=nats, **options).float_model)
+        for nats in (0.0, 3.0)
+    )
+    for a, b in zip(plain.get_weights()[:-1], lower.get_weights()[:-1], strict=True):
+        np.testing.assert_array_equal(a, b)
+    np.testing.assert_allclose(plain.get_weights()[-1] - lower.get_weights()[-1], [0, 0, 3], atol=1e-5)
+
+
 def test_a_run_of_other_words_cannot_be_averaged(clips, tmp_path):
     first = trained(tmp_path / "first", clips, training__epochs=1)
     words = ("high", "low", "middle")  # the same in another order
