@@ -274,9 +274,11 @@ def write_json(path: Path, values: Any) -> None:
 
 
 def _finished(run: Run) -> list[str]:
+    """The files that a check leaves behind; ``measure`` writes its own anew each time."""
     names = (p.relative_to(run.folder).as_posix() for p in run.folder.rglob("*") if p.is_file())
+    later = ("manifest.json", "measured.json", "measured.html")
     return sorted(
-        n for n in names if n != "manifest.json" and not n.startswith(("state/", "bundles/")) and "/." not in f"/{n}"
+        n for n in names if n not in later and not n.startswith(("state/", "bundles/")) and "/." not in f"/{n}"
     )
 
 

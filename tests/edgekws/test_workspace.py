@@ -90,6 +90,10 @@ def test_manifest_finds_every_damaged_or_missing_file(tmp_path):
     assert workspace.damaged_files(run) == []
     run.state("float.npz").unlink()
     assert workspace.damaged_files(run) == []
+    (run.folder / "measured.json").write_text("{}")  # by measure
+    workspace.write_manifest(run, {"seed": 1})  # by tune
+    (run.folder / "measured.json").write_text('{"again": 1}')
+    assert workspace.damaged_files(run) == []
     content = bytearray(run.int8_model.read_bytes())
     content[500] ^= 1
     run.int8_model.write_bytes(content)

@@ -319,7 +319,7 @@ def test_it_listens_at_a_socket_of_unix_and_says_what_it_detects(folder, tmp_pat
     process.send_signal(signal.SIGINT)
     told = process.communicate(timeout=WAIT_SECONDS)[1]
     assert process.returncode == 0
-    assert told.splitlines()[0] == f"{PACKAGE}: yes at 608 ms, 0.54"
+    assert told.splitlines()[0] == f"{PACKAGE}: yes at 729 ms, 0.73"
 
 
 def test_serve_starts_the_same_from_a_run(service):
