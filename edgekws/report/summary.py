@@ -60,13 +60,20 @@ def lines(figures: Mapping[str, Any]) -> list[str]:
 
 def warnings(figures: Mapping[str, Any]) -> list[str]:
     """Reasons why the words' accuracy is worth less than it looks."""
-    rows = [row for row in figures["recall"]["int8"] if not rejects(row["word"])]
-    right = words_right(figures)
-    guessed = max(row["total"] for row in rows) / right.total
-    told = []
-    if right.interval[0] <= guessed or right.value < guessed + _NEAR_CHANCE * (1 - guessed):
+    every = figures["recall"]["int8"]
+    rows = [row for row in every if not rejects(row["word"])]
+    right, told = words_right(figures), []
+    if len(rows) < len(every):  # who always says the same word is right on all of its clips: count each class alike
+        guessed, lowest = (
+            1 / len(every),
+            sum(row["correct"] / row["total"] for row in every if row["total"]) / len(every),
+        )
+        value = lowest
+    else:
+        guessed, lowest, value = max(row["total"] for row in rows) / right.total, right.interval[0], right.value
+    if lowest <= guessed or value < guessed + _NEAR_CHANCE * (1 - guessed):
         told.append(
-            f"{right.value:.2f} is near chance (guessing gets {guessed:.2f}): it learned little; are the recordings of "
+            f"{value:.2f} is near chance (guessing gets {guessed:.2f}): it learned little; are the recordings of "
             "a second or cut to their word, in the right folders, and enough?"
         )
     if few := [f"{row['word']} ({row['total']})" for row in rows if row["total"] < FEW]:

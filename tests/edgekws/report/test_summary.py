@@ -38,6 +38,14 @@ def test_few_testing_clips_of_a_word_are_told():
 
 
 @pytest.mark.parametrize(
+    ("word", "unknown", "near"), [(0.98, 0.95, False), (0.98, 0.02, True), (0.1, 0.98, True), (0.6, 0.9, False)]
+)
+def test_one_phrase_alone_is_judged_together_with_what_is_no_word(word, unknown, near):
+    found = figures(hey=(round(200 * word), 200), _unknown_=(round(200 * unknown), 200))
+    assert any("near chance (guessing gets 0.50)" in warning for warning in summary.warnings(found)) == near
+
+
+@pytest.mark.parametrize(
     ("right", "words", "near"),
     [(0.28, 10, True), (0.28, 4, True), (0.5, 2, True), (0.6, 2, True), (0.9, 2, False), (0.6, 10, False)],
 )
