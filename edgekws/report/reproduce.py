@@ -54,8 +54,9 @@ def bundled(source: str) -> dict[str, Recipe]:
     """The recipes that come with edgekws by path. The path of the default for this source of clips is ""."""
     found = {"": recipes.from_tables(recipes.over_default({"data": {"source": source}}))}
     with as_file(files("edgekws") / "recipes") as folder:
-        others = [path for path in folder.glob("*.toml") if path.name != recipes.EMBEDDED.name]
-        return found | {f"edgekws/recipes/{path.name}": recipes.load(path) for path in others}
+        others = [path for path in folder.rglob("*.toml") if path.parent.name != "sweeps"]
+        named = {path.relative_to(folder).as_posix(): path for path in others if path.name != recipes.EMBEDDED.name}
+        return found | {f"edgekws/recipes/{name}": recipes.load(path) for name, path in named.items()}
 
 
 def _source(source: str) -> str:
