@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -165,6 +166,9 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     scores = {rung: _scored(rung, scorer) for rung, scorer in zip(parity.RUNGS, scorers, strict=True)}
     on_phones = _scored("phone", lambda: mediapipe.scores(run.phone_model, heard))
     ladder = parity.climb(scores, split.labels, recipe.parity, phone=on_phones)
+    of_words = split.labels < len(recipe.data.words)
+    right = scores["int8"][of_words].argmax(axis=1) == split.labels[of_words]
+    ladder = dataclasses.replace(ladder, words=metrics.Proportion(int(right.sum()), len(right)))
     if write:
         workspace.save_arrays(run.predictions, {"labels": split.labels} | scores)
         facts = figures.collect(run, clips, ladder)

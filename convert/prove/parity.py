@@ -53,11 +53,13 @@ class Bound:
 
 @dataclass(frozen=True)
 class Ladder:
-    """The four rungs, the paired difference of int8 and float on the same clips, and the bounds."""
+    """The four rungs, the paired difference of int8 and float on the same clips, the bounds, and how many words' clips
+    int8 hears right (None: nobody counted)."""
 
     rungs: tuple[Rung, ...]
     int8_minus_float: metrics.PairedDifference
     bounds: tuple[Bound, ...]
+    words: metrics.Proportion | None = None
 
     @property
     def holds(self) -> bool:

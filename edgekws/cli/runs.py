@@ -196,8 +196,11 @@ def _check_shipped(run: Run, damaged: list[str], ladder_too: bool, robustness_to
     print(f"{run.folder}: every file is as it was published")
     if not (ladder_too or robustness_too):
         return 0
-    noise: dict[str, list[str]] = {} if robustness_too else {"data.held_out_noise": []}  # the ladder needs none
-    clips = sources.of_recipe(recipe.replace(run.recipe, noise))
+    changes: dict[str, list[str]] = {} if robustness_too else {"data.held_out_noise": []}  # the ladder needs none
+    if missing := [folder for folder in run.recipe.data.unknown_from if not Path(folder).expanduser().is_dir()]:
+        print(f"note: without its recordings of no word, {', '.join(missing)} (--unknown-from says where they are)")
+        changes["data.unknown_from"] = []
+    clips = sources.of_recipe(recipe.replace(run.recipe, changes))
     known = run.read_report().get("data", {}).get("fingerprint")
     if clips.fingerprint != known:
         print(f"note: these recordings ({clips.source}) are not quite those it was trained and proved with")
@@ -218,6 +221,8 @@ def proved(run: Run, prove: Callable[[], Ladder], *, keep: bool = False) -> int:
         print(error)
         return 1
     print("\n".join(parity.lines(ladder)))
+    if keep and ladder.words:
+        print(f"words heard right by int8, testing: {ladder.words}")
     if not keep:
         print("\n".join(summary.lines(run.read_report())))
         print(f"report: {run.folder / 'report.html'}")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import finished_run
 import numpy as np
@@ -223,6 +224,25 @@ def ladder(clips, write):
     return parity.climb(scores, labels, Parity())
 
 
+def test_a_model_that_ships_is_checked_without_its_recordings_of_no_word(run, tmp_path, monkeypatch, capsys):
+    run = dataclasses.replace(run, recipe=recipe.replace(run.recipe, {"data.unknown_from": ["talk"]}))
+    (run.folder / "recipe.toml").write_text(recipe.to_toml(run.recipe))
+    facts = json.loads(run.manifest.read_text())
+    workspace.write_manifest(run, {key: value for key, value in facts.items() if key != "sha256"})
+    folder = pretrained.publish(run, tmp_path / "pretrained" / "mine", source="words of mine")
+    monkeypatch.setattr(zoo, "folders", lambda: {"mine": folder})
+    monkeypatch.chdir(tmp_path)
+    asked = []
+    others = finished_run.corpus(WORDS)
+    monkeypatch.setattr(sources, "of_recipe", lambda recipe: asked.append(recipe.data.unknown_from) or others)
+    monkeypatch.setattr(pipeline, "check", lambda run, clips, write: ladder(clips, write))
+    assert cli.main(["check", "mine", "--data", "elsewhere"]) == 0
+    assert "note: without its recordings of no word, talk (--unknown-from says where" in capsys.readouterr().out
+    (tmp_path / "talk").mkdir()
+    cli.main(["check", "mine", "--data", "elsewhere"])
+    assert asked == [(), (str(tmp_path / "talk"),)]
+
+
 def test_every_form_of_a_model_that_ships_hears_recordings_and_nothing_is_written(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
     folder = zoo.folders()["nano"]
@@ -241,6 +261,8 @@ def test_every_form_of_a_model_that_ships_hears_recordings_and_nothing_is_writte
     for title in parity.TITLES.values():
         assert f"{title} " in out
     assert "bound: clips with equal scores, model_phone.tflite and XNNPACK: 1.0000 (limit 1.0) holds" in out
+    right = re.search(r"TFLite reference kernels +accuracy \S+ \[.*\] \((\d+/\d+)\)", out)[1]
+    assert re.search(rf"^words heard right by int8, testing: .*\({right}\)$", out, re.MULTILINE)
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
