@@ -152,8 +152,12 @@ def load(named: str | Path, coding: str | None = None, level_control: bool | Non
         hears = made_by.model
         made = Artifact(made_by.name, read, labels, coding or hears.coding, content, tuned, told)
         gate = Gate(made_by.detector.opened_by, made_by.detector.open_seconds)
-        made = replace(made, gate=gate, logit_adjustment=made_by.detector.logit_adjustment)
-        return replace(made, level_control=hears.level_control if level_control is None else level_control)
+        return replace(
+            made,
+            gate=gate,
+            level_control=hears.level_control if level_control is None else level_control,
+            logit_adjustment=made_by.detector.logit_adjustment,
+        )
     content = untrusted.content(path, untrusted.MODEL_BYTES)
     read, beside = reader.parse(content, str(path)), path.with_name("labels.txt")
     labels = untrusted.labels(beside, read.output.size) if beside.exists() else ()

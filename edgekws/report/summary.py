@@ -64,13 +64,11 @@ def warnings(figures: Mapping[str, Any]) -> list[str]:
     rows = [row for row in every if not rejects(row["word"])]
     right, told = words_right(figures), []
     if len(rows) < len(every):  # who always says the same word is right on all of its clips: count each class alike
-        guessed, lowest = (
-            1 / len(every),
-            sum(row["correct"] / row["total"] for row in every if row["total"]) / len(every),
-        )
-        value = lowest
+        guessed = 1 / len(every)
+        value = lowest = sum(row["correct"] / row["total"] for row in every if row["total"]) / len(every)
     else:
-        guessed, lowest, value = max(row["total"] for row in rows) / right.total, right.interval[0], right.value
+        guessed = max(row["total"] for row in rows) / right.total
+        value, lowest = right.value, right.interval[0]
     if lowest <= guessed or value < guessed + _NEAR_CHANCE * (1 - guessed):
         told.append(
             f"{value:.2f} is near chance (guessing gets {guessed:.2f}): it learned little; are the recordings of "

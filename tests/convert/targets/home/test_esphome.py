@@ -62,10 +62,12 @@ def program(folder, text, *components, made, objects):
     return folder / "program"
 
 
-LISTENS = f"""
-#include "{LISTEN}_number.h"
+def main_of(component, body):
+    """A program with one component: it hears the microphone ``source`` and prints each word with its score."""
+    return f"""
+#include "{component}_number.h"
 using namespace esphome;
-using namespace esphome::{LISTEN};
+using namespace esphome::{component};
 struct Opened : Ears {{
   using Ears::task_;
   using Ears::lost_;
@@ -74,12 +76,47 @@ int main() {{
   static microphone::MicrophoneSource source;
   static Opened ears;
   ears.set_microphone_source(&source);
-  ears.set_threshold(-1, 0.9f);
-  static Threshold of_all(&ears, -1), of_down(&ears, 9);
-  static WordTrigger any(&ears, -1), down(&ears, 9);
+  static WordTrigger any(&ears, -1);
   any.automation = [](const std::string &word, const float &score) {{
     std::printf("%s %.5f\\n", word.c_str(), score);
   }};
+  {body}
+  return 0;
+}}
+"""
+
+
+HEARS = """
+  ears.task_->wait_until_idle();
+  std::vector<uint8_t> data(2000);
+  for (size_t got; (got = std::fread(data.data(), 1, data.size(), stdin)) > 0;) {
+    data.resize(got);
+    source.hear(data);
+    ears.task_->wait_until_idle();
+    ears.loop();
+  }
+"""
+
+
+def hears_the_demo(run):
+    """What the program did with the demo at its standard input, and the demo's samples, int16 (n,)."""
+    with wave.open(str(DEMO)) as file:
+        sound = file.readframes(file.getnframes())
+    return subprocess.run([run], input=sound, capture_output=True, timeout=120, check=True), np.frombuffer(sound, "<i2")
+
+
+def events(spotter, samples):
+    return [event for event in spotter.hear([samples]) if isinstance(event, Event)]
+
+
+def printed(heard):
+    return [f"{event.word} {event.score:.5f}" for event in heard]
+
+
+LISTENS = f"""
+  ears.set_threshold(-1, 0.9f);
+  static Threshold of_all(&ears, -1), of_down(&ears, 9);
+  static WordTrigger down(&ears, 9);
   down.automation = [](const std::string &, const float &) {{ std::printf("(down)\\n"); }};
   ears.set_self_test(true);
   ears.setup();
@@ -87,14 +124,7 @@ int main() {{
   std::printf("%g %g\\n", of_all.state, of_down.state);
   of_all.set(40.0f);
   ears.dump_config();
-  ears.task_->wait_until_idle();
-  std::vector<uint8_t> data(2000);
-  for (size_t got; (got = std::fread(data.data(), 1, data.size(), stdin)) > 0;) {{
-    data.resize(got);
-    source.hear(data);
-    ears.task_->wait_until_idle();
-    ears.loop();
-  }}
+  {HEARS}
   IsRunningCondition<> running;
   running.set_parent(&ears);
   StopAction<> stop;
@@ -113,21 +143,15 @@ int main() {{
   static Threshold again(&ears, 9);
   again.setup();
   std::printf("%g %.2f %.2f\\n", again.state, ears.threshold(9), ears.threshold(0));
-  return 0;
-}}
 """
 
 
 @needs_cpp
 def test_it_hears_what_the_pc_hears(made, objects, tmp_path):
-    run = program(tmp_path, LISTENS, LISTEN, made=made, objects=objects)
-    with wave.open(str(DEMO)) as file:
-        sound = file.readframes(file.getnframes())
-    done = subprocess.run([run], input=sound, capture_output=True, timeout=120, check=True)
+    run = program(tmp_path, main_of(LISTEN, LISTENS), LISTEN, made=made, objects=objects)
+    done, samples = hears_the_demo(run)
     first, *heard, running, again = done.stdout.decode().splitlines()
-    spotter = edgekws.load("small-listen", threshold=0.4)
-    expected = [event for event in spotter.hear([np.frombuffer(sound, "<i2")]) if isinstance(event, Event)]
-    lines = [f"{event.word} {event.score:.5f}" for event in expected]
+    lines = printed(events(edgekws.load("small-listen", threshold=0.4), samples))
     assert [line for line in heard if line != "(down)"] == lines
     assert heard[[line.split()[0] for line in heard].index("down") + 1] == "(down)"
     assert len(lines) >= 7
@@ -140,48 +164,14 @@ def test_it_hears_what_the_pc_hears(made, objects, tmp_path):
     assert "_unknown_" not in told
 
 
-BEHIND_A_PHRASE = f"""
-#include "{NANO}_number.h"
-using namespace esphome;
-using namespace esphome::{NANO};
-struct Opened : Ears {{
-  using Ears::task_;
-}};
-int main() {{
-  static microphone::MicrophoneSource source;
-  static Opened ears;
-  ears.set_microphone_source(&source);
-  ears.set_threshold(-1, 0.4f);
-  static WordTrigger any(&ears, -1);
-  any.automation = [](const std::string &word, const float &score) {{
-    std::printf("%s %.5f\\n", word.c_str(), score);
-  }};
-  ears.setup();
-  ears.task_->wait_until_idle();
-  std::vector<uint8_t> data(2000);
-  for (size_t got; (got = std::fread(data.data(), 1, data.size(), stdin)) > 0;) {{
-    data.resize(got);
-    source.hear(data);
-    ears.task_->wait_until_idle();
-    ears.loop();
-  }}
-  return 0;
-}}
-"""
-
-
 @needs_cpp
 def test_words_behind_a_phrase_are_those_of_the_pc(made, objects, tmp_path):
-    run = program(tmp_path, BEHIND_A_PHRASE, NANO, made=made, objects=objects)
-    with wave.open(str(DEMO)) as file:
-        sound = file.readframes(file.getnframes())
-    done = subprocess.run([run], input=sound, capture_output=True, timeout=120, check=True)
-    gated = edgekws.load("nano", threshold=0.4, opened_by=["no"], open_seconds=6.0)
-    behind, all_of_it = (
-        [event for event in spotter.hear([np.frombuffer(sound, "<i2")]) if isinstance(event, Event)]
-        for spotter in (gated, edgekws.load("nano", threshold=0.4))
-    )
-    assert done.stdout.decode().splitlines() == [f"{event.word} {event.score:.5f}" for event in behind]
+    body = f"ears.set_threshold(-1, 0.4f);\n  ears.setup();\n{HEARS}"
+    run = program(tmp_path, main_of(NANO, body), NANO, made=made, objects=objects)
+    done, samples = hears_the_demo(run)
+    behind = events(edgekws.load("nano", threshold=0.4, opened_by=["no"], open_seconds=6.0), samples)
+    all_of_it = events(edgekws.load("nano", threshold=0.4), samples)
+    assert done.stdout.decode().splitlines() == printed(behind)
     assert [event.word for event in behind] == ["no", "one", "two", "three"]
     assert [event.word for event in all_of_it] == ["yes", "no", "one", "two", "three", "five", "down", "happy"]
 
