@@ -16,13 +16,13 @@ import synthetic_tflite
 from convert.engine import fixed_point
 from convert.targets import bundle
 from convert.tflite import graph, reader
-from edgekws import recipe_text, workspace
+from edgekws import workspace
 from edgekws.corpus import download
 from edgekws.errors import UserError
 from edgekws.guard import archives, untrusted
 from edgekws.listen import detector
 from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool
-from edgekws.recipe import Recipe
+from edgekws.recipe import Recipe, toml_text
 from edgekws.train import loop
 
 SECONDS, BYTES = 5.0, 1 << 30  # at most, of one file
@@ -135,7 +135,7 @@ KINDS = {
     "manifest": (150, manifest, read_manifest),
     "detector": (100, settings, lambda path: detector.read(path, WORDS)),
     "labels": (50, lambda: "\n".join(WORDS).encode(), lambda path: untrusted.labels(path, 3)),
-    "recipe": (100, lambda: RECIPE, recipe_text.read),
+    "recipe": (100, lambda: RECIPE, toml_text.read),
 }
 
 

@@ -15,7 +15,7 @@ FLOORS = (
     ("edgekws.text",),
     ("edgekws.guard",),
     ("edgekws.audio", "edgekws.files", "edgekws.model", "edgekws.progress"),
-    ("edgekws.recipe_text", "edgekws.streams", "edgekws.words"),
+    ("edgekws.words",),
     ("edgekws.recipe",),
     ("edgekws.corpus", "edgekws.zoo"),
     ("edgekws.listen", "edgekws.wake_phrase"),

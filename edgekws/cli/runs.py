@@ -121,14 +121,15 @@ def _open(args: argparse.Namespace) -> Run:
 
 def changes_of(assignments: Sequence[str]) -> dict[str, Any]:
     """The recipe's keys with the values from ``--set``."""
-    from edgekws import recipe, recipe_text
+    from edgekws import recipe
+    from edgekws.recipe import toml_text
 
     changes: dict[str, Any] = {}
     for text in assignments:
         key, equals, value = text.partition("=")
         if not equals:
             raise UserError(f"--set expects KEY=VALUE, got '{text}'; for example --set training.epochs=5")
-        changes[key.strip()] = recipe_text.value(value, recipe.kind(key.strip()))
+        changes[key.strip()] = toml_text.value(value, recipe.kind(key.strip()))
     return changes
 
 

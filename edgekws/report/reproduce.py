@@ -10,9 +10,9 @@ from importlib.resources import as_file, files
 from typing import Any
 
 from edgekws import recipe as recipes
-from edgekws import recipe_text, zoo
+from edgekws import zoo
 from edgekws.corpus import sources
-from edgekws.recipe import Data, Recipe
+from edgekws.recipe import Data, Recipe, toml_text
 
 FOLDER = "FOLDER"  # stands for the place of the recordings
 
@@ -74,6 +74,6 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         with contextlib.suppress(tomllib.TOMLDecodeError):
             tomllib.loads(f"value = {value}")
-            return recipe_text.toml_value(value)
+            return toml_text.literal(value)
         return value
-    return recipe_text.toml_value(value)
+    return toml_text.literal(value)

@@ -28,10 +28,9 @@ from pathlib import Path
 from typing import Any
 
 from edgekws import recipe as recipes
-from edgekws import recipe_text
 from edgekws.corpus import sources
 from edgekws.errors import UserError, nearest
-from edgekws.recipe import Recipe
+from edgekws.recipe import Recipe, toml_text
 from edgekws.train import earlier
 
 KEYS = ("name", "recipe", "testing", "set", "grid", "run")
@@ -49,7 +48,7 @@ class Sweep:
 
 def load(path: Path, source: str | None = None) -> Sweep:
     """The sweep in a TOML file. ``source`` replaces data.source. A UserError says what is wrong."""
-    tables = recipe_text.read(path, "sweep")
+    tables = toml_text.read(path, "sweep")
     for key in tables:
         if key not in KEYS:
             hint = nearest(key, KEYS, f"valid here: {', '.join(KEYS)}", shown="'{}'")

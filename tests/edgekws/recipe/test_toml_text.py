@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from edgekws import recipe, recipe_text
+from edgekws import recipe
 from edgekws.errors import UserError
+from edgekws.recipe import toml_text
 
 PLAIN = '[data]\nwords = ["yes", "nö"]\n'
 
@@ -76,17 +77,17 @@ def test_a_windows_path_in_single_quotes_is_taken(tmp_path):
     ],
 )
 def test_values_on_the_command_line_are_read_by_the_type_of_their_key(key, written, value):
-    assert recipe_text.value(written, recipe.kind(key)) == value
+    assert toml_text.value(written, recipe.kind(key)) == value
 
 
 def test_what_is_no_file_or_far_too_deep_is_told_at_once(tmp_path):
     (tmp_path / "r.toml").write_text(".".join(["a"] * 50_000) + " = 1\n")
     started = time.monotonic()
     with pytest.raises(UserError, match="more than eight parts"):
-        recipe_text.read(tmp_path / "r.toml")
+        toml_text.read(tmp_path / "r.toml")
     (tmp_path / "r.toml").write_text("a = " + "[" * 50_000)
     with pytest.raises(UserError, match="not valid TOML"):
-        recipe_text.read(tmp_path / "r.toml")
+        toml_text.read(tmp_path / "r.toml")
     assert time.monotonic() - started < 5
     with pytest.raises(UserError, match="is not a file; expected a recipe"):
-        recipe_text.read(tmp_path)
+        toml_text.read(tmp_path)

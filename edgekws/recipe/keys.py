@@ -1,23 +1,17 @@
-"""A recipe: one TOML file with everything that a run depends on, as frozen dataclasses.
+"""Every key of a recipe, with its type, default, limits and help text: the only place that describes the format.
 
-These dataclasses are the only description of the format. They have the types, defaults and help texts, and ``edgekws
-new`` writes its commented file from them. An unknown key is an error that names the nearest valid key.
+A new key is one line here. Reading, checking and writing follow from it.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
-from edgekws import recipe_text, text, words
 from edgekws.audio import SAMPLE_RATE
-from edgekws.errors import UserError, nearest
 
-MOST_NATS = 20.0  # of detector.logit_adjustment: no int8 score is left of a word
+MOST_NATS = 20.0  # a word that is this much lower has no int8 score above 0
 MADE_ROOMS = "made"  # in data.rooms: rooms that are computed
 TEACHERS = ("teacher", "second_teacher")
 EARLIER = ("start_from", *TEACHERS)  # keys of [training] that name another run
@@ -25,11 +19,11 @@ EMBEDDED_WORDS = (
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
     *("bed", "bird", "cat", "dog", "house", "happy"),
 )
-
 EMBEDDED = Path("edgekws/recipes/espeak-nano.toml")  # what the default adds for words that eSpeak NG speaks
 
 
 def _key(default: Any, help: str, *, low: float | None = None, high: float | None = None, choices: Any = None) -> Any:
+    """A key with its default, what ``edgekws new`` writes above it, and its limits, both included."""
     meta = {"help": help, "low": low, "high": high, "choices": choices}
     return field(default=default, metadata=meta)
 
@@ -267,164 +261,3 @@ class Recipe:
     quantization: Quantization = field(default_factory=Quantization)
     detector: Detector = field(default_factory=Detector)
     parity: Parity = field(default_factory=Parity)
-
-
-def find(path: Path) -> Path:
-    """The path itself if it exists; else the same path among edgekws's own recipes and sweeps (edgekws/recipes/...)."""
-    own = Path(str(files("edgekws"))).parent / path
-    return own if path.parts[:2] == ("edgekws", "recipes") and not path.exists() and own.exists() else path
-
-
-def over_default(tables: Mapping[str, Any]) -> dict[str, Any]:
-    """These tables, over those of ``EMBEDDED`` where eSpeak speaks the words."""
-    data = tables.get("data", {})
-    if isinstance(data, Mapping) and data.get("source", Data.source) != Data.source:
-        return dict(tables)
-    made = read_tables(find(EMBEDDED))
-    for key, value in tables.items():
-        below = made.get(key)
-        made[key] = {**below, **value} if isinstance(value, Mapping) and isinstance(below, Mapping) else value
-    return made
-
-
-def load(path: Path) -> Recipe:
-    """The recipe in a TOML file. A UserError for a missing file, bad TOML, an unknown key or a wrong value."""
-    return from_tables(read_tables(path), str(path))
-
-
-def read_tables(path: Path) -> dict[str, Any]:
-    """The tables of a recipe's file, without defaults. A UserError if the file is missing or not TOML."""
-    return recipe_text.read(path, "recipe", "; 'edgekws new' writes one")
-
-
-def from_tables(tables: Mapping[str, Any], origin: str = "recipe") -> Recipe:
-    """The recipe that these nested tables describe, checked, with defaults for missing keys."""
-    recipe: Recipe = _build(Recipe, tables, origin, "")
-    spoken, unknown = (tuple(map(text.normal, words)) for words in (recipe.data.words, recipe.data.unknown))
-    recipe = dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, words=spoken, unknown=unknown))
-    if recipe.augment.snr_db_low > recipe.augment.snr_db_high:
-        raise UserError(f"{origin}: augment.snr_db_low is above augment.snr_db_high; swap them")
-    words.check_all(recipe.data.words, f"{origin}: data.words", least=1 if recipe.data.rejects else 2)
-    opened_by = tuple(map(text.normal, recipe.detector.opened_by))
-    recipe = dataclasses.replace(recipe, detector=dataclasses.replace(recipe.detector, opened_by=opened_by))
-    if strange := sorted(set(opened_by) - set(recipe.data.words)):
-        raise UserError(f"{origin}: detector.opened_by: {', '.join(strange)} is not in data.words; add it there")
-    if opened_by and not recipe.detector.open_seconds:
-        raise UserError(f"{origin}: detector.opened_by needs detector.open_seconds, such as 5")
-    for word in recipe.data.unknown:
-        words.check(word, f"{origin}: data.unknown")
-    if both := sorted(set(recipe.data.unknown) & set(recipe.data.words)):
-        raise UserError(f"{origin}: data.unknown and data.words both hold {', '.join(both)}; leave it in one of them")
-    if not recipe.name or recipe.name.startswith(".") or any(c in recipe.name for c in '/\\:*?"<>|\0'):
-        raise UserError(f"{origin}: name '{recipe.name}' is not usable as a folder name; use letters, digits, - and _")
-    from edgekws.model import catalogue
-
-    catalogue.find(recipe.model.architecture)
-    return recipe
-
-
-def to_tables(recipe: Recipe) -> dict[str, Any]:
-    """The recipe as nested plain tables: the inverse of ``from_tables``."""
-    return dataclasses.asdict(recipe)
-
-
-def flat(recipe: Recipe) -> dict[str, Any]:
-    """Every value by its dotted key, as ``replace`` accepts them: ``{"training.epochs": 3, ...}``."""
-    found: dict[str, Any] = {}
-    for key, value in to_tables(recipe).items():
-        found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {key: value}
-    return found
-
-
-def to_toml(recipe: Recipe, *, comments: bool = False) -> str:
-    """The recipe as TOML with every key; with ``comments``, each key's help text is above it."""
-    return "\n".join(_toml_lines(recipe, "", comments)) + "\n"
-
-
-def _toml_lines(section: Any, heading: str, comments: bool) -> list[str]:
-    lines = ["", f"[{heading}]"] if heading else []
-    if comments and section.__doc__:
-        lines.append(f"# {section.__doc__}")
-    nested = []
-    for f in dataclasses.fields(section):
-        value = getattr(section, f.name)
-        if dataclasses.is_dataclass(value):
-            nested += _toml_lines(value, f.name, comments)
-            continue
-        if comments:
-            choices = f.metadata["choices"]
-            lines.append(f"# {f.metadata['help']}" + (f" ({' | '.join(map(str, choices))})" if choices else ""))
-        lines.append(f"{f.name} = {recipe_text.toml_value(value)}")
-    return lines + nested
-
-
-def with_changes(tables: Mapping[str, Any], changes: Mapping[str, Any], origin: str = "command line") -> dict[str, Any]:
-    """A copy of nested tables with dotted keys changed, such as ``{"training.epochs": 3}``."""
-    made = {key: dict(value) if isinstance(value, Mapping) else value for key, value in tables.items()}
-    for dotted, value in changes.items():
-        *section, key = dotted.split(".")
-        table = made
-        for part in section:
-            known = kind(part)
-            table = table.setdefault(part, {})
-            if not isinstance(table, dict) or (known and not dataclasses.is_dataclass(known)):
-                raise UserError(f"{origin}: '{dotted}' is no key of a recipe: '{part}' is not a table")
-        table[key] = value
-    return made
-
-
-def replace(recipe: Recipe, changes: Mapping[str, Any], origin: str = "command line") -> Recipe:
-    """A copy with dotted keys changed, such as ``{"training.epochs": 3}``, checked like a file."""
-    return from_tables(with_changes(to_tables(recipe), changes, origin), origin)
-
-
-def kind(dotted: str) -> Any:
-    """The type of a key, with ``tuple`` for a list of strings; None if there is no such key."""
-    cls: Any = Recipe
-    for part in dotted.split("."):
-        cls = get_type_hints(cls).get(part) if dataclasses.is_dataclass(cls) else None
-    return get_origin(cls) or cls
-
-
-def _build(cls: type, table: Mapping[str, Any], origin: str, prefix: str) -> Any:
-    hints = get_type_hints(cls)
-    fields = {f.name: f for f in dataclasses.fields(cls)}
-    values = {}
-    for key, value in table.items():
-        if key not in fields:
-            hint = nearest(key, fields, f"valid here: {', '.join(fields)}", shown=f"'{prefix}{{}}'")
-            raise UserError(f"{origin}: unknown key '{prefix}{key}'; {hint}")
-        if dataclasses.is_dataclass(hints[key]):
-            if not isinstance(value, Mapping):
-                raise UserError(f"{origin}: '{prefix}{key}' must be a table [{prefix}{key}], got {value!r}")
-            values[key] = _build(hints[key], value, origin, f"{prefix}{key}.")
-        else:
-            values[key] = _value(hints[key], value, fields[key].metadata, f"{origin}: {prefix}{key}")
-    return cls(**values)
-
-
-def _value(hint: Any, value: Any, meta: Mapping[str, Any], where: str) -> Any:
-    if get_origin(hint) is tuple:
-        if not isinstance(value, list | tuple) or not all(isinstance(v, get_args(hint)[0]) for v in value):
-            raise UserError(f"{where} must be a list of strings, got {value!r}")
-        for item in value:
-            _check_text(item, where)
-        return tuple(value)
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
-        raise UserError(f"{where} must be of type {hint.__name__}, got {value!r}")
-    if isinstance(value, str):
-        _check_text(value, where)
-    if meta["choices"] and value not in meta["choices"]:
-        raise UserError(f"{where} must be one of {', '.join(map(str, meta['choices']))}; got {value!r}")
-    low, high = meta["low"], meta["high"]
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
-        bound = f"at least {low}" if high is None else f"from {low} to {high}"
-        raise UserError(f"{where} must be {bound}, got {value!r}")
-    return value
-
-
-def _check_text(value: str, where: str) -> None:
-    if code := text.unprintable(value):
-        raise UserError(f"{where} holds {code}, which cannot be kept, got {value!r}{recipe_text.control_hint(value)}")

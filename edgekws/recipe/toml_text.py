@@ -56,7 +56,7 @@ def value(written: str, kind: Any) -> Any:
     return parsed
 
 
-def toml_value(found: Any) -> str:
+def literal(found: Any) -> str:
     """A key's value as TOML."""
     # JSON's strings, numbers, lists, true and false are also TOML
     return json.dumps(list(found) if isinstance(found, tuple) else found, ensure_ascii=False)
