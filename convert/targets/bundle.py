@@ -14,7 +14,7 @@ from typing import Any
 from convert import targets
 from convert.targets import Request
 from convert.targets.names import identifier
-from convert.tflite.artifact import CARD
+from convert.tflite.artifact import CARD, MANIFEST, MODEL
 from edgekws import __version__, files
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, scratch, sha256, writing
@@ -22,8 +22,6 @@ from edgekws.guard import archives, untrusted
 from edgekws.listen import detector
 from edgekws.workspace import write_json
 
-MANIFEST = "manifest.json"
-MODEL = "model_int8.tflite"
 LICENCE = "LICENSE"  # covers the engine and all that edgekws writes around it
 GIT_ATTRIBUTES = b"* -text\n"  # git may convert line ends, on Windows by default, and then every file differs
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time that zip has

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from pathlib import Path
 from typing import Any
 
 from convert import targets
 from convert.targets import Request
-from convert.targets.bundle import MANIFEST, MODEL, fill, foreign_in, manifest_of, opened, paths
-from convert.tflite.artifact import CARD, Artifact, adjustment_of
+from convert.targets.bundle import fill, foreign_in, manifest_of, opened, paths
+from convert.tflite.artifact import MANIFEST, of_bundle
 from edgekws import __version__
 from edgekws.errors import UserError
 from edgekws.files import scratch
 from edgekws.guard import untrusted
-from edgekws.guard.untrusted import FILE_BYTES, MODEL_BYTES
-from edgekws.listen import detector
-from edgekws.model.coding import CODINGS
+from edgekws.guard.untrusted import FILE_BYTES
 
 _ANEW = "verify it with that version, or make the bundle again"
 _OTHER_TOOLS = "the tools on this machine are not those that made it"
@@ -91,23 +88,11 @@ def _compared(folder: Path, manifest: dict[str, Any]) -> list[str]:
 
 
 def _request(folder: Path, manifest: dict[str, Any]) -> Request:
-    """The request that the bundle was made from, read from its own files; a UserError if they cannot be right."""
-    with untrusted.reading(MANIFEST, "manifest", "make the bundle again"):
-        labels, name = manifest["labels"], manifest["model"]
-        if not isinstance(labels, list) or not all(isinstance(word, str) for word in (name, *labels)):
-            raise ValueError("labels and model are not words")
-        if manifest["coding"] not in CODINGS:
-            raise ValueError(f"expected a coding of {', '.join(CODINGS)}")
-        untrusted.check_labels(tuple(labels), MANIFEST)
-        content = untrusted.content(folder / MODEL, MODEL_BYTES)
-        hears = (manifest["coding"], manifest["level_control"])
-        card = untrusted.read_text(folder / CARD) if (folder / CARD).exists() else ""
-        artifact = Artifact.of(content, name, tuple(labels), *hears)
-        artifact = dataclasses.replace(artifact, card=card, logit_adjustment=adjustment_of(manifest))
-        if "detector" in manifest:
-            tuned = detector.Tuned(detector.from_json(manifest["detector"], labels))
-            artifact = dataclasses.replace(artifact, detector=tuned)
-        return Request(artifact, manifest.get("kernels"), manifest.get("mode", "window"))
+    """The request that the bundle was made from. Raises UserError if its manifest cannot be right."""
+    kernels, mode = manifest.get("kernels"), manifest.get("mode", "window")
+    if not isinstance(kernels, str | None) or not isinstance(mode, str):
+        raise UserError(f"kernels and mode are names, got {kernels!r} and {mode!r}; make the bundle again")
+    return Request(of_bundle(folder, MANIFEST), kernels, mode)
 
 
 def _same(a: Path, b: Path) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from convert.tflite import graph, lowered, reader
 from edgekws import recipe, zoo
@@ -17,9 +16,11 @@ from edgekws.guard import untrusted
 from edgekws.listen.detector import FILE as DETECTOR_FILE
 from edgekws.listen.detector import Gate, Settings, Tuned, default, fitting, from_json
 from edgekws.listen.detector import read as read_detector
+from edgekws.model.coding import CODINGS
 from edgekws.text import normal
 
 CARD = "model_card.md"
+MANIFEST = "manifest.json"
 MODEL = "model_int8.tflite"  # the file's name in runs, pretrained folders and bundles
 OPEN_SECONDS = 5.0  # for which words count after a phrase that opens them
 
@@ -100,65 +101,82 @@ class Artifact:
         return self.gate.on(fitting(self.detector, self.labels, hop, self.graph.input.length), self.labels)
 
 
-def of_bundle(folder: Path) -> Artifact:
-    """The model that a bundle was made from, with its detector. A UserError if the folder is no complete bundle."""
-    manifest = untrusted.json_object(folder / "manifest.json")
-    content = untrusted.content(folder / MODEL, untrusted.MODEL_BYTES)
-    try:
-        labels = tuple(map(str, manifest["labels"]))
-        hears = str(manifest["coding"]), bool(manifest.get("level_control", False))
-        artifact = Artifact.of(content, str(manifest["model"]), labels, *hears)
-        artifact = replace(artifact, logit_adjustment=adjustment_of(manifest))
-        if "detector" in manifest:
-            artifact = replace(artifact, detector=Tuned(from_json(manifest["detector"], labels)))
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{folder}: manifest.json is not that of a bundle ({error!r}); make the bundle again") from None
-    return artifact
-
-
-def adjustment_of(manifest: Mapping[str, Any]) -> float:
-    """``logit_adjustment`` in a bundle's manifest. TypeError or ValueError if it is no number of nats."""
-    nats = float(manifest.get("logit_adjustment", 0))
-    if not 0 <= nats <= recipe.MOST_NATS:
-        raise ValueError(f"logit_adjustment is 0 to {recipe.MOST_NATS:g}, got {nats}")
-    return nats
-
-
 def load(named: str | Path, coding: str | None = None, level_control: bool | None = None) -> Artifact:
     """Read a run, a shipped model, a bundle or a .tflite file, found by ``zoo.place``.
 
     The words of a .tflite file come from labels.txt beside it, if there is one. ``coding`` and ``level_control``, if
-    given, replace those of the folder's recipe; for a .tflite file they default to linear and no level control.
+    given, replace those of the folder's recipe; for a .tflite file they default to linear and no level control. A
+    bundle keeps its own. Raises UserError if a file is missing, damaged or does not fit the others.
     """
     path = zoo.place(named)
-    if path.name == "model_int8.tflite" and (path.parent / "recipe.toml").exists():
+    if path.name == MODEL and (path.parent / "recipe.toml").exists():
         path = path.parent
-    if (path / "manifest.json").exists() and not (path / "labels.txt").exists():
+    if (path / MANIFEST).exists() and not (path / "labels.txt").exists():
         return of_bundle(path)
-    if path.is_dir():
-        model, labels_file, recipe_file = (path / n for n in ("model_int8.tflite", "labels.txt", "recipe.toml"))
-        for needed in (model, labels_file, recipe_file):
-            if not needed.exists():
-                raise UserError(
-                    f"{path}: {needed.name} is missing; expected a finished run ('edgekws run') or a pretrained folder"
-                )
-        made_by = recipe.load(recipe_file)
-        content = untrusted.content(model, untrusted.MODEL_BYTES)
-        read = reader.parse(content, str(model))
-        labels = untrusted.labels(labels_file, read.output.size)
-        tuned = read_detector(path / DETECTOR_FILE, labels) if (path / DETECTOR_FILE).exists() else None
-        card = path / CARD
-        told = untrusted.read_text(card) if card.exists() else ""
-        hears = made_by.model
-        made = Artifact(made_by.name, read, labels, coding or hears.coding, content, tuned, told)
-        gate = Gate(made_by.detector.opened_by, made_by.detector.open_seconds)
-        return replace(
-            made,
-            gate=gate,
-            level_control=hears.level_control if level_control is None else level_control,
-            logit_adjustment=made_by.detector.logit_adjustment,
-        )
+    made = _of_run(path) if path.is_dir() else _of_file(path)
+    return replace(
+        made,
+        coding=made.coding if coding is None else coding,
+        level_control=made.level_control if level_control is None else level_control,
+    )
+
+
+def of_bundle(folder: Path, name: untrusted.Name = "") -> Artifact:
+    """The model that a bundle was made from, with its detector and card, from the bundle's own files.
+
+    Errors call the manifest ``name``, or by its path. Raises UserError if the folder is no complete bundle, or a value
+    in its manifest cannot be right.
+    """
+    manifest = untrusted.json_object(folder / MANIFEST)
+    content = untrusted.content(folder / MODEL, untrusted.MODEL_BYTES)
+    name = name or folder / MANIFEST
+    with untrusted.reading(name, "manifest", "make the bundle again"):
+        labels, level_control = manifest["labels"], manifest.get("level_control", False)
+        if not isinstance(labels, list) or not all(isinstance(word, str) for word in (manifest["model"], *labels)):
+            raise ValueError("labels and model are not words")
+        if manifest["coding"] not in CODINGS or not isinstance(level_control, bool):
+            raise ValueError(f"expected a coding of {', '.join(CODINGS)}, and level_control true or false")
+        untrusted.check_labels(tuple(labels), name)
+        nats = float(manifest.get("logit_adjustment", 0))
+        if not 0 <= nats <= recipe.MOST_NATS:
+            raise ValueError(f"logit_adjustment is 0 to {recipe.MOST_NATS:g}, got {nats}")
+        tuned = Tuned(from_json(manifest["detector"], labels)) if "detector" in manifest else None
+        made = Artifact.of(content, manifest["model"], tuple(labels), manifest["coding"], level_control)
+        return replace(made, detector=tuned, card=_card(folder), logit_adjustment=nats)
+
+
+def _of_run(folder: Path) -> Artifact:
+    """The model in a run's folder, or in one of a model that ships."""
+    model, labels_file, recipe_file = (folder / name for name in (MODEL, "labels.txt", "recipe.toml"))
+    for needed in (model, labels_file, recipe_file):
+        if not needed.exists():
+            raise UserError(
+                f"{folder}: {needed.name} is missing; expected a finished run ('edgekws run') or a pretrained folder"
+            )
+    made_by = recipe.load(recipe_file)
+    content = untrusted.content(model, untrusted.MODEL_BYTES)
+    read = reader.parse(content, str(model))
+    labels = untrusted.labels(labels_file, read.output.size)
+    return Artifact(
+        made_by.name,
+        read,
+        labels,
+        made_by.model.coding,
+        content,
+        detector=read_detector(folder / DETECTOR_FILE, labels) if (folder / DETECTOR_FILE).exists() else None,
+        card=_card(folder),
+        level_control=made_by.model.level_control,
+        gate=Gate(made_by.detector.opened_by, made_by.detector.open_seconds),
+        logit_adjustment=made_by.detector.logit_adjustment,
+    )
+
+
+def _of_file(path: Path) -> Artifact:
+    """The model in a .tflite file, with the words beside it."""
     content = untrusted.content(path, untrusted.MODEL_BYTES)
     read, beside = reader.parse(content, str(path)), path.with_name("labels.txt")
-    labels = untrusted.labels(beside, read.output.size) if beside.exists() else ()
-    return Artifact.of(content, path.stem, labels, coding=coding or "linear", level_control=bool(level_control))
+    return Artifact.of(content, path.stem, untrusted.labels(beside, read.output.size) if beside.exists() else ())
+
+
+def _card(folder: Path) -> str:
+    return untrusted.read_text(folder / CARD) if (folder / CARD).exists() else ""

@@ -226,7 +226,7 @@ def test_a_bundle_keeps_how_far_words_are_lowered_on_a_stream(pretrained):
     manifest = json.loads((folder / "manifest.json").read_text())
     for wrong in (-1, 1e9, "much", float("nan")):
         (folder / "manifest.json").write_text(json.dumps(manifest | {"logit_adjustment": wrong}))
-        with pytest.raises(UserError, match="manifest.json is not that of a bundle"):
+        with pytest.raises(UserError, match="manifest.json: damaged manifest"):
             artifact.load(folder)
 
 
@@ -371,13 +371,49 @@ def test_a_manifest_that_is_none_is_one_line(quick, pretrained, capsys, text):
     assert len(capsys.readouterr().err.strip().splitlines()) == 2
 
 
-@pytest.mark.parametrize(("key", "value"), [("labels", 3), ("coding", None), ("detector", {"results": -1})])
-def test_verify_tells_of_a_changed_manifest(pretrained, key, value):
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("labels", 3),
+        ("labels", "yn?"),
+        ("labels", ["yes", "no"]),
+        ("labels", ["yes", "no", 3]),
+        ("labels", ["yes", "no", "no"]),
+        ("model", ["mine"]),
+        ("coding", None),
+        ("coding", "a_law"),
+        ("level_control", "no"),
+        ("detector", {"results": -1}),
+        ("detector", []),
+        ("logit_adjustment", []),
+    ],
+)
+def test_a_manifest_that_cannot_be_right_is_refused_and_verify_tells_of_it(quick, pretrained, key, value):
     folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(manifest | {key: value}))
     (problem,) = verify.problems(folder)
-    assert problem.startswith("manifest.json was changed")
+    assert problem.startswith("manifest.json was changed (")
+    with pytest.raises(UserError):
+        artifact.load(folder)
+
+
+def test_the_model_of_a_bundle_is_that_it_was_made_from(quick, pretrained):
+    (pretrained / "model_card.md").write_text("# mine\n")
+    keys = {"name": "mine", "model.coding": "mu_law", "model.level_control": True}
+    (pretrained / "recipe.toml").write_text(recipe.to_toml(recipe.replace(recipe.Recipe(), keys)))
+    of_run = artifact.load(pretrained)
+    of_bundle = artifact.load(bundle.make(Request(of_run), "c99", pretrained / "out"))
+    for name in ("name", "labels", "coding", "content", "card", "level_control", "detector", "gate"):
+        assert getattr(of_bundle, name) == getattr(of_run, name), name
+
+
+@pytest.mark.parametrize("odd", [{"kernels": []}, {"kernels": 3}, {"kernels": "fast"}, {"mode": {}}])
+def test_kernels_and_mode_that_are_none_are_told(quick, pretrained, odd):
+    folder = bundle.make(Request(artifact.load(pretrained)), "c99", pretrained / "out")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | odd))
+    assert verify.problems(folder)
 
 
 def test_an_archive_is_a_zip_of_the_same_bytes(pretrained, monkeypatch):
