@@ -7,6 +7,7 @@ import io
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,9 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
         clips = keyword_clips.read(request.keywords, labels, request.clips, request.seed, scorer.window)
     kinds, clips, shared = _apart(request, clips, known)
     without_text = request.texts.check(kinds)
-    spoken = list(_streams(clips, request)) if clips else []
-    seconds = sum(kind.seconds for kind in kinds) + len(spoken) * 3.5 * (len(clips.labels) if clips else 0)
+    spoken = _streams(clips, request) if clips else {}
+    times = sum(map(len, spoken.values()))  # that every clip is heard
+    seconds = sum(kind.seconds for kind in kinds) + times * 3.5 * (len(clips.labels) if clips else 0)
     with progress_bar("measuring", round(seconds), unit="s") as bar:
         waiting = 0
 
@@ -80,7 +82,9 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
             bar.advance(whole)
 
         sounds = [hearing.hear(kind, scorer, labels, request.texts, tell) for kind in kinds]
-        keywords = [(level, hearing.hear_trial(trial, scorer, tell)) for level, trial in spoken]
+        keywords = {
+            key: [hearing.hear_trial(trial, scorer, tell) for trial in streams] for key, streams in spoken.items()
+        }
     negatives = [stream for stream, _ in sounds]
     rows = outcome.of_negatives(settings, labels, negatives)
     found: dict[str, Any] = {
@@ -97,7 +101,7 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
         "transcripts": {"mode": request.texts.mode, "without": without_text} if request.texts.by_file else None,
         "worst": {sort: outcome.worst(rows, sort) for sort in ("speech", "noise", "music")},
     }
-    by_ratio = [stream for _, stream in keywords[: len(request.snrs_db)]]
+    by_ratio = keywords.get("ratios", [])
     if clips:
         found["keywords"] = {
             "folder": str(request.keywords), "clips": len(clips.labels), "words": len(clips.words),
@@ -106,10 +110,10 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
         } | outcome.of_keywords(settings, labels, by_ratio)  # fmt: skip
         found["levels"] = [
             {"level_db": level} | outcome.of_keywords(settings, labels, [stream])["misses"][0]
-            for level, stream in keywords[len(by_ratio) :][: len(request.levels_db)]
+            for level, stream in zip(request.levels_db, keywords["levels"], strict=True)
         ]
         if request.rooms:
-            in_rooms = outcome.of_keywords(settings, labels, [keywords[-1][1]])["misses"][0]
+            in_rooms = outcome.of_keywords(settings, labels, keywords["rooms"])["misses"][0]
             found["rooms"] = {"folder": str(request.rooms)} | in_rooms
     found["goals"] = _goals(model, scorer.hop, labels, by_ratio, negatives)
     found["det"] = _tradeoffs(settings, labels, by_ratio, negatives)
@@ -181,9 +185,9 @@ def _noise_of(request: Request) -> tuple[list[Path], str]:
     return [one.path for one in kind.recordings], f"the recordings in {place}"
 
 
-def _streams(clips: KeywordClips, request: Request) -> Iterator[tuple[float, trials.Trial]]:
-    """(level, stream): one for each ratio, then one for each level at 10 dB, or at the asked ratio nearest to it, and
-    last, if rooms are given, one at that ratio in which the words are heard in the rooms in turn."""
+def _streams(clips: KeywordClips, request: Request) -> dict[str, list[trials.Trial]]:
+    """Streams with the words: "ratios", one for each ratio; "levels", one for each level, at 10 dB or the asked ratio
+    nearest to it; and, if rooms are given, "rooms", one at that ratio in which the rooms take turns."""
     noises = [audio.read(path)[0] for path in _noise_of(request)[0]]
     made = trials.Material(
         clips.words,
@@ -195,13 +199,16 @@ def _streams(clips: KeywordClips, request: Request) -> Iterator[tuple[float, tri
         made_noise=False,
     )
     ten = min(request.snrs_db, key=lambda snr: abs(snr - 10))
-    for snr, level in [(snr, LEVEL_DB) for snr in request.snrs_db] + [(ten, level) for level in request.levels_db]:
-        yield level, trials.keywords(made, snr, request.seed, gap_s=GAP_SECONDS, level_db=level)
+    stream = partial(trials.keywords, seed=request.seed, gap_s=GAP_SECONDS)
+    found = {
+        "ratios": [stream(made, snr, level_db=LEVEL_DB) for snr in request.snrs_db],
+        "levels": [stream(made, ten, level_db=level) for level in request.levels_db],
+    }
     if request.rooms:
         rooms = itertools.cycle(reverberation.recorded(request.rooms, "--rooms"))
         heard = np.stack([reverberation.in_room(clip, next(rooms)) for clip in clips.samples])
-        inside = replace(made, keywords=heard)
-        yield LEVEL_DB, trials.keywords(inside, ten, request.seed, gap_s=GAP_SECONDS, level_db=LEVEL_DB)
+        found["rooms"] = [stream(replace(made, keywords=heard), ten, level_db=LEVEL_DB)]
+    return found
 
 
 def _goal(model: Artifact, settings: Settings) -> float | None:
