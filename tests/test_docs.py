@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edgekws import cli, recipe
-from edgekws.cli import runs
+from edgekws.cli import arguments
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -39,20 +39,20 @@ def inline_calls(page: Path) -> list[list[str]]:
     return [shlex.split(call)[1:] for call in re.findall(r"`(edgekws run edgekws/recipes/[^`]*)`", text)]
 
 
-def parsed(arguments: list[str]) -> argparse.Namespace:
+def parsed(words: list[str]) -> argparse.Namespace:
     try:
-        return cli._parser().parse_args(arguments)
+        return cli._parser().parse_args(words)
     except SystemExit as stopped:
-        raise AssertionError(f"edgekws {shlex.join(arguments)} is refused") from stopped
+        raise AssertionError(f"edgekws {shlex.join(words)} is refused") from stopped
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_is_one_that_edgekws_takes(page):
-    for arguments in calls(page) + inline_calls(page):
-        args = parsed(arguments)
+    for words in calls(page) + inline_calls(page):
+        args = parsed(words)
         assert callable(args.command)
-        recipe.replace(recipe.Recipe(), runs.changes_of(getattr(args, "set", None) or []))
-        for path in (part for part in arguments if part.startswith("edgekws/recipes/")):
+        recipe.replace(recipe.Recipe(), arguments.changes_of(getattr(args, "set", None) or []))
+        for path in (part for part in words if part.startswith("edgekws/recipes/")):
             assert (ROOT / path).is_file()
 
 

@@ -1,7 +1,7 @@
 """The command line, ``edgekws COMMAND``.
 
-Each module here holds a family of commands: ``add`` describes them, and each has a function that does it. ``moved`` has
-the arguments that several commands share, and ``next_step`` the line that every command ends with. Heavy imports are
+Each module here holds a family of commands: ``add`` describes them, and each has a function that does it. ``arguments``
+has the arguments that several commands share, and ``terminal`` what they print and how they end. Heavy imports are
 inside the functions, so that ``--help`` is quick.
 """
 
@@ -17,7 +17,8 @@ from textwrap import indent
 from typing import Any
 
 from edgekws import __version__
-from edgekws.cli import devices, interrupt, measuring, models, quiet, runs, serving, streaming, sweeps, training
+from edgekws.cli import devices, listening, measuring, publishing, runs, serving, sweeps, training
+from edgekws.cli.terminal import interrupt, quiet
 from edgekws.errors import UserError, plain
 
 ABOUT = """
@@ -88,7 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(command=function)
         return sub
 
-    for family in (runs, training, sweeps, devices, models, streaming, serving, measuring):
+    for family in (runs, training, sweeps, listening, measuring, devices, serving, publishing):
         family.add(command)
     return parser
 

@@ -1,4 +1,4 @@
-"""Commands for devices: bundles, and what a model costs there."""
+"""Commands for devices: bundle, verify, flash, profile (what a model costs there)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ import argparse
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from edgekws.cli import moved, next_step
+from edgekws.cli import arguments
+from edgekws.cli.terminal import next_step
 from edgekws.errors import UserError, plain
-
-PORT = 8416  # always the same: with it a browser remembers that the microphone is allowed
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -30,7 +28,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         --list names the targets.
         """,
     )
-    artifact_arguments(bundle, nargs="?")
+    arguments.add_model(bundle, nargs="?")
     bundle.add_argument("--target", action="append", default=[], metavar="T", help="a target (may be repeated; "
                         "default: c99; all: every one)")  # fmt: skip
     bundle.add_argument("--list", action="store_true", help="list the targets")
@@ -39,7 +37,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     bundle.add_argument("--false-accepts-per-hour", type=float, metavar="N", dest="per_hour", help="give the example "
                         "that listens the thresholds for at most N false accepts an hour, as the model was tuned "
                         "(default: the model's own)")  # fmt: skip
-    moved.add_opened(bundle)
+    arguments.add_opened(bundle)
     bundle.add_argument("--mode", metavar="MODE", help="window: a result for each window; sliding: a result every hop, "
                         "a fraction of a second (default: sliding for a tuned model, else window)")  # fmt: skip
     bundle.add_argument("--out", type=Path, metavar="DIR", help="the folder to write; with several targets, the folder "
@@ -73,23 +71,6 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                        "with esp, esptool is used (default: the target's)")  # fmt: skip
     flash.add_argument("--image", type=Path, metavar="FILE", help="another image, such as one that a framework built")
     flash.add_argument("--dry-run", action="store_true", help="print the command and do not run it")
-    demo = command(
-        "demo",
-        _demo,
-        "listen in the browser: a page on this machine with the level, the scores and the words",
-        """
-        edgekws demo
-        edgekws demo runs/mine --port 9000
-        """,
-        """
-        No sound leaves the page. small-listen needs nothing installed; another model needs clang and wasm-ld, which
-        make WebAssembly. Ctrl-C ends it.
-        """,
-    )
-    artifact_arguments(demo, nargs="?")
-    demo.add_argument("--port", type=int, default=PORT, metavar="N", help="the port of 127.0.0.1; 0: any that is free "
-                      f"(default: {PORT})")  # fmt: skip
-    demo.add_argument("--no-browser", action="store_true", help="print the page's address, but open no browser")
     profile = command(
         "profile",
         _profile,
@@ -103,18 +84,10 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         times: a processor needs one or more cycles for an instruction. It needs arm-none-eabi-gcc and qemu-system-arm.
         """,
     )
-    artifact_arguments(profile)
+    arguments.add_model(profile)
     profile.add_argument("--target", action="append", default=[], metavar="CORE", help="only this core, such as "
                          "cortex-m4 (may be repeated)")  # fmt: skip
     profile.add_argument("--json", action="store_true", help="print JSON")
-
-
-def artifact_arguments(parser: argparse.ArgumentParser, **options: Any) -> None:
-    """Describe the arguments that name a model."""
-    parser.add_argument("run", type=Path, metavar="RUN", **options, help=moved.RUN)
-    parser.add_argument("--coding", help=moved.CODING)
-    parser.add_argument("--level-control", action="store_true", default=None, help="for a .tflite file without its "
-                        "run: the model was trained with level control")  # fmt: skip
 
 
 def _bundle(args: argparse.Namespace) -> int:
@@ -189,36 +162,6 @@ def _flash(args: argparse.Namespace) -> int:
     if not args.dry_run:
         flash.run(parts)
         next_step.tell(args, "the self-test's lines come over the board's serial port, 115200 baud")
-    return 0
-
-
-def _demo(args: argparse.Namespace) -> int:
-    import webbrowser
-
-    from convert import targets
-    from convert.targets import bundle
-    from convert.targets.browser import page_server
-    from convert.tflite import artifact
-    from edgekws import zoo
-    from edgekws.files import scratch
-
-    model = artifact.load(args.run or zoo.default(zoo.LISTENING), args.coding, args.level_control)
-    with scratch() as place, page_server.server(place / "page", args.port) as server:
-        made = bundle.make(targets.Request(model, None, "sliding"), "web", place / "page")
-        if missing := bundle.not_built(made):
-            raise UserError(
-                f"cannot make a page of {model.name}: {missing}; 'edgekws demo' without a model shows one that ships "
-                "built"
-            )
-        address = f"http://{page_server.HOST}:{server.server_address[1]}/"
-        print(address, flush=True)
-        if not args.no_browser and not webbrowser.open(address):
-            print("no browser could be opened: open the address above in one", file=sys.stderr)
-        next_step.tell(args, "press Listen on the page, and say a word; Ctrl-C here ends it")
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            print(file=sys.stderr)
     return 0
 
 

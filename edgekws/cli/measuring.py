@@ -1,20 +1,20 @@
-"""Commands that measure a model on a user's own sound."""
+"""Commands that count a model's misses and false accepts: tune (chooses its thresholds), measure (on own sound)."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from edgekws.cli import moved, next_step
-from edgekws.cli.devices import artifact_arguments
+from edgekws.cli import arguments
+from edgekws.cli.terminal import next_step
 from edgekws.errors import UserError
 
 if TYPE_CHECKING:
-    from edgekws.listen.hearing import Texts
+    pass
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -36,7 +36,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         with 95 % intervals: little sound gives wide ones.
         """,
     )
-    artifact_arguments(measure)
+    arguments.add_model(measure)
     measure.add_argument("--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of sound "
                          "without the words; a folder counts as noise or music where its name has that word, else as "
                          "speech")  # fmt: skip
@@ -52,10 +52,10 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                          "each 10 dB over noise (default: -50,-40,-30,-20,-15)")  # fmt: skip
     measure.add_argument("--clips", type=int, default=30, metavar="N", help="recordings of each word; 0 takes all "
                          "(default: 30)")  # fmt: skip
-    transcript_arguments(measure)
+    arguments.add_transcripts(measure)
     measure.add_argument("--shared", default="refuse", choices=("refuse", "leave-out", "allow"), help="what to do with "
                          "recordings and speakers that the model learned from (default: refuse)")  # fmt: skip
-    moved.add_thresholds(measure)
+    arguments.add_thresholds(measure)
     measure.add_argument("--at-most", type=float, metavar="N", help="exit with status 1 where the worst kind of speech "
                          "has more than N false accepts an hour")  # fmt: skip
     measure.add_argument("--save-accepts", type=Path, metavar="DIR", help="write each false accept to DIR as a WAV "
@@ -63,26 +63,31 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     measure.add_argument("--out", type=Path, metavar="DIR", help="the folder for measured.json and measured.html "
                          "(default: the run's folder)")  # fmt: skip
     measure.add_argument("--json", action="store_true", help="print the figures as JSON")
-
-
-def transcript_arguments(parser: argparse.ArgumentParser) -> None:
-    """Describe ``--transcripts`` and ``--said``."""
-    parser.add_argument("--transcripts", type=Path, metavar="CSV", help="a table of what is said, with the columns "
-                        'file, transcript and, where times are known, words ("yes:0.41-0.80 please:0.85-1.20"); '
-                        "FOLDER.csv and FOLDER/transcripts.csv are read without being named")  # fmt: skip
-    parser.add_argument("--said", default="times", choices=("times", "text", "cut"), help="what counts where a "
-                        "transcript has one of the words, or one that sounds like it: hearing it is right at that time "
-                        "(times), or anywhere in that recording (text), or that part is cut out (cut) (default: "
-                        "times)")  # fmt: skip
-
-
-def texts_of(args: argparse.Namespace, folders: Sequence[Path], labels: Sequence[str]) -> Texts:
-    """The transcripts of the folders, from beside them and from ``--transcripts``, for a model with these classes."""
-    from edgekws.corpus import transcripts
-    from edgekws.listen.hearing import Texts
-
-    tables = [*map(transcripts.of_folder, folders), *([transcripts.read(args.transcripts)] if args.transcripts else [])]
-    return Texts.of({name: text for table in tables for name, text in table.items()}, labels, args.said)
+    tune = command(
+        "tune",
+        _tune,
+        "choose the thresholds of a run for listening, and measure misses and false accepts",
+        """
+        edgekws tune runs/mine
+        edgekws tune runs/mine --false-accepts-per-hour 1 --negatives talk music
+        """,
+        """
+        It makes long streams with known words at known times. It chooses the thresholds that miss the
+        fewest words within the allowed false accepts an hour, on one half of the speakers, and measures both on the
+        other half. Give your own sound with --negatives: without it, only synthetic voices and noise are used. The
+        thresholds become part of the run; 'listen' and 'bundle' use them. Exit status 1: the goal was not reached.
+        """,
+    )
+    tune.add_argument("run", type=Path, metavar="RUN", help="the folder of a run that 'edgekws run' or 'check' proved")
+    tune.add_argument("--false-accepts-per-hour", type=float, default=0.5, metavar="N", dest="per_hour",
+                      help="the most false accepts an hour that you allow (default: 0.5)")  # fmt: skip
+    tune.add_argument("--hours", type=float, default=10.0, metavar="N", help="hours of sound without the words, for "
+                      "choosing and again for testing (default: 10)")  # fmt: skip
+    tune.add_argument("--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of your own "
+                      "sound without the words, one for each kind; the goal must be kept in the "
+                      "worst kind")  # fmt: skip
+    arguments.add_transcripts(tune)
+    arguments.add_moved(tune)
 
 
 def _numbers(text: str) -> tuple[float, ...]:
@@ -125,7 +130,7 @@ def _measure(args: argparse.Namespace) -> int:
         rooms=args.rooms,
         snrs_db=args.snr or measure.SNRS_DB,
         levels_db=args.level or measure.LEVELS_DB,
-        texts=texts_of(args, args.negatives, model.labels),
+        texts=arguments.texts_of(args, args.negatives, model.labels),
         clips=args.clips,
         shared=args.shared,
         accepts=args.save_accepts,
@@ -154,3 +159,26 @@ def _next(args: argparse.Namespace, out: Path | None, worst: dict[str, Any] | No
     if not out:
         return "the same with --out DIR for a page with pictures"
     return f"'{next_step.call('bundle', args.run, '--target T')}' takes the model to a device"
+
+
+def _tune(args: argparse.Namespace) -> int:
+    from convert import pipeline
+    from edgekws import workspace, zoo
+    from edgekws.listen import sound_kinds
+    from edgekws.report import listening_lines
+
+    if not (0 < args.per_hour < 1e6 and 0.01 <= args.hours <= 1000):
+        raise UserError(
+            f"--false-accepts-per-hour must be above 0, got {args.per_hour:g}, and --hours from 0.01 to 1000, got "
+            f"{args.hours:g}"
+        )
+    run = arguments.moved(workspace.load_run(zoo.place(args.run)), args.data, args.unknown_from)
+    clips = pipeline.load_corpus(run)
+    given = sound_kinds.find(args.negatives, "--negatives")
+    texts = arguments.texts_of(args, args.negatives, clips.words)
+    found = pipeline.tune(run, clips, args.per_hour, args.hours, given, texts)
+    print("\n".join(listening_lines.lines(found)))
+    print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")
+    after = next_step.after_tuning(run.folder, reached=found["reached"], per_hour=args.per_hour)
+    next_step.tell(args, after)
+    return 0 if found["reached"] else 1

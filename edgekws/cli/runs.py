@@ -1,14 +1,15 @@
-"""Commands for runs: run, train, quantize, convert, check; and the list of models."""
+"""Commands for one run: run (all steps), train, quantize, convert, check."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from edgekws.cli import moved, next_step
-from edgekws.errors import UserError, plain
+from edgekws.cli import arguments
+from edgekws.cli.terminal import next_step
+from edgekws.errors import plain
 from edgekws.files import only_one
 
 if TYPE_CHECKING:
@@ -73,22 +74,9 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     check.add_argument("run", type=Path, metavar="RUN", help="a run's folder or its name under runs/, or the name of a "
                        "model that ships")  # fmt: skip
-    moved.add(check)
+    arguments.add_moved(check)
     check.add_argument("--robustness", action="store_true", help="also test other levels, noise that training never "
                        "heard, shifts in time, and each speaker; the figures go into the run report")  # fmt: skip
-    models = command(
-        "models",
-        _models,
-        "list the models that ship and the networks that can be trained",
-        """
-        edgekws models
-        edgekws models small
-        edgekws models vgg-64/8 --json
-        """,
-        "With a name, show that network layer by layer, with its parameters and multiply-accumulates.",
-    )
-    models.add_argument("name", nargs="?", metavar="NAME", help="a network, or a model that ships")
-    models.add_argument("--json", action="store_true", help="print JSON")
 
 
 def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
@@ -99,38 +87,18 @@ def _recipe_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="the run's name, in place of the recipe's; its folder is runs/NAME")
     parser.add_argument("--runs", type=Path, default=Path("runs"), metavar="DIR", help="the folder of the runs' "
                         "folders (default: runs)")  # fmt: skip
-    changes_argument(parser)
-
-
-def changes_argument(parser: argparse.ArgumentParser) -> None:
-    """Describe ``--set``."""
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change one "
-                        "key of the recipe, such as training.epochs=5 (may be repeated)")  # fmt: skip
+    arguments.add_changes(parser)
 
 
 def _open(args: argparse.Namespace) -> Run:
     from edgekws.train import opening
 
-    changes = changes_of(args.changes)
+    changes = arguments.changes_of(args.changes)
     if args.data:
         changes["data.source"] = args.data
     if args.name:
         changes["name"] = args.name
     return opening.opened(args.recipe, changes, runs=args.runs)
-
-
-def changes_of(assignments: Sequence[str]) -> dict[str, Any]:
-    """The recipe's keys with the values from ``--set``."""
-    from edgekws import recipe
-    from edgekws.recipe import toml_text
-
-    changes: dict[str, Any] = {}
-    for text in assignments:
-        key, equals, value = text.partition("=")
-        if not equals:
-            raise UserError(f"--set expects KEY=VALUE, got '{text}'; for example --set training.epochs=5")
-        changes[key.strip()] = toml_text.value(value, recipe.kind(key.strip()))
-    return changes
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -164,7 +132,7 @@ def _check(args: argparse.Namespace) -> int:
     from edgekws import workspace, zoo
 
     run = workspace.load_run(zoo.place(args.run))
-    run = moved.found(run, args.data, args.unknown_from)
+    run = arguments.moved(run, args.data, args.unknown_from)
     damaged = workspace.damaged_files(run) if run.manifest.exists() else []
     for name in damaged:
         print(f"manifest: {plain(name)} is missing or not the file that was written (SHA-256 differs)")
@@ -228,25 +196,3 @@ def proved(run: Run, prove: Callable[[], Ladder], *, keep: bool = False) -> int:
         print("\n".join(summary.lines(run.read_report())))
         print(f"report: {run.folder / 'report.html'}")
     return 0 if ladder.holds else 1
-
-
-def _models(args: argparse.Namespace) -> int:
-    from edgekws import zoo
-    from edgekws.model import catalogue, tables
-    from edgekws.publish import shelf
-
-    if args.name:
-        entry = catalogue.find(args.name if args.name in catalogue.entries() else shelf.architecture_of(args.name))
-        if args.name in zoo.folders() and not args.json:
-            print(f"{args.name} is a model that ships, of architecture {entry.name}; its card: "
-                  f"{zoo.folders()[args.name] / 'model_card.md'}")  # fmt: skip
-        print(tables.layers_json(entry) if args.json else tables.layers_text(entry))
-        next_step.tell(args, f"edgekws run --set model.architecture={entry.name}")
-    elif args.json:
-        print(tables.catalogue_json(list(catalogue.entries().values())))
-    else:
-        own_first = sorted(catalogue.entries().values(), key=lambda entry: entry.table != "own")
-        print(f"Models that ship (--model NAME)\n\n{shelf.text()}\n")
-        print(f"Architectures to train (model.architecture = NAME)\n\n{tables.catalogue_text(own_first)}")
-        next_step.tell(args, "'edgekws models NAME' shows one layer by layer; model.architecture=NAME trains it")
-    return 0

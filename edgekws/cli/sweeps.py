@@ -1,4 +1,4 @@
-"""Commands for many runs: sweep, tables."""
+"""The command for many runs, sweep."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekws.cli import next_step
-from edgekws.errors import UserError
+from edgekws.cli.terminal import next_step
 from edgekws.files import only_one
 
 if TYPE_CHECKING:
@@ -40,18 +39,6 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     sweep.add_argument("--ray", nargs="?", const="auto", metavar="ADDRESS", help="use a Ray cluster (default address: "
                        "the cluster of this machine); --jobs is then the number of cores for each run "
                        "(default: 1)")  # fmt: skip
-    tables = command(
-        "tables",
-        _tables,
-        "write the table and the charts of published results again",
-        """
-        edgekws tables firmware_assets/pretrained --add runs/mine
-        """,
-        "For maintainers: 'publish' puts a model into the folder, and this command puts it into the folder's README.",
-    )
-    tables.add_argument("folder", type=Path, metavar="FOLDER", help="the folder with results.csv and README.md")
-    tables.add_argument("--add", type=Path, nargs="+", default=[], metavar="RUN", help="folders of finished runs, "
-                        "published models, or results.csv files of sweeps to add first")  # fmt: skip
 
 
 def _sweep(args: argparse.Namespace) -> int:
@@ -92,15 +79,3 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text}")
     return int(text)
-
-
-def _tables(args: argparse.Namespace) -> int:
-    from edgekws.publish import comparison
-
-    if not args.folder.is_dir():
-        raise UserError(f"{args.folder} is not a folder; expected one with published models or results.csv")
-    for line in comparison.make(args.folder, args.add):
-        print(line)
-    print(args.folder / "README.md")
-    next_step.tell(args, f"read what changed: git diff {args.folder}")
-    return 0

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekws.cli import measuring, moved, next_step, runs
+from edgekws.cli import arguments, runs
+from edgekws.cli.terminal import next_step
 from edgekws.errors import UserError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     new.add_argument("file", type=Path, metavar="FILE", help="the file to write (.toml); it must not exist")
     new.add_argument("--wake", nargs="+", metavar="PHRASE", help="write the recipe that 'edgekws wake PHRASE' runs")
     _sources(new)
-    runs.changes_argument(new)
+    arguments.add_changes(new)
     wake = command(
         "wake",
         _wake,
@@ -58,7 +59,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                       "most false accepts an hour (default: 0.5)")  # fmt: skip
     wake.add_argument("--hours", type=float, default=2.0, metavar="H", help="hours of sound without the phrase to tune "
                       "on, and as many to test on (default: 2)")  # fmt: skip
-    runs.changes_argument(wake)
+    arguments.add_changes(wake)
     mine = command(
         "mine",
         _mine,
@@ -88,9 +89,9 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                       "highest scores first (default: 4000)")  # fmt: skip
     mine.add_argument("--false-accepts-per-hour", type=float, default=5.0, metavar="N", dest="per_hour", help="the "
                       "number of false accepts an hour at which rounds are compared (default: 5)")  # fmt: skip
-    measuring.transcript_arguments(mine)
+    arguments.add_transcripts(mine)
     mine.add_argument("--out", type=Path, metavar="DIR", help="the folder for the rounds' runs (default: RUN-mined)")
-    moved.add(mine)
+    arguments.add_moved(mine)
 
 
 def _mine(args: argparse.Namespace) -> int:
@@ -102,14 +103,14 @@ def _mine(args: argparse.Namespace) -> int:
         raise UserError("--rounds, --epochs and --most are 1 or more, --above is between 0 and 1, "
                         "--false-accepts-per-hour above 0")  # fmt: skip
     place = zoo.place(args.run)
-    run = moved.found(workspace.load_run(place), args.data, args.unknown_from)
+    run = arguments.moved(workspace.load_run(place), args.data, args.unknown_from)
     if not run.float_model.exists():
         raise UserError(f"{run.folder} has no {run.float_model.name} to train on from; 'edgekws run' makes one")
     beside = place.parent / f"{place.name}-mined" if (place / "corpus.json").exists() else Path(f"{place.name}-mined")
     out = args.out or beside
     how = mining.Mining(args.rounds, args.epochs, args.learning_rate, args.above, args.most, args.per_hour)
     kinds = sound_kinds.find(args.folders, "--from")
-    texts = measuring.texts_of(args, args.folders, _words(run.folder))
+    texts = arguments.texts_of(args, args.folders, _words(run.folder))
     texts.check(kinds)
     state = mining.mine(run, kinds, texts, how, out, lambda line: print(line, flush=True))
     print(f"{out / mining.FILE} has what was found; the runs have what was mined by file and time")
@@ -146,7 +147,7 @@ def _recipe(args: argparse.Namespace, phrases: list[str], name: str = "") -> Rec
     made = wake_phrase.of(
         phrases, language=args.language, voices=args.voices, takes=args.data, negatives=args.negatives, name=name
     )
-    return recipe.replace(made, runs.changes_of(args.changes))
+    return recipe.replace(made, arguments.changes_of(args.changes))
 
 
 def _new(args: argparse.Namespace) -> int:
@@ -159,7 +160,7 @@ def _new(args: argparse.Namespace) -> int:
     if args.wake:
         chosen = _recipe(args, args.wake, args.file.stem)
     else:
-        chosen = opening.chosen(None, {"name": args.file.stem} | runs.changes_of(args.changes))
+        chosen = opening.chosen(None, {"name": args.file.stem} | arguments.changes_of(args.changes))
     atomic_write(args.file, recipe.to_toml(chosen, comments=True))
     print(f"{args.file} written")
     next_step.tell(args, f"change what you like in it, then: {next_step.call('run', args.file)}")

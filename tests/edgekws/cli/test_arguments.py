@@ -9,7 +9,7 @@ import tone_corpus
 
 from convert import pipeline
 from edgekws import cli, recipe, workspace
-from edgekws.cli import moved
+from edgekws.cli import arguments
 from edgekws.corpus import sources
 from edgekws.errors import UserError
 from edgekws.recipe import Recipe
@@ -21,22 +21,22 @@ def run_of(folder, **changes):
 
 def test_recordings_are_taken_from_where_they_are_now(tmp_path):
     run = run_of(tmp_path, source="words", unknown_from=["/old/talk", "music", "~/radio"])
-    assert moved.found(run, None, []) == run
-    found = moved.found(run, "elsewhere", ["new/radio", "/new/talk/"]).recipe
+    assert arguments.moved(run, None, []) == run
+    found = arguments.moved(run, "elsewhere", ["new/radio", "/new/talk/"]).recipe
     assert found.data.source == "elsewhere"
     assert found.data.unknown_from == ("/new/talk/", "music", "new/radio")
-    assert moved.found(run, None, ["b/music"]).recipe.data.source == "words"
+    assert arguments.moved(run, None, ["b/music"]).recipe.data.source == "words"
 
 
 @pytest.mark.parametrize(("named", "told"), [(["a/talk", "radio"], "talk or radio"), ([], "none: leave it out")])
 def test_a_folder_of_another_name_is_told(tmp_path, named, told):
     with pytest.raises(UserError, match=f"no folder called songs; expected {told}"):
-        moved.found(run_of(tmp_path, unknown_from=named), None, ["new/songs"])
+        arguments.moved(run_of(tmp_path, unknown_from=named), None, ["new/songs"])
 
 
 def test_two_folders_of_one_name_are_told(tmp_path):
     with pytest.raises(UserError, match="two folders have the same name"):
-        moved.found(run_of(tmp_path, unknown_from=["talk"]), None, ["a/talk", "b/talk"])
+        arguments.moved(run_of(tmp_path, unknown_from=["talk"]), None, ["a/talk", "b/talk"])
 
 
 @pytest.mark.parametrize("command", ["check", "tune"])
@@ -76,4 +76,4 @@ def test_paths_of_a_recipe_are_absolute_in_the_run_and_found_beside_it(tmp_path,
     (tmp_path / "espeak").mkdir()
     assert sources.anchored(Recipe(), tmp_path).data.source == "espeak"
     again = dataclasses.replace(run_of(tmp_path / "mine" / "runs" / "a"), recipe=made)
-    assert moved.found(again, None, []).recipe.data.source == str(tmp_path / "mine" / "words")
+    assert arguments.moved(again, None, []).recipe.data.source == str(tmp_path / "mine" / "words")

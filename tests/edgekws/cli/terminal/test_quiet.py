@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from edgekws.cli import quiet
+from edgekws.cli.terminal import quiet
 
 LOGS = (
     b"WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\n",
@@ -61,7 +61,7 @@ def test_a_log_that_comes_in_pieces_is_dropped_and_a_question_without_a_line_end
 
 WRITES = f"""
 import logging, os, sys, warnings
-from edgekws.cli import quiet
+from edgekws.cli.terminal import quiet
 with quiet.libraries(native=True):
     os.write(2, {LOGS[0] + LOGS[1] + NEWS[1]!r})
     print("from Python: ä", file=sys.stderr)
@@ -84,7 +84,8 @@ def test_edgekws_logs_shows_everything():
 
 def test_the_last_words_of_a_crash_come_out():
     program = (
-        "import os\nfrom edgekws.cli import quiet\nwith quiet.libraries(native=True):\n    os.write(2, {!r})\n    "
+        "import os\nfrom edgekws.cli.terminal import quiet\n"
+        "with quiet.libraries(native=True):\n    os.write(2, {!r})\n    "
     )
     done = python(program.format(NEWS[2]) + "os.abort()")
     assert done.returncode < 0
@@ -92,14 +93,14 @@ def test_the_last_words_of_a_crash_come_out():
 
 
 def test_a_closed_standard_error_is_no_matter():
-    program = "from edgekws.cli import quiet\nwith quiet.libraries(native=True):\n    print('done')"
+    program = "from edgekws.cli.terminal import quiet\nwith quiet.libraries(native=True):\n    print('done')"
     done = python(f"import os, sys; os.close(2); os.execv(sys.executable, [sys.executable, '-c', {program!r}])")
     assert (done.returncode, done.stdout) == (0, b"done\n")
 
 
 def test_tensorflow_and_litert_write_nothing():
     program = """
-from edgekws.cli import quiet
+from edgekws.cli.terminal import quiet
 with quiet.libraries(native=True):
     import tensorflow as tf
     from ai_edge_litert.interpreter import Interpreter

@@ -18,7 +18,8 @@ from convert.targets import flash
 from convert.targets.browser import page_server
 from convert.targets.home import python_package
 from edgekws import cli, recipe
-from edgekws.cli import next_step, runs
+from edgekws.cli import runs
+from edgekws.cli.terminal import next_step
 from edgekws.corpus import collection
 from edgekws.listen import sound_kinds
 from edgekws.publish import comparison, pretrained

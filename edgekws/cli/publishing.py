@@ -1,53 +1,31 @@
-"""Commands for finished models: classify recordings, publish a run, collect a shipped model's recordings."""
+"""Commands for models that ship: models (lists them), publish, collect (their recordings), tables."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import shlex
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from edgekws.cli import moved, next_step
+from edgekws.cli.terminal import next_step
 from edgekws.errors import UserError
-
-NOTES = {
-    "resampled": "resampled to 16 kHz",
-    "mixed_down": "mixed down to mono",
-    "one_channel": "the channels cancel each other (one is inverted?): the loudest was taken",
-    "rescaled": "integers saved as floats, scaled to full scale",
-    "miscounted": "its header gives a wrong length: read to its end",
-    "damaged": "damaged: sound is missing in places",
-    "clipped": "clipped at full scale",
-    "too_long": "only its first hour was read; 'edgekws listen' is for long recordings",
-}
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Describe the commands of this module; ``command(name, function, help, examples, about)`` makes a parser."""
-    classify = command(
-        "classify",
-        _classify,
-        "name the word in a recording",
+    models = command(
+        "models",
+        _models,
+        "list the models that ship and the networks that can be trained",
         """
-        edgekws classify hello.wav
-        edgekws classify recordings/*.flac --model runs/mine --top 1 --reject 0.8
+        edgekws models
+        edgekws models small
+        edgekws models vgg-64/8 --json
         """,
-        """
-        It prints the words with the highest probabilities for each second of a recording; windows of longer recordings
-        overlap by half. It is for single words: use 'edgekws listen' for continuous sound.
-        """,
+        "With a name, show that network layer by layer, with its parameters and multiply-accumulates.",
     )
-    classify.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a recording (WAV, FLAC, Ogg, MP3, AIFF "
-                          "and others), or - for standard input")  # fmt: skip
-    classify.add_argument("--model", metavar="RUN", help=f"the model: {moved.RUN} (default: small)")
-    classify.add_argument("--coding", help=moved.CODING)
-    classify.add_argument("--top", type=int, default=3, metavar="N", help="how many words to print (default: 3)")
-    classify.add_argument("--reject", type=float, default=0.0, metavar="P", help="print _unknown_ where the highest "
-                          "probability is under P, from 0 to 1; the run report of a model without a class _unknown_ "
-                          "says how many words this costs")  # fmt: skip
-    classify.add_argument("--json", action="store_true", help="print one line of JSON for each window")
+    models.add_argument("name", nargs="?", metavar="NAME", help="a network, or a model that ships")
+    models.add_argument("--json", action="store_true", help="print JSON")
     publish = command(
         "publish",
         _publish,
@@ -92,6 +70,40 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     collect.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="the folder to write; it must not exist"
     )
+    tables = command(
+        "tables",
+        _tables,
+        "write the table and the charts of published results again",
+        """
+        edgekws tables firmware_assets/pretrained --add runs/mine
+        """,
+        "For maintainers: 'publish' puts a model into the folder, and this command puts it into the folder's README.",
+    )
+    tables.add_argument("folder", type=Path, metavar="FOLDER", help="the folder with results.csv and README.md")
+    tables.add_argument("--add", type=Path, nargs="+", default=[], metavar="RUN", help="folders of finished runs, "
+                        "published models, or results.csv files of sweeps to add first")  # fmt: skip
+
+
+def _models(args: argparse.Namespace) -> int:
+    from edgekws import zoo
+    from edgekws.model import catalogue, tables
+    from edgekws.publish import shelf
+
+    if args.name:
+        entry = catalogue.find(args.name if args.name in catalogue.entries() else shelf.architecture_of(args.name))
+        if args.name in zoo.folders() and not args.json:
+            print(f"{args.name} is a model that ships, of architecture {entry.name}; its card: "
+                  f"{zoo.folders()[args.name] / 'model_card.md'}")  # fmt: skip
+        print(tables.layers_json(entry) if args.json else tables.layers_text(entry))
+        next_step.tell(args, f"edgekws run --set model.architecture={entry.name}")
+    elif args.json:
+        print(tables.catalogue_json(list(catalogue.entries().values())))
+    else:
+        own_first = sorted(catalogue.entries().values(), key=lambda entry: entry.table != "own")
+        print(f"Models that ship (--model NAME)\n\n{shelf.text()}\n")
+        print(f"Architectures to train (model.architecture = NAME)\n\n{tables.catalogue_text(own_first)}")
+        next_step.tell(args, "'edgekws models NAME' shows one layer by layer; model.architecture=NAME trains it")
+    return 0
 
 
 def _collect(args: argparse.Namespace) -> int:
@@ -113,44 +125,6 @@ def _collect(args: argparse.Namespace) -> int:
     return 1 if done.missing else 0
 
 
-def _classify(args: argparse.Namespace) -> int:
-    from convert.tflite import artifact
-    from edgekws import audio, zoo
-    from edgekws.corpus.clips import UNKNOWN
-    from edgekws.listen.classify import Classifier
-
-    if not 0 <= args.reject <= 1:
-        raise UserError(f"--reject takes a probability from 0 to 1, got {args.reject:g}")
-    model = artifact.load(args.model or zoo.default(), args.coding)
-    print(f"{model.name} by LiteRT", file=sys.stderr)
-    classifier = Classifier(model.content, model.labels, model, str(args.model or model.name))
-    failed = 0
-    for path in args.files:
-        try:
-            samples, done = audio.read(path, pipes=True)
-        except UserError as error:
-            print(f"edgekws: error: {error}", file=sys.stderr)
-            failed = 2
-            continue
-        if notes := [text for key, text in NOTES.items() if getattr(done, key)]:
-            print(f"{path}: {', '.join(notes)}", file=sys.stderr)
-        for result in classifier.classify(samples):
-            best = result.scores[: max(args.top, 1)]
-            heard = None if not best else best[0][0] if best[0][1] >= args.reject else UNKNOWN
-            if args.json:
-                scores = {word: round(score, 4) for word, score in best}
-                facts = {"file": str(path), "time": round(result.seconds, 3), "word": heard, "scores": scores}
-                print(json.dumps(facts, ensure_ascii=False), flush=True)
-            else:
-                shown = "  ".join(f"{word} {100 * score:.1f} %" for word, score in best)
-                shown = f"{heard} ({shown})" if best and heard != best[0][0] else shown or "no sound"
-                at = f" at {result.seconds:.1f} s" if len(samples) > classifier.window else ""
-                print(f"{path}{at}: {shown}", flush=True)
-    onto = next_step.call("bundle", args.model or zoo.default().name, "--target T")
-    next_step.tell(args, f"'edgekws listen FILE' finds words in longer sound; '{onto}' takes the model to a device")
-    return failed
-
-
 def _publish(args: argparse.Namespace) -> int:
     from edgekws import workspace, zoo
     from edgekws.publish import pretrained
@@ -166,4 +140,16 @@ def _publish(args: argparse.Namespace) -> int:
     next_step.tell(
         args, f"'{next_step.call('tables', args.folder.parent, '--add')} {args.folder}' puts it into the table"
     )
+    return 0
+
+
+def _tables(args: argparse.Namespace) -> int:
+    from edgekws.publish import comparison
+
+    if not args.folder.is_dir():
+        raise UserError(f"{args.folder} is not a folder; expected one with published models or results.csv")
+    for line in comparison.make(args.folder, args.add):
+        print(line)
+    print(args.folder / "README.md")
+    next_step.tell(args, f"read what changed: git diff {args.folder}")
     return 0

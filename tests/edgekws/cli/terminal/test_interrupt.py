@@ -51,7 +51,7 @@ def test_while_a_library_is_imported_that_turns_it_into_an_error(monkeypatch, ca
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        monkeypatch.setattr(cli.models, "_classify", command)
+        monkeypatch.setattr(cli.listening, "_classify", command)
         assert cli.main(["classify", "a.wav"]) == 130
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:

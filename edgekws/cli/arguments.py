@@ -1,15 +1,17 @@
-"""Arguments that several commands share: RUN, the places of recordings that moved, and thresholds."""
+"""Arguments that several commands share: ``add_…`` describes them, and the other functions read them."""
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from edgekws.errors import UserError
 
 if TYPE_CHECKING:
+    from edgekws.listen.hearing import Texts
     from edgekws.workspace import Run
 
 
@@ -17,7 +19,21 @@ RUN = "a run's folder or its name under runs/, the name of a model that ships, o
 CODING = "for a .tflite file without its run: how samples become its int8 input, linear (default) or mu_law"
 
 
-def add(parser: argparse.ArgumentParser) -> None:
+def add_model(parser: argparse.ArgumentParser, **options: Any) -> None:
+    """Describe the arguments that name a model."""
+    parser.add_argument("run", type=Path, metavar="RUN", **options, help=RUN)
+    parser.add_argument("--coding", help=CODING)
+    parser.add_argument("--level-control", action="store_true", default=None, help="for a .tflite file without its "
+                        "run: the model was trained with level control")  # fmt: skip
+
+
+def add_changes(parser: argparse.ArgumentParser) -> None:
+    """Describe ``--set``."""
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes", help="change one "
+                        "key of the recipe, such as training.epochs=5 (may be repeated)")  # fmt: skip
+
+
+def add_moved(parser: argparse.ArgumentParser) -> None:
     """Describe ``--data`` and ``--unknown-from``."""
     parser.add_argument("--data", metavar="DIR", help="where the recordings of the words are now, if they have moved")
     parser.add_argument("--unknown-from", action="append", default=[], metavar="DIR", help="where a folder of the "
@@ -46,7 +62,32 @@ def add_opened(parser: argparse.ArgumentParser, *, models: bool = False) -> None
     parser.add_argument("--open-seconds", type=float, metavar="S", help=f"for how long (default: 5){alone}")
 
 
-def found(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:
+def add_transcripts(parser: argparse.ArgumentParser) -> None:
+    """Describe ``--transcripts`` and ``--said``."""
+    parser.add_argument("--transcripts", type=Path, metavar="CSV", help="a table of what is said, with the columns "
+                        'file, transcript and, where times are known, words ("yes:0.41-0.80 please:0.85-1.20"); '
+                        "FOLDER.csv and FOLDER/transcripts.csv are read without being named")  # fmt: skip
+    parser.add_argument("--said", default="times", choices=("times", "text", "cut"), help="what counts where a "
+                        "transcript has one of the words, or one that sounds like it: hearing it is right at that time "
+                        "(times), or anywhere in that recording (text), or that part is cut out (cut) (default: "
+                        "times)")  # fmt: skip
+
+
+def changes_of(assignments: Sequence[str]) -> dict[str, Any]:
+    """The recipe's keys with the values from ``--set``."""
+    from edgekws import recipe
+    from edgekws.recipe import toml_text
+
+    changes: dict[str, Any] = {}
+    for text in assignments:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise UserError(f"--set expects KEY=VALUE, got '{text}'; for example --set training.epochs=5")
+        changes[key.strip()] = toml_text.value(value, recipe.kind(key.strip()))
+    return changes
+
+
+def moved(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:
     """The run with the present places of its recordings: ``data`` has the words, and each folder of ``unknown_from``
     replaces the recipe's folder of the same name. Raises UserError if the recipe has no folder of that name."""
     from edgekws import recipe
@@ -68,3 +109,12 @@ def found(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:
     changed = recipe.replace(run.recipe, changes | ({"data.source": data} if data else {}))
     # older runs have relative paths, from the folder that contains runs/
     return dataclasses.replace(run, recipe=sources.anchored(changed, run.folder.absolute().parent.parent))
+
+
+def texts_of(args: argparse.Namespace, folders: Sequence[Path], labels: Sequence[str]) -> Texts:
+    """The transcripts of the folders, from beside them and from ``--transcripts``, for a model with these classes."""
+    from edgekws.corpus import transcripts
+    from edgekws.listen.hearing import Texts
+
+    tables = [*map(transcripts.of_folder, folders), *([transcripts.read(args.transcripts)] if args.transcripts else [])]
+    return Texts.of({name: text for table in tables for name, text in table.items()}, labels, args.said)
