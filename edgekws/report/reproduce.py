@@ -44,9 +44,18 @@ def beside_its_recipe(tables: dict[str, Any]) -> str:
 
 def earlier_runs(recipe: dict[str, Any]) -> list[str]:
     """The runs that must exist before this recipe, given as plain tables, can be trained."""
+    return [name for name in _taken_up(recipe) if name not in zoo.folders()]
+
+
+def shipped_models(recipe: dict[str, Any]) -> list[str]:
+    """The models that ship from which this recipe, given as plain tables, learns."""
+    return [name for name in _taken_up(recipe) if name in zoo.folders()]
+
+
+def _taken_up(recipe: dict[str, Any]) -> list[str]:
     training = recipe["training"]
     named = dict.fromkeys([*(training.get(key) for key in recipes.EARLIER), *training.get("averaged_with", ())])
-    return [name for name in named if name and name not in zoo.folders()]
+    return list(filter(None, named))
 
 
 @cache

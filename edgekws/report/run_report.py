@@ -95,6 +95,7 @@ def _render(template: str, figures: dict[str, Any], **more: Any) -> str:
         "spoken": spoken,
         "command": reproduce.beside_its_recipe(figures["recipe"]),
         "earlier_runs": reproduce.earlier_runs(figures["recipe"]),
+        "shipped_models": reproduce.shipped_models(figures["recipe"]),
         "preparations": {key: _of_window(text, window) for key, text in summary.PREPARATIONS.items()},
         "window": window,
         "words_right": metrics.counted(summary.words_right(figures)),

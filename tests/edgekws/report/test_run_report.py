@@ -173,6 +173,19 @@ def test_model_card_tells_the_input_contract(tmp_path):
     assert card.count("\n| yes |") == 1
 
 
+def test_a_model_says_from_which_models_that_ship_it_learned(tmp_path):
+    clips = finished_run.corpus(WORDS)
+    run, facts = written(tmp_path, clips)
+    assert "what ships with edgekws" not in (run.folder / "model_card.md").read_text() + page(run).text
+    facts["recipe"]["training"] |= {"start_from": "nano-listen", "teacher": "large", "second_teacher": "runs/mine"}
+    run_report.write(run, clips, facts)
+    card = (run.folder / "model_card.md").read_text()
+    assert "\n\nIt also learned from what ships with edgekws: nano-listen, large. Their cards" in card
+    assert "comes first and stands where the recipe names it: runs/mine." in card
+    assert "\n\n\n" not in card
+    assert "also from what ships with edgekws: nano-listen, large; their cards" in words_of(page(run).text)
+
+
 def test_a_card_tells_the_window_that_the_network_hears(tmp_path):
     run = finished_run.build(tmp_path, finished_run.corpus(WORDS))
     facts = figures.collect(run, finished_run.corpus(WORDS), finished_run.ladder(run))
