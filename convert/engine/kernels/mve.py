@@ -1,4 +1,4 @@
-"""The kernel set `mve` (kernels_mve.c): Helium, the vectors of Cortex-M55 and M85."""
+"""The kernel set `mve` (kernels_mve.c, kernels_mve_blocks.c): Helium, the vectors of Cortex-M55 and M85."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from convert.engine.kernels import Kernel, KernelSet, Stage
 
-# As in kernels_mve.c:
+# As in kernels_mve.c and kernels_mve_blocks.c:
 SHAPES = {(16, 5), (32, 5), (48, 5), (64, 5), (96, 5), (128, 5), (64, 3), (128, 3)}  # input channels, taps
 SAMPLE_TAPS, SAMPLE_POSITIONS, ANY_POSITIONS = 5, 12, 8
 SLOTS, BLOCK, LANES = 12, 16, 16
@@ -117,7 +117,7 @@ def _runs(weights: np.ndarray) -> np.ndarray:
 KERNELS = KernelSet(
     "mve",
     8,
-    ("kernels_mve.c",),
+    ("edgekws_mve.h", "kernels_mve.c", "kernels_mve_blocks.c"),
     stage,
     dense_function="edgekws_dense_mve",
     requires="defined(__ARM_FEATURE_MVE)",
