@@ -63,7 +63,11 @@ static void code_all(const int16_t *samples, uint32_t count, edgekws_value *to)
         count -= count < 8 ? count : 8;
     }
 #else
-    for (const int16_t *last = samples + count; samples != last; samples++) *to++ = code(*samples);
+    if (count % 2) *to++ = code(*samples++);
+    for (const int16_t *last = samples + count / 2 * 2; samples != last;) { /* two a turn: faster */
+        *to++ = code(*samples++);
+        *to++ = code(*samples++);
+    }
 #endif
 }
 
