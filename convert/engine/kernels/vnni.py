@@ -8,9 +8,10 @@ import numpy as np
 
 from convert.engine.kernels import Kernel, KernelSet, Stage, blocks, portable_stage
 
-BLOCK, BLOCKS, STEP = 16, 2, 4  # as in kernels_vnni.c
+BLOCK, BLOCKS, STEP = 16, 2, 4  # as in kernels_vnni.c and edgekws_rows.h
+SHORT, SHORT_POSITIONS = 2, 96  # steps; a call that takes few of them is dear beside its work
 VECTOR, LINE = 32, 64  # bytes
-MAX_SHIFT = 22  # then a scaled sum below 2^30, a rounding half and the shifted zero point are within int32
+MAX_SHIFT = 22  # then what is added to a scaled sum, 255 * 2^shift, is below 2^30
 
 
 def stage(stage: Stage, positions: int | None) -> Kernel:
@@ -21,12 +22,14 @@ def stage(stage: Stage, positions: int | None) -> Kernel:
     if largest >= 2**31:
         return portable_stage(stage, positions)
     scaling = stage.scaling
-    to_the_right = scaling.shift.max() <= 0 and scaling.shift.min() >= -MAX_SHIFT
-    relu = scaling.zero_point == scaling.minimum and to_the_right and largest < 2**30
+    to_the_right = scaling.shift.max() < 0 and scaling.shift.min() >= -MAX_SHIFT
+    relu = scaling.zero_point == scaling.minimum == -128 and to_the_right and largest < 2**30
     function = f"edgekws_convolve_vnni{'_relu' if relu else ''}"
+    short = relu and stage.pool == 1 and -(-sums.shape[1] // STEP) == SHORT
+    wanted = positions or (SHORT_POSITIONS if short else None)
     shifted = replace(stage, scaling=replace(stage.scaling, bias=bias.astype(np.int32)))
     weights = blocks.rows(stage.weights, BLOCK, STEP, STEP)
-    made = blocks.kernel(shifted, positions, function, weights, BLOCK, VECTOR + STEP)
+    made = blocks.kernel(shifted, wanted, function, weights, BLOCK, VECTOR + STEP)
     values = ((made.positions - 1) * stage.stride + stage.taps) * stage.in_channels
     return replace(made, scratch_bytes=BLOCKS * made.scratch_bytes + LINE + values + VECTOR + STEP)
 
@@ -34,7 +37,7 @@ def stage(stage: Stage, positions: int | None) -> Kernel:
 KERNELS = KernelSet(
     "vnni",
     8,
-    ("kernels_portable.c", "kernels_vnni.c"),
+    ("kernels_portable.c", "edgekws_rows.h", "kernels_vnni.c"),
     stage,
     requires="(defined(__AVX512VNNI__) && defined(__AVX512VL__) || defined(__AVXVNNI__)) && defined(__AVX2__)",
     hint="these kernels need VNNI: compile with -march=native on a processor that has it, or choose other kernels",
