@@ -19,6 +19,7 @@ from convert.tflite.graph import Graph
 from edgekws.errors import UserError
 from edgekws.model.coding import CODINGS
 
+FOLDERS = ("", "kernels", "kernels/shared", "pc", "selftest")  # of firmware_assets/engine
 HEADERS = ("edgekws.h", "edgekws_evenly.h", "edgekws_frontend.h", "edgekws_kernels.h", "edgekws_scheduler.h")
 ENGINE_FILES = (*HEADERS, "edgekws.c", "edgekws_classify.c", "main.c")
 SCHEDULERS = {"window": "edgekws_window.c", "sliding": "edgekws_sliding.c"}  # by mode
@@ -87,7 +88,7 @@ def generate(
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {*ENGINE_FILES, SCHEDULERS[mode], *kernel_set.sources}
     with as_file(files("firmware_assets") / "engine") as engine:
-        for source in (path for place in ("", "kernels", "pc", "selftest") for path in (engine / place).glob("*.[ch]")):
+        for source in (path for place in FOLDERS for path in (engine / place).glob("*.[ch]")):
             if source.name in wanted:
                 shutil.copyfile(source, folder / source.name)
             else:  # an earlier call left it, with another mode or kernel set
