@@ -105,6 +105,41 @@ def test_arduino_properties_follow_the_specification(made):
         assert re.fullmatch(r"\w+\t(KEYWORD1|KEYWORD2|LITERAL1)", line)
 
 
+def test_arduino_lint_would_find_nothing(made):
+    """Its rules for libraries (LS, LP, LC, LD), but for those that need a network or the length that it recommends."""
+    folder = made["arduino"]
+    lines = (folder / "library.properties").read_text(encoding="ascii").splitlines()
+    properties = dict(line.split("=", 1) for line in lines)
+    known = "name version author maintainer sentence paragraph category url architectures includes"
+    assert set(properties) == set(known.split())
+    assert all(properties.values())
+    assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_.-]{0,62}", properties["name"])  # no space: LP015
+    for field in ("name", "maintainer"):
+        assert "arduino" not in properties[field].lower()
+    assert "library" not in properties["name"].lower()
+    assert properties["sentence"] not in properties["paragraph"]
+    categories = (
+        "Display,Communication,Signal Input/Output,Sensors,Device Control,Timing,Data Storage,Data Processing,Other"
+    )
+    assert properties["category"] in categories.split(",")
+    assert re.fullmatch(r"https?://[\w./-]+", properties["url"])
+    assert re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_.-]{0,62}", folder.name)
+    names = [path.relative_to(folder) for path in folder.rglob("*")]
+    assert not [
+        name for name in names if (folder / name).is_symlink() or name.suffix == ".exe" or name.name == ".development"
+    ]
+    top = {name.name for name in names if len(name.parts) == 1}
+    assert {"src", "examples", "README.md", "LICENSE", "library.properties", "keywords.txt"} <= top
+    assert not top & {"utility", "extra", "Extra", "Extras", "example", "Examples", "Src", "Library.properties"}
+    sketches = {name for name in names if name.suffix in (".ino", ".pde")}
+    assert sketches == {Path(f"examples/{name}/{name}.ino") for name in ("Listen", "SelfTest")}
+    code = [name for name in names if name.suffix in (".h", ".c", ".cpp", ".ino")]
+    included = {line for name in code for line in (folder / name).read_text(encoding="utf-8").splitlines()}
+    assert not [
+        line for line in included if re.match(r'#include ["<]arduino.h[">]', line, re.I) and "Arduino.h" not in line
+    ]
+
+
 def test_platformio_manifest_names_what_is_there(made):
     manifest = json.loads((made["platformio"] / "library.json").read_text())
     assert re.fullmatch(r"[a-z0-9_]+", manifest["name"])

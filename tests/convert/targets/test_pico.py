@@ -200,17 +200,79 @@ def image_of(uf2: bytes, family: int) -> bytes:
     return image
 
 
+@pytest.fixture(scope="module")
+def built(project, tmp_path_factory):
+    """Both programs by the SDK, with its picotool; where that is not installed, the SDK fetches and builds it."""
+    if not (os.environ.get("PICO_SDK_PATH") and shutil.which("arm-none-eabi-gcc") and shutil.which("cmake")):
+        pytest.skip("no Pico SDK here: set PICO_SDK_PATH, apt install cmake gcc-arm-none-eabi libnewlib-arm-none-eabi")
+    folder = tmp_path_factory.mktemp("pico-build")
+    subprocess.run(["cmake", "-S", project, "-B", folder, "-DPICO_BOARD=pico"], check=True)
+    subprocess.run(["cmake", "--build", folder, "-j2"], check=True)
+    return folder
+
+
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not (os.environ.get("PICO_SDK_PATH") and shutil.which("arm-none-eabi-gcc") and shutil.which("cmake")),
-    reason="no Pico SDK here: set PICO_SDK_PATH, and apt install cmake gcc-arm-none-eabi libnewlib-arm-none-eabi",
-)
-def test_the_sdk_builds_both_programs_and_their_uf2(project, tmp_path):
-    """With its picotool; where that is not installed, the SDK fetches and builds it."""
-    subprocess.run(["cmake", "-S", project, "-B", tmp_path / "b", "-DPICO_BOARD=pico"], check=True)
-    subprocess.run(["cmake", "--build", tmp_path / "b", "-j2"], check=True)
+def test_the_sdk_builds_both_programs_and_their_uf2(built):
     for program in ("selftest", "listen"):
-        image = image_of((tmp_path / "b" / f"{program}.uf2").read_bytes(), family=0xE48BFF56)
-        expected = (tmp_path / "b" / f"{program}.bin").read_bytes()
+        image = image_of((built / f"{program}.uf2").read_bytes(), family=0xE48BFF56)
+        expected = (built / f"{program}.bin").read_bytes()
         assert image.rstrip(b"\0") == expected.rstrip(b"\0")
         assert len(image) - len(expected) < 256
+
+
+CHIP = STAND_INS.parent / "rp2040"
+ROM_FLAGS = ("-mcpu=cortex-m0plus", "-mthumb", "-Os", "-std=c99", "-Wall", "-Wextra", "-Werror", "-ffreestanding",
+             "-nostdlib", "-fno-tree-loop-distribute-patterns", "-Wl,--build-id=none")  # fmt: skip
+
+
+def emulate(program, folder, rom_source):
+    """A program for RP2040 in rp2040js, with a boot ROM of the tests' own: the chip's is not in the package."""
+    found = ["node", "-e", "require.resolve('rp2040js')"]
+    if not shutil.which("node") or subprocess.run(found, capture_output=True).returncode:
+        pytest.skip("no rp2040js here: npm install rp2040js, and set NODE_PATH to its node_modules")
+    rom = folder / "rom"
+    subprocess.run(["arm-none-eabi-gcc", *ROM_FLAGS, "-T", CHIP / "rom.ld", rom_source, "-o", rom], check=True)
+    subprocess.run(["arm-none-eabi-objcopy", "-O", "binary", rom, folder / "rom.bin"], check=True)
+    run = ["node", CHIP / "run.cjs", folder / "rom.bin", program]
+    return subprocess.run(run, capture_output=True, text=True, timeout=600)
+
+
+@pytest.mark.slow
+def test_the_self_test_passes_on_an_emulated_rp2040(built, tmp_path):
+    done = emulate(built / "selftest.bin", tmp_path, CHIP / "rom.c")
+    assert done.returncode == 0, done.stdout + done.stderr
+    *checks, last = done.stdout.splitlines()
+    assert len(checks) > 10
+    assert all(line.startswith("ok ") for line in checks)
+    assert last == "self-test PASSED"
+
+
+@pytest.mark.slow
+def test_the_self_test_names_what_differs_on_an_emulated_rp2040(built, tmp_path):
+    """A weight of the last layer is another: a bit of the image, found by the layer's own bytes."""
+    nm = ["arm-none-eabi-nm", built / "selftest.elf"]
+    symbols = dict(line.split()[::-2] for line in subprocess.check_output(nm, text=True).splitlines())
+    address = int(symbols["dense_0_weights"], 16)
+    headers = subprocess.check_output(["arm-none-eabi-objdump", "-h", built / "selftest.elf"], text=True)
+    sections = re.findall(r"^ *\d+ \.\S+ +(\w+) +(\w+) +(\w+)", headers, re.MULTILINE)
+    (at,) = [
+        address - in_ram + in_flash - 0x10000000
+        for size, in_ram, in_flash in ([int(number, 16) for number in section] for section in sections)
+        if in_ram <= address < in_ram + size and in_flash >= 0x10000000 and in_ram != in_flash
+    ]
+    image = bytearray((built / "selftest.bin").read_bytes())
+    image[at] ^= 1
+    (tmp_path / "other.bin").write_bytes(image)
+    done = emulate(tmp_path / "other.bin", tmp_path, CHIP / "rom.c")
+    assert done.returncode == 1, done.stderr
+    assert "FAILED weights dense 1" in done.stdout.splitlines()
+
+
+@pytest.mark.slow
+def test_a_function_that_the_boot_rom_lacks_stops_the_emulator(built, tmp_path):
+    """Else a program would run on from address 0, and be wrong somewhere else."""
+    source = (CHIP / "rom.c").read_text()
+    (tmp_path / "less.c").write_text(source.replace("{CODE('I', 'F'), nothing}, ", ""))
+    done = emulate(built / "selftest.bin", tmp_path, tmp_path / "less.c")
+    assert done.returncode == 2
+    assert "the boot ROM has no such function" in done.stderr
