@@ -20,10 +20,10 @@ from edgekws.errors import UserError
 from edgekws.text import normal
 
 if TYPE_CHECKING:
-    from convert.engine.host_library import Scorer
     from convert.tflite.artifact import Artifact
     from edgekws.listen.detector import Settings
     from edgekws.listen.events import Event, Progress
+    from edgekws.listen.hearing import Scorer
     from edgekws.workspace import Run
 
 Samples = npt.NDArray[Any]  # int16, or floats from -1 to 1; (n,) or (n, channels)

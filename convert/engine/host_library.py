@@ -15,7 +15,6 @@ import shutil
 import subprocess
 from importlib.resources import files
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -25,26 +24,11 @@ from convert.tflite.artifact import Artifact
 from edgekws.errors import UserError
 from edgekws.files import atomic_write, cache_folder, private, scratch, sha256, writing
 from edgekws.guard import untrusted
+from edgekws.listen.hearing import Scorer
 from edgekws.model import coding, litert
 from edgekws.model.front_end import BLOCK, FrontEnd
 
 OPTIONS = ("-O3", "-std=c99", "-shared", "-fPIC")
-
-
-class Scorer(Protocol):
-    """Takes samples as they come, and returns the scores of every window that they complete."""
-
-    words: str  # says to people what computes the scores
-    hop: int  # samples from one result to the next
-    window: int  # samples that one result covers
-
-    def push(self, samples: np.ndarray) -> np.ndarray:
-        """Take int16 samples (n,) and return int8 scores (results, classes); results may be 0."""
-        ...
-
-    def reset(self) -> None:
-        """Start another stream."""
-        ...
 
 
 def scorer(artifact: Artifact) -> Scorer:

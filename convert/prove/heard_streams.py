@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from convert.engine.host_library import Scorer
 from edgekws.audio import SAMPLE_RATE
 from edgekws.listen import hearing, thresholds, trials
 from edgekws.listen.detector import Settings
-from edgekws.listen.hearing import Texts
+from edgekws.listen.hearing import Scorer, Texts
 from edgekws.listen.sound_kinds import Kind
 from edgekws.listen.thresholds import Scored
 from edgekws.listen.trials import Material, Trial

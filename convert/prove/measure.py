@@ -35,7 +35,6 @@ from edgekws.train import reverberation
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 LEVEL_DB = -35.0  # of the words, in the streams with a signal-to-noise ratio each
 LEVELS_DB = (-50.0, -40.0, -30.0, -20.0, -15.0)
-SHARED = ("refuse", "leave-out", "allow")
 GAP_SECONDS = (2.0, 3.0)  # between clips of a second: on average a word every 3.5 s
 _SAVED_SECONDS = 1.0  # on each side of a false accept
 
@@ -52,7 +51,7 @@ class Request:
     levels_db: tuple[float, ...] = LEVELS_DB
     texts: Texts = field(default_factory=Texts)
     clips: int = 30  # of each word at most; 0: all of them
-    shared: str = "refuse"
+    shared: str = "refuse"  # what the model learned from is refused, left out ("leave-out"), or measured ("allow")
     accepts: Path | None = None  # a folder for a WAV of every false accept
     seed: int = 2028
 

@@ -22,6 +22,7 @@ def run(graph: Graph, inputs: np.ndarray) -> list[np.ndarray]:
 
 
 def convolution(layer: Convolution, value: np.ndarray) -> np.ndarray:
+    """int8 (length, in channels) → int8 (out length, channels), with the layer's ReLU."""
     centred = value.astype(np.int64) - layer.input.zero_point
     needed = (layer.output.length - 1) * layer.stride + layer.kernel
     after = max(needed - layer.pad_before - len(centred), 0)
@@ -32,11 +33,13 @@ def convolution(layer: Convolution, value: np.ndarray) -> np.ndarray:
 
 
 def max_pool(layer: MaxPool, value: np.ndarray) -> np.ndarray:
+    """int8 (length, channels) → int8 (out length, channels). A group may reach over an end."""
     starts = np.arange(layer.output.length) * layer.stride - layer.pad_before
     return np.stack([value[max(start, 0) : start + layer.window].max(axis=0) for start in starts])
 
 
 def dense(layer: Dense, value: np.ndarray) -> np.ndarray:
+    """int8 (length, channels), read row by row → int8 (1, units)."""
     centred = value.astype(np.int64).reshape(1, -1) - layer.input.zero_point
     return requantize(layer, exact_product(centred, layer.weights))
 
@@ -47,7 +50,7 @@ def exact_product(rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def requantize(layer: Convolution | Dense, sums: np.ndarray) -> np.ndarray:
-    """Per channel: add the bias, rescale with two roundings, add the zero point, clamp."""
+    """int64 sums (length, channels) → int8: per channel the bias, two roundings, the zero point, clamped."""
     if isinstance(layer, Dense) and layer.weight_scales.size == 1:
         reals = [float(np.float32(layer.input.scale) * layer.weight_scales[0]) / layer.output.scale]
     else:
@@ -64,6 +67,7 @@ def rescale(sums: np.ndarray, multipliers: np.ndarray, shifts: np.ndarray, zero_
 
 
 def quantize_multiplier(real: float) -> tuple[int, int]:
+    """(multiplier, shift) of ``real``, above 0, which is about multiplier / 2^31 * 2^shift. The multiplier is int32."""
     fraction, exponent = math.frexp(real)
     multiplier = math.floor(fraction * 2**31 + 0.5)
     if multiplier == 2**31:
@@ -78,7 +82,7 @@ def multiply_by_quantized_multiplier(x: np.ndarray, multiplier: np.ndarray, shif
 
 
 def saturating_rounding_doubling_high_mul(a: np.ndarray | np.int64, b: np.ndarray | np.int64) -> np.ndarray:
-    """As gemmlowp defines it, including the truncating division."""
+    """int32 values of ``a`` and ``b`` → a * b / 2^31, as gemmlowp defines it, including the truncating division."""
     product = a.astype(np.int64) * b
     nudged = product + np.where(product >= 0, 1 << 30, 1 - (1 << 30))
     return np.sign(nudged) * (np.abs(nudged) >> 31)
@@ -91,7 +95,7 @@ def rounding_divide_by_power_of_two(x: np.ndarray, exponent: int | np.ndarray) -
 
 
 def softmax(layer: Softmax, value: np.ndarray) -> np.ndarray:
-    """reference_ops::Softmax for int8, on gemmlowp's fixed-point functions."""
+    """int8 (1, classes) → int8 (1, classes): reference_ops::Softmax on gemmlowp's fixed-point functions."""
     multiplier, shift = quantize_multiplier(min(layer.beta * layer.input.scale * 2**26, 2.0**31 - 1))
     difference = value[0].astype(np.int64) - value.max()
     counted = difference >= -math.floor(31 * 2**26 / 2**shift)

@@ -145,11 +145,6 @@ class Speakers:
     nameless: int  # recordings without a known speaker
     shared: int  # speakers in more than one split
 
-    @property
-    def claim(self) -> bool:
-        """Whether one may say that no speaker is in two splits."""
-        return not self.nameless and not self.shared
-
 
 def speakers(corpus: Corpus) -> Speakers:
     """Count the speakers. Silence has none, and nor has other sound without a speaker's name."""

@@ -4,7 +4,8 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple, replace
+from dataclasses import astuple, dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -21,82 +22,93 @@ _FADE = 160  # 10 ms
 _FORMAT = 5  # increase it whenever made clips change
 
 
+@dataclass(frozen=True)
+class _Part:
+    """One split of the extended plan: its recordings, and what else it gets."""
+
+    split: str
+    recorded: list[Clip]
+    drawn: list[tuple[int, int]]  # indices of ``recorded``: one twice, to be reversed, or two to join
+    spoken: list[espeak.Utterance]
+    others: list[other_sound.Recording]
+    silent: int  # clips of silence
+
+    def clips(self) -> list[Clip]:
+        """In the order of ``_recordings``."""
+        made = [self.recorded[first].speaker for first, _ in self.drawn]
+        return [
+            *self.recorded,
+            *(Clip(f"{UNKNOWN}/made_{i:05}", UNKNOWN, speaker, self.split) for i, speaker in enumerate(made)),
+            *(Clip(f"{UNKNOWN}/spoken_{i:05}", UNKNOWN, one.speaker, self.split) for i, one in enumerate(self.spoken)),
+            *(clip for file in self.others for clip in file.clips),
+            *(Clip(f"{SILENCE}/{self.split}_{i:05}", SILENCE, SILENCE, self.split) for i in range(self.silent)),
+        ]
+
+
 def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Selection) -> Plan:
     """Put the words of ``settings.unknown`` into one class of the plan, and add the made clips.
 
     ``unknown_made``, ``unknown_spoken`` and ``silence`` count training clips. The other splits get as many in
     proportion to their size.
     """
-    seed = selection.seed
-    recorded = tuple(replace(clip, word=UNKNOWN) if clip.word in settings.unknown else clip for clip in plan.clips)
-    split = {name: [clip for clip in recorded if clip.split == name] for name in SPLITS}
-    share = {name: len(clips) / max(len(split["training"]), 1) for name, clips in split.items()}
-    drawn = {name: _draw(split[name], round(settings.unknown_made * share[name]), f"{seed} {name}") for name in SPLITS}
-    silent = {name: round(settings.silence * share[name]) for name in SPLITS}
-    if settings.percent:
-        said = {name: sum(clip.word != UNKNOWN for clip in clips) for name, clips in split.items()}
-        silent = {name: math.ceil(said[name] * settings.percent / 100) for name in SPLITS}
-    quiet = volume if settings.percent else silence
-    voices = espeak.split_voices(selection) if settings.unknown_spoken else {}
-    spoken = {
-        name: _utterances(words, name, round(settings.unknown_spoken * share[name]), voices, selection)
-        for name in SPLITS
-    }
-    if settings.neighbours:
-        voices = voices or espeak.split_voices(selection)
-        for name in SPLITS:
-            spoken[name] = [
-                *spoken[name],
-                *_near(words, name, round(settings.neighbours * share[name]), voices, selection),
-            ]
+    recorded = [replace(clip, word=UNKNOWN) if clip.word in settings.unknown else clip for clip in plan.clips]
     known = {clip.speaker: clip.split for clip in recorded}
     files = other_sound.find(settings.unknown_from, selection, known, words)
-    others = {name: [file for file in files if file.split == name] for name in SPLITS}
-    clips: list[Clip] = []
+    voices = espeak.split_voices(selection) if settings.unknown_spoken or settings.neighbours else {}
+    training = max(sum(clip.split == "training" for clip in recorded), 1)
+    parts = []
     for name in SPLITS:
-        made = [Clip(f"{UNKNOWN}/made_{i:05}", UNKNOWN, split[name][a].speaker, name) for i, (a, _) in
-                enumerate(drawn[name])]  # fmt: skip
-        made += [Clip(f"{UNKNOWN}/spoken_{i:05}", UNKNOWN, one.speaker, name) for i, one in enumerate(spoken[name])]
-        made += [clip for file in others[name] for clip in file.clips]
-        noise = [Clip(f"{SILENCE}/{name}_{i:05}", SILENCE, SILENCE, name) for i in range(silent[name])]
-        clips += split[name] + made + noise
-
-    def recordings() -> Iterator[tuple[np.ndarray, Preparation]]:
-        source, noises = iter(plan.recordings()), tuple(plan.noise()) if any(silent.values()) else ()
-        for number, name in enumerate(SPLITS):
-            needed = {index for pair in drawn[name] for index in pair}
-            kept = {}
-            for index in range(len(split[name])):
-                samples, done = next(source)
-                if index in needed:
-                    kept[index] = samples
-                yield samples, done
-            for a, b in drawn[name]:
-                yield (backwards(kept[a]) if a == b else halves(kept[a], kept[b])), Preparation(clips=1)
-            rng = np.random.default_rng([seed, 2, number])
-            for sound in espeak.speak(spoken[name]):
-                yield heard(rng, sound, selection.length), Preparation(clips=1, resampled=1)
-            for file in others[name]:
-                yield from other_sound.seconds(file)
-            for _ in range(silent[name]):
-                noise = noise_of(name, noises, settings.held_out_noise)
-                yield quiet(rng, noise, selection.length), Preparation(clips=1)
-        yield from source  # gives nothing more, but reports unreadable recordings here
-
+        clips = [clip for clip in recorded if clip.split == name]
+        share, seed = len(clips) / training, selection.seed
+        spoken = _utterances(words, name, round(settings.unknown_spoken * share), voices, selection)
+        if settings.neighbours:
+            spoken += _near(words, name, round(settings.neighbours * share), voices, selection)
+        silent = round(settings.silence * share)
+        if settings.percent:
+            silent = math.ceil(sum(clip.word != UNKNOWN for clip in clips) * settings.percent / 100)
+        drawn = _draw(clips, round(settings.unknown_made * share), f"{seed} {name}")
+        parts.append(_Part(name, clips, drawn, spoken, [file for file in files if file.split == name], silent))
     return replace(
         plan,
         words=(*words, *settings.labels),
-        clips=tuple(clips),
-        recordings=recordings,
+        clips=tuple(clip for part in parts for clip in part.clips()),
+        recordings=partial(_recordings, plan, parts, settings, selection),
         source=other_sound.source(plan.source, settings.unknown_from),
         licence=other_sound.licence(plan.licence, settings.unknown_from),
         # the content of unknown_from, not its place: the folders may move
         settings=[
-            *(plan.settings, astuple(settings)[:5], seed, _FORMAT, *(file.identity for file in files)),
+            *(plan.settings, astuple(settings)[:5], selection.seed, _FORMAT, *(file.identity for file in files)),
             *filter(None, [settings.percent, settings.neighbours]),
             *([selection.language] if selection.language != "en" else []),
         ],
     )
+
+
+def _recordings(
+    plan: Plan, parts: Sequence[_Part], settings: Rejection, selection: Selection
+) -> Iterator[tuple[np.ndarray, Preparation]]:
+    """The samples of every clip, int16 (length,), and what was done to them."""
+    source, noises = iter(plan.recordings()), tuple(plan.noise()) if any(part.silent for part in parts) else ()
+    quiet = volume if settings.percent else silence
+    for number, part in enumerate(parts):
+        needed = {index for pair in part.drawn for index in pair}
+        kept = {}
+        for index in range(len(part.recorded)):
+            samples, done = next(source)
+            if index in needed:
+                kept[index] = samples
+            yield samples, done
+        for a, b in part.drawn:
+            yield (backwards(kept[a]) if a == b else halves(kept[a], kept[b])), Preparation(clips=1)
+        rng = np.random.default_rng([selection.seed, 2, number])
+        for sound in espeak.speak(part.spoken):
+            yield heard(rng, sound, selection.length), Preparation(clips=1, resampled=1)
+        for file in part.others:
+            yield from other_sound.seconds(file)
+        for _ in range(part.silent):
+            noise = noise_of(part.split, noises, settings.held_out_noise)
+            yield quiet(rng, noise, selection.length), Preparation(clips=1)
+    yield from source  # gives nothing more, but reports unreadable recordings here
 
 
 def noise_of(split: str, noises: Sequence[Noise], held_out: Sequence[str]) -> list[np.ndarray]:

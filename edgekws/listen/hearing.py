@@ -18,18 +18,24 @@ from edgekws.listen.sound_kinds import SPEECH, Kind, Recording, Tape
 from edgekws.listen.thresholds import Scored
 from edgekws.listen.trials import Trial
 
-MODES = ("text", "times", "cut")
 _MARGIN = 3 * SAMPLE_RATE // 10  # samples before and after the place where a word may be said
 _AVERAGED = SAMPLE_RATE // 5  # half of the averaging of 0.4 s
 
 
 class Scorer(Protocol):
-    hop: int
+    """Takes samples as they come, and returns the scores of every window that they complete."""
+
+    words: str  # says to people what computes the scores
+    hop: int  # samples from one result to the next
     window: int  # samples that one result covers
 
-    def push(self, samples: np.ndarray) -> np.ndarray: ...
+    def push(self, samples: np.ndarray) -> np.ndarray:
+        """Take int16 samples (n,) and return int8 scores (results, classes); results may be 0."""
+        ...
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        """Start another stream."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -47,9 +53,11 @@ class Texts:
 
     @classmethod
     def of(cls, by_file: Mapping[str, Transcript], labels: Sequence[str], mode: str) -> Texts:
+        """The texts of these recordings, with every word in them that sounds like one of the labels."""
         return cls(by_file, said.alike(labels, by_file.values()), mode)
 
     def find(self, recording: Recording) -> Transcript | None:
+        """What is said in a recording, found by its path in its folder or by its name; None if no table has it."""
         return self.by_file.get(recording.name) or self.by_file.get(recording.path.name)
 
     def places(self, recording: Recording) -> list[Place]:

@@ -39,7 +39,7 @@ def test_takes_beside_spoken_words_serve_every_split(takes, tmp_path):
     for split in SPLITS:
         for word in WORDS:
             assert both.counts()[split][word] > alone.counts()[split][word]
-    assert speakers(both).claim
+    assert (speakers(both).nameless, speakers(both).shared) == (0, 0)
     assert "espeak" in both.source.lower()
     assert "takes" in both.source
     mine = [i for i, clip in enumerate(both.clips) if clip.name.startswith("_from_/takes/")]

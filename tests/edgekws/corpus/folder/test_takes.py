@@ -106,7 +106,7 @@ def test_cuts_are_for_training_and_parts_are_no_word(tmp_path):
     for split in ("validation", "testing"):
         assert counts[split] == {"hey you": recordings[split], UNKNOWN: recordings[split]}
     assert found.samples.shape[1] == WINDOW
-    assert speakers(found).claim
+    assert (speakers(found).nameless, speakers(found).shared) == (0, 0)
     assert load(["hey you"], cuts=4, parts=2).fingerprint == found.fingerprint
     assert load(["hey you"], cuts=3, parts=2).fingerprint != found.fingerprint
     again = load(["hey you"], cuts=4, parts=2, listed={c.name: c.split for c in found.clips if c.name[0] != "_"})
