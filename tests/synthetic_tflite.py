@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from convert.tflite import reader
+from convert.tflite.graph import Graph
 from edgekws.model.architecture import Architecture, output_length
 
 VERSIONS = {  # of the operators that take int8
@@ -42,6 +45,12 @@ class Options:
 def build(architecture: Architecture, classes: int = 16, options: Options = Options()) -> bytes:
     """The bytes of the file: CONV_2D, MAX_POOL_2D, RESHAPE, FULLY_CONNECTED, SOFTMAX."""
     return _Writer(architecture, classes, options).bytes()
+
+
+@lru_cache(maxsize=64)
+def graph(architecture: Architecture, classes: int = 16, options: Options = Options()) -> Graph:
+    """The graph of the same file, made and read once: many tests hold their engine against the same one."""
+    return reader.read(build(architecture, classes, options))
 
 
 class _Writer:

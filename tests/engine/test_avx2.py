@@ -67,9 +67,7 @@ def test_toom_cook_at_its_largest_sums(sign, tmp_path):
     """All weights at full scale: alike, or alternating so that the values at the points -1 and -2 are the largest."""
     shape = (32, 5, 64)
     signs = sign or np.where(np.indices(shape)[1] % 2, -1, 1)
-    read = with_weights(
-        reader.read(synthetic_tflite.build(WIDE)), lambda _: np.full(shape, 127, np.int8) * np.int8(signs)
-    )
+    read = with_weights(synthetic_tflite.graph(WIDE), lambda _: np.full(shape, 127, np.int8) * np.int8(signs))
     engine = host.build(read, tmp_path, FLAGS, kernels="avx2")
     assert_equal_to_tflm(read, engine, clips(read.input.length))
     assert "edgekws_convolve_avx2_toom_cook" in functions(engine)
@@ -77,7 +75,7 @@ def test_toom_cook_at_its_largest_sums(sign, tmp_path):
 
 def test_no_toom_cook_where_sums_might_overflow():
     architecture = Architecture("", (Block((Conv(96, 5),)), Block((Conv(16, 5),), Pool(3))), (), 100)
-    read = with_weights(reader.read(synthetic_tflite.build(architecture)), lambda w: np.full_like(w, 127))
+    read = with_weights(synthetic_tflite.graph(architecture), lambda w: np.full_like(w, 127))
     chosen = plan.plan(read, kernel_sets.find("avx2")).stages[1].kernel
     assert chosen.function == "edgekws_convolve_avx2"
     assert chosen.reason.startswith("not Toom-Cook: 360 times a sum may reach")

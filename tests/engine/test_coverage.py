@@ -20,7 +20,6 @@ from engine.test_engine import OPTIONS, SHAPES
 from engine.test_sliding import DEEPER
 
 from convert.engine import codegen
-from convert.tflite import reader
 
 pytestmark = pytest.mark.skipif(not (shutil.which("gcc") and shutil.which("gcov")), reason="needs gcc and gcov")
 
@@ -69,7 +68,7 @@ def test_every_branch_is_taken(tmp_path):
     taken: dict[tuple[str, int, int], int] = defaultdict(int)
     for name, (architecture, options, generation) in BUILDS.items():
         folder = tmp_path / name
-        read = reader.read(synthetic_tflite.build(architecture, 5, OPTIONS[options]))
+        read = synthetic_tflite.graph(architecture, 5, OPTIONS[options])
         codegen.generate(read, list("abcde"), folder, **generation)
         (folder / "main.c").write_text(DRIVER)
         subprocess.run("gcc -O0 --coverage *.c -o program", shell=True, cwd=folder, check=True)

@@ -14,7 +14,7 @@ from synthetic_tflite import Options
 from convert.engine import codegen, emulation, plan
 from convert.engine import kernels as kernel_sets
 from convert.engine.kernels import dsp, dsp_fast, toom_cook
-from convert.tflite import reader, tflm_reference
+from convert.tflite import tflm_reference
 from edgekws.model import catalogue, coding
 from edgekws.model.architecture import Architecture, Block
 from edgekws.model.architecture import Convolution as Conv
@@ -51,7 +51,7 @@ def golden(read, samples):
 @pytest.mark.parametrize("positions", [None, 7])
 @pytest.mark.parametrize("shape", [*SHAPES, *OWN_SHAPES])
 def test_shapes(shape, positions, kernels, tmp_path):
-    read = reader.read(synthetic_tflite.build((SHAPES | OWN_SHAPES)[shape], classes=5))
+    read = synthetic_tflite.graph((SHAPES | OWN_SHAPES)[shape], classes=5)
     engine = host.build(read, tmp_path, kernels=kernels, positions=positions)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
@@ -70,7 +70,7 @@ def with_constant_channels(read):
 
 @pytest.mark.parametrize("kernels", ["portable", *SETS])
 def test_channels_that_never_change_do_not_slow_the_others(kernels, tmp_path):
-    read = with_constant_channels(reader.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=5)))
+    read = with_constant_channels(synthetic_tflite.graph(OWN_SHAPES["32 channels"], classes=5))
     if kernels in SETS:
         stage = plan.plan(read, SETS[kernels]).stages[1]
         assert "portable" not in stage.kernel.function
@@ -97,7 +97,7 @@ def with_smallest_scales(read):
 @pytest.mark.parametrize("kernels", SETS)
 @pytest.mark.parametrize("core", [None, pytest.param("cortex-m4", marks=needs_emulator)])
 def test_the_smallest_scales(core, kernels, tmp_path):
-    read = with_smallest_scales(reader.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=5)))
+    read = with_smallest_scales(synthetic_tflite.graph(OWN_SHAPES["32 channels"], classes=5))
     stage = plan.plan(read, SETS[kernels]).stages[1]
     assert "portable" not in stage.kernel.function
     assert stage.stage.scaling.shift.min() == -dsp.MAX_SHIFT
@@ -113,7 +113,7 @@ def test_the_smallest_scales(core, kernels, tmp_path):
 @pytest.mark.parametrize("kernels", SETS)
 @pytest.mark.parametrize("options", OPTIONS)
 def test_quantizations(options, kernels, tmp_path):
-    read = reader.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=7, options=OPTIONS[options]))
+    read = synthetic_tflite.graph(OWN_SHAPES["32 channels"], classes=7, options=OPTIONS[options])
     engine = host.build(read, tmp_path, kernels=kernels)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
@@ -122,7 +122,7 @@ def test_quantizations(options, kernels, tmp_path):
 @pytest.mark.parametrize("kernels", SETS)
 @pytest.mark.parametrize("shape", [*OWN_SHAPES, "stride 4", "even kernels", "two convolutions a block"])
 def test_shapes_on_a_core(shape, kernels, tmp_path):
-    read = reader.read(synthetic_tflite.build((SHAPES | OWN_SHAPES)[shape], classes=30))
+    read = synthetic_tflite.graph((SHAPES | OWN_SHAPES)[shape], classes=30)
     generate(read, tmp_path, kernels)
     samples = np.stack(list(clips(read.input.length).values()))
     np.testing.assert_array_equal(emulation.measure(tmp_path, "cortex-m4", samples).scores, golden(read, samples))
@@ -133,7 +133,7 @@ def test_shapes_on_a_core(shape, kernels, tmp_path):
 @pytest.mark.parametrize("kernels", SETS)
 @pytest.mark.parametrize("options", ["as trained", "no ReLU, any zero points"])
 def test_cores(core, kernels, options, tmp_path):
-    read = reader.read(synthetic_tflite.build(OWN_SHAPES["32 channels"], classes=30, options=OPTIONS[options]))
+    read = synthetic_tflite.graph(OWN_SHAPES["32 channels"], classes=30, options=OPTIONS[options])
     generate(read, tmp_path, kernels)
     samples = np.stack(list(clips(read.input.length).values()))
     np.testing.assert_array_equal(emulation.measure(tmp_path, core, samples).scores, golden(read, samples))
@@ -145,7 +145,7 @@ def test_cores(core, kernels, options, tmp_path):
 )
 def test_reference_model(kernels, memory, instructions, tmp_path):
     """132.7 million multiply-accumulates."""
-    read = reader.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
+    read = synthetic_tflite.graph(catalogue.find("custom-32/8").architecture)
     planned = generate(read, tmp_path, kernels)
     samples = np.random.default_rng(1).integers(-32768, 32768, (1, 16_000)).astype(np.int16)
     measured = emulation.measure(tmp_path, "cortex-m4", samples)
@@ -156,7 +156,7 @@ def test_reference_model(kernels, memory, instructions, tmp_path):
 
 def stage_with(weights, **changes):
     """A stage that `dsp_fast` takes, but for the weights and what else is changed."""
-    read = reader.read(synthetic_tflite.build(OWN_SHAPES["32 channels"]))
+    read = synthetic_tflite.graph(OWN_SHAPES["32 channels"])
     stage = plan.plan(read, dsp.KERNELS).stages[1].stage
     return replace(stage, weights=weights, **changes)
 
@@ -209,7 +209,7 @@ def test_extreme_weights_and_inputs(tmp_path):
     """All weights 127 or -127 against inputs that are as large as they go: on both sides of the bound."""
     for channels, function in ((64, "edgekws_convolve_dsp_fast"), (128, "edgekws_convolve_dsp_5")):
         wide = Architecture("", (Block((Conv(channels, 5), Conv(8, 5)), Pool(3)),), (), 530)
-        read = reader.read(synthetic_tflite.build(wide, classes=9, options=Options(relu=False)))
+        read = synthetic_tflite.graph(wide, classes=9, options=Options(relu=False))
         first, second = read.layers[:2]
         signs = np.where(np.arange(channels) % 2, 1, -1)[:, None, None].astype(np.int8)
         layers = (
@@ -230,7 +230,7 @@ def test_extreme_weights_and_inputs(tmp_path):
 
 
 def test_the_lean_set_takes_toom_cook_in_the_longest_layers_alone(tmp_path):
-    read = reader.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
+    read = synthetic_tflite.graph(catalogue.find("custom-32/8").architecture)
     fast, lean = (plan.plan(read, kernel_sets.find(name)) for name in ("dsp_fast", "dsp_lean"))
     assert [made.kernel.function.endswith("_fast") for made in fast.stages[1:4]] == [True, True, True]
     assert [made.kernel.function.endswith("_fast") for made in lean.stages[1:5]] == [True, True, True, False]

@@ -8,7 +8,7 @@ import synthetic_tflite
 
 from convert.engine import codegen, emulation
 from convert.engine import kernels as kernel_sets
-from convert.tflite import artifact, reader, tflm_reference
+from convert.tflite import artifact, tflm_reference
 from edgekws.errors import UserError
 from edgekws.files import scratch
 from edgekws.model import catalogue, coding
@@ -22,7 +22,7 @@ SMALL = Architecture("", (Block((Conv(6, 5),)), Block((Conv(5, 3),), Pool(3, "sa
 
 
 def generate(architecture, folder, classes=4, **options):
-    read = reader.read(synthetic_tflite.build(architecture, classes))
+    read = synthetic_tflite.graph(architecture, classes)
     return read, codegen.generate(read, [f"word{i}" for i in range(classes)], folder, **options)
 
 

@@ -89,7 +89,7 @@ def assert_equal_to_tflm(read: Graph, engine: host.Engine, inputs: dict[str, np.
         np.testing.assert_array_equal(scores, outputs[-1][0], err_msg=name)
 
 
-@lru_cache(maxsize=32)  # several kernel sets are held against the same
+@lru_cache(maxsize=256)  # several kernel sets are held against the same
 def tflm_outputs(read: Graph, samples: bytes, code: str) -> list[np.ndarray]:
     """The output of every layer for int16 samples."""
     return tflm_reference.run(read, coding.encode(np.frombuffer(samples, np.int16), code))
@@ -113,14 +113,14 @@ def synthetic(name: str, options: str = "as trained") -> bytes:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("positions", [None, 12])
 def test_shapes(shape, positions, tmp_path):
-    read = reader.read(synthetic_tflite.build(SHAPES[shape], classes=5))
+    read = synthetic_tflite.graph(SHAPES[shape], classes=5)
     engine = host.build(read, tmp_path, positions=positions)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_quantizations(options, tmp_path):
-    read = reader.read(synthetic_tflite.build(SHAPES["hidden layers"], classes=7, options=OPTIONS[options]))
+    read = synthetic_tflite.graph(SHAPES["hidden layers"], classes=7, options=OPTIONS[options])
     assert_equal_to_tflm(read, host.build(read, tmp_path), clips(read.input.length))
 
 
@@ -132,14 +132,14 @@ def test_small_weights_do_shift_to_the_left(tmp_path):
 
 @pytest.mark.parametrize("classes", [1, 2, 16, 35, 500])
 def test_class_counts(classes, tmp_path):
-    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=classes))
+    read = synthetic_tflite.graph(SHAPES["same, pool 3"], classes=classes)
     assert_equal_to_tflm(read, host.build(read, tmp_path), clips(read.input.length))
 
 
 @pytest.mark.parametrize("code", coding.CODINGS)
 def test_every_sample_is_coded_as_in_training(code, tmp_path):
     """Through a network that passes its input on: kernel 1, weight 1, same scale."""
-    read = reader.read(synthetic_tflite.build(Architecture("", (Block((Conv(1, 1),)),), (), 1 << 16)))
+    read = synthetic_tflite.graph(Architecture("", (Block((Conv(1, 1),)),), (), 1 << 16))
     engine = host.build(read, tmp_path, coding=code)
     assert_equal_to_tflm(read, engine, {"every sample": np.arange(-32768, 32768).astype(np.int16)}, code)
 
@@ -161,7 +161,7 @@ def test_whole_catalogue(name, tmp_path):
     parameters = catalogue.find(name).architecture.parameters()
     if parameters > LARGEST:
         pytest.skip(f"{parameters:,} constants take minutes to compile: EDGEKWS_LARGEST={parameters} runs this one too")
-    read = reader.read(synthetic_tflite.build(catalogue.find(name).architecture))
+    read = synthetic_tflite.graph(catalogue.find(name).architecture)
     assert_equal_to_tflm(read, host.build(read, tmp_path, host.FAST), {"tone": clips(16_000)["tone"]})
 
 
@@ -247,7 +247,7 @@ def test_softmax_equals_the_reference_kernel():
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory):
-    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=5))
+    read = synthetic_tflite.graph(SHAPES["same, pool 3"], classes=5)
     return host.build(read, tmp_path_factory.mktemp("small"), positions=6)
 
 
@@ -315,7 +315,7 @@ def test_compilers(compiler, tmp_path):
     """Warnings are errors, in the example too."""
     if shutil.which(compiler) is None:
         pytest.skip(f"{compiler} is not installed: apt install {compiler}")
-    read = reader.read(synthetic_tflite.build(SHAPES["stride above kernel"], classes=5))
+    read = synthetic_tflite.graph(SHAPES["stride above kernel"], classes=5)
     engine = host.build(read, tmp_path, ("-O2",), compiler=compiler)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
     host.compile_with(
@@ -325,7 +325,7 @@ def test_compilers(compiler, tmp_path):
 
 def test_generated_folder_compiles_alone(tmp_path):
     """`cc *.c`, as the README says, of what a user gets: no other file, no flag, and as C++."""
-    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=2))
+    read = synthetic_tflite.graph(SHAPES["same, pool 3"], classes=2)
     codegen.generate(read, ["yes", "no"], tmp_path)
     main = '#include "edgekws.h"\nstatic edgekws_state s;\n'
     main += "int main(void) { edgekws_reset(&s); return edgekws_ready(&s); }\n"

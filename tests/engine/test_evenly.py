@@ -10,14 +10,12 @@ from engine.test_engine import SHAPES
 from engine.test_sliding import DEEPER, shortest_hop, stream
 from synthetic_tflite import Options
 
-from convert.tflite import reader
-
 ALL = {**SHAPES, **DEEPER}
 RESULTS = 12
 
 
 def engine_of(shape, folder, mode="sliding", **options) -> host.Engine:
-    read = reader.read(synthetic_tflite.build(ALL[shape], 5, Options(random_zero_points=True)))
+    read = synthetic_tflite.graph(ALL[shape], 5, Options(random_zero_points=True))
     if mode == "sliding":
         options.setdefault("hop", shortest_hop(ALL[shape]))
     return host.build(read, folder, mode=mode, **options)

@@ -14,7 +14,6 @@ import synthetic_tflite
 from engine import host
 from engine.test_engine import SHAPES
 
-from convert.tflite import reader
 from edgekws import audio
 from edgekws.model import front_end
 
@@ -25,7 +24,7 @@ MODES = {"window": {}, "sliding": {"mode": "sliding", "hop": 81}}
 def example(request, tmp_path_factory):
     """Its engine, as a library, and the path of the program."""
     folder = tmp_path_factory.mktemp(request.param)
-    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=5))
+    read = synthetic_tflite.graph(SHAPES["same, pool 3"], classes=5)
     engine = host.build(read, folder, **MODES[request.param])
     (folder / "driver.c").unlink()
     subprocess.run("cc *.c && rm *.c *.h", shell=True, cwd=folder, check=True)

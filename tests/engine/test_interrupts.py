@@ -8,7 +8,6 @@ import synthetic_tflite
 from engine.test_engine import SHAPES
 
 from convert.engine import codegen
-from convert.tflite import reader
 
 # The interrupt, a signal, pushes into a spotter of its own while the program pushes into another.
 MAIN = r"""
@@ -68,7 +67,7 @@ int main(void)
 
 @pytest.fixture(params=["window", "sliding"])
 def folder(request, tmp_path):
-    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=5))
+    read = synthetic_tflite.graph(SHAPES["same, pool 3"], classes=5)
     options = {"mode": "sliding", "hop": 81} if request.param == "sliding" else {}
     codegen.generate(read, list("abcde"), tmp_path, **options)
     return tmp_path

@@ -128,7 +128,7 @@ def test_shipped_models(name, most, tmp_path):
 
 
 def test_reference_model(tmp_path):
-    read = reader.read(synthetic_tflite.build(catalogue.find("custom-32/8").architecture))
+    read = synthetic_tflite.graph(catalogue.find("custom-32/8").architecture)
     plan = codegen.generate(read, [str(i) for i in range(16)], tmp_path, kernels="mve")
     clip = np.random.default_rng(0).integers(-32768, 32768, (1, 16_000)).astype(np.int16)
     measured = emulation.measure(tmp_path, "cortex-m55", clip)
@@ -142,7 +142,7 @@ def test_reference_model(tmp_path):
 def test_every_sample_is_coded_as_on_a_pc(coded, tmp_path):
     """Eight samples at a time, in chunks of any length."""
     architecture = Architecture("", (Block((Conv(16, 1, 1),)),), (), 512)
-    read = reader.read(synthetic_tflite.build(architecture, 32, options=OPTIONS["no softmax"]))
+    read = synthetic_tflite.graph(architecture, 32, options=OPTIONS["no softmax"])
     codegen.generate(read, [f"word{i}" for i in range(32)], tmp_path, kernels="mve", coding=coded)
     samples = np.random.default_rng(0).permutation(np.arange(-32768, 32768)).astype(np.int16).reshape(-1, 512)
     golden = [tflm_reference.run(read, coding.encode(window, coded))[-1][0] for window in samples]

@@ -70,7 +70,7 @@ def test_instructions_of_the_small_model(core, most, tmp_path):
 
 
 def test_a_weight_of_minus_128_goes_to_the_reference():
-    read = reader.read(synthetic_tflite.build(TILED["24 channels"]))
+    read = synthetic_tflite.graph(TILED["24 channels"])
     stage = plan.plan(read, kernel_sets.find("neon")).stages[0].stage
     lowest = replace(stage, weights=np.full_like(stage.weights, -128))
     assert kernel_sets.find("neon").stage(stage, None).function == "edgekws_convolve_neon"

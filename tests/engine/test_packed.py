@@ -13,7 +13,7 @@ from engine.test_mve import TILED
 
 from convert.engine import codegen, emulation, hosted, plan
 from convert.engine import kernels as kernel_sets
-from convert.tflite import artifact, reader, tflm_reference
+from convert.tflite import artifact, tflm_reference
 from convert.tflite.graph import Convolution
 from edgekws import zoo
 from edgekws.model import coding
@@ -30,26 +30,26 @@ def measure(core, *arguments):
 
 @pytest.mark.parametrize("shape", SHAPES | TILED)
 def test_shapes(shape, tmp_path):
-    read = reader.read(synthetic_tflite.build((SHAPES | TILED)[shape], classes=5))
+    read = synthetic_tflite.graph((SHAPES | TILED)[shape], classes=5)
     assert_equal_to_tflm(read, host.build(read, tmp_path, FLAGS, kernels="packed"), clips(read.input.length))
 
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_quantizations(options, tmp_path):
-    read = reader.read(synthetic_tflite.build(SHAPES["hidden layers"], classes=7, options=OPTIONS[options]))
+    read = synthetic_tflite.graph(SHAPES["hidden layers"], classes=7, options=OPTIONS[options])
     assert_equal_to_tflm(read, host.build(read, tmp_path, FLAGS, kernels="packed"), clips(read.input.length))
 
 
 @pytest.mark.parametrize("positions", [1, 7, 12])
 def test_positions(positions, tmp_path):
-    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=5))
+    read = synthetic_tflite.graph(SHAPES["same, pool 3"], classes=5)
     engine = host.build(read, tmp_path, FLAGS, kernels="packed", positions=positions)
     assert_equal_to_tflm(read, engine, clips(read.input.length))
 
 
 @pytest.mark.parametrize("weight", [127, -127])
 def test_largest_halves(weight, tmp_path):
-    read = reader.read(synthetic_tflite.build(TILED["24 channels"], classes=5))
+    read = synthetic_tflite.graph(TILED["24 channels"], classes=5)
     layers = [
         replace(layer, weights=np.full_like(layer.weights, weight)) if isinstance(layer, Convolution) else layer
         for layer in read.layers
@@ -66,7 +66,7 @@ def test_largest_halves(weight, tmp_path):
 @pytest.mark.parametrize("name", ["11 channels", "pool 3", "4 taps"])
 def test_emulated(core, name, tmp_path):
     shapes = TILED | {"11 channels": SHAPES["stride 10 of 40"]}
-    read = reader.read(synthetic_tflite.build(shapes[name], classes=100, options=OPTIONS["no softmax"]))
+    read = synthetic_tflite.graph(shapes[name], classes=100, options=OPTIONS["no softmax"])
     codegen.generate(read, [str(i) for i in range(100)], tmp_path, kernels="packed")
     windows = np.stack(list(clips(read.input.length).values()))
     golden = [tflm_reference.run(read, coding.encode(window, "linear"))[-1][0] for window in windows]

@@ -74,7 +74,7 @@ def folders(tmp_path):
 @pytest.mark.parametrize("shape", [name for name in {**SHAPES, **DEEPER} if name not in UNSHARED])
 def test_shapes(shape, positions, folders):
     architecture = {**SHAPES, **DEEPER}[shape]
-    read = reader.read(synthetic_tflite.build(architecture, 5, Options(random_zero_points=True)))
+    read = synthetic_tflite.graph(architecture, 5, Options(random_zero_points=True))
     plan = assert_equal_to_windows(read, folders, positions=positions, hop=shortest_hop(architecture))
     assert 0 < plan.sliding.trunk <= len(plan.stages)
 
@@ -92,7 +92,7 @@ def shortest_hop(architecture: Architecture) -> int:
 @pytest.mark.parametrize("hop", [1, 2, 9, 243, 486, 1000, 1215])
 def test_any_hop(hop, folders):
     """Work is shared as far as the pools divide the hop: by the first convolution alone for 1000 samples."""
-    read = reader.read(synthetic_tflite.build(DEEPER["six blocks"], 5))
+    read = synthetic_tflite.graph(DEEPER["six blocks"], 5)
     plan = assert_equal_to_windows(read, folders, hop=hop)
     assert plan.hop == hop
     powers = next(n for n in range(6) if hop % 3 ** (n + 1) or n == 5)
@@ -107,14 +107,14 @@ def test_catalogue(name, folders):
 
 @pytest.mark.parametrize("largest", [1, 2, 7, 160, 5000])
 def test_any_chunks(largest, folders):
-    read = reader.read(synthetic_tflite.build(DEEPER["six blocks"], 5))
+    read = synthetic_tflite.graph(DEEPER["six blocks"], 5)
     assert_equal_to_windows(read, folders, chunk=largest)
 
 
 @pytest.mark.skipif(not CPU.exists() or " avx2 " not in CPU.read_text(), reason="this machine's processor has no AVX2")
 @pytest.mark.parametrize("shape", ["six blocks", "two convolutions, deep", "ceil pools, deep", "strides all the way"])
 def test_avx2(shape, folders):
-    read = reader.read(synthetic_tflite.build(DEEPER[shape], 5))
+    read = synthetic_tflite.graph(DEEPER[shape], 5)
     assert_equal_to_windows(read, folders, hop=shortest_hop(DEEPER[shape]), flags=host.FAST, kernels="avx2")
 
 
@@ -145,7 +145,7 @@ def test_the_shortest_hop_shares_all(folders):
 
 
 def test_reset_forgets(folders):
-    read = reader.read(synthetic_tflite.build(DEEPER["six blocks"], 5))
+    read = synthetic_tflite.graph(DEEPER["six blocks"], 5)
     engine = host.build(read, folders / "sliding", mode="sliding")
     samples, spotter = stream(engine.plan.window), engine.new()
     golden = results(engine, samples, 100)[0]
@@ -161,6 +161,6 @@ def test_reset_forgets(folders):
 
 @pytest.mark.parametrize("shape", sorted(UNSHARED))
 def test_refused(shape, tmp_path):
-    read = reader.read(synthetic_tflite.build(SHAPES[shape]))
+    read = synthetic_tflite.graph(SHAPES[shape])
     with pytest.raises(UserError, match="no work can be shared between windows"):
         host.build(read, tmp_path, mode="sliding")

@@ -63,7 +63,7 @@ def test_catalogue(name, tmp_path):
 
 
 def test_weights_that_could_overflow_go_to_the_reference():
-    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"]))
+    read = synthetic_tflite.graph(SHAPES["same, pool 3"])
     stage = plan.plan(read, kernel_sets.find("portable")).stages[1].stage
     function = {}
     for length in (1, 40_000, 70_000):
@@ -74,7 +74,7 @@ def test_weights_that_could_overflow_go_to_the_reference():
 
 @pytest.mark.parametrize(("shift", "function"), [(0, "vnni"), (-1, "vnni_relu"), (-22, "vnni_relu"), (-23, "vnni")])
 def test_scales_that_the_kernel_for_relu_takes(shift, function):
-    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"]))
+    read = synthetic_tflite.graph(SHAPES["same, pool 3"])
     stage = plan.plan(read, kernel_sets.find("portable")).stages[1].stage
     shifts = np.full_like(stage.scaling.shift, shift)
     other = replace(stage, scaling=replace(stage.scaling, shift=shifts))
@@ -85,7 +85,7 @@ def test_scales_that_the_kernel_for_relu_takes(shift, function):
 
 @pytest.mark.parametrize("weight", [127, -127])
 def test_largest_sums(weight, tmp_path):
-    read = reader.read(synthetic_tflite.build(SHAPES["same, pool 3"], classes=5))
+    read = synthetic_tflite.graph(SHAPES["same, pool 3"], classes=5)
     layers = [
         replace(layer, weights=np.full_like(layer.weights, weight)) if isinstance(layer, Convolution) else layer
         for layer in read.layers

@@ -14,7 +14,7 @@ from engine.test_mve import TILED
 from engine.test_neon import ARCHITECTURES
 
 from convert.engine import codegen
-from convert.tflite import artifact, reader, tflm_reference
+from convert.tflite import artifact, tflm_reference
 from edgekws import zoo
 from edgekws.model import coding
 
@@ -70,7 +70,7 @@ def run(folder, samples, push, classes, kernels="wasm", repeats=0):
 
 
 def check(architecture, folder, options="no softmax", **generating):
-    read = reader.read(synthetic_tflite.build(architecture, classes=100, options=OPTIONS[options]))
+    read = synthetic_tflite.graph(architecture, classes=100, options=OPTIONS[options])
     codegen.generate(read, [str(i) for i in range(100)], folder, kernels="wasm", **generating)
     windows = np.stack(list(clips(read.input.length).values()))
     golden = [tflm_reference.run(read, coding.encode(window, "linear"))[-1][0] for window in windows]

@@ -21,7 +21,6 @@ import synthetic_tflite  # noqa: E402
 
 from convert.engine import codegen  # noqa: E402
 from convert.targets import names  # noqa: E402
-from convert.tflite import reader  # noqa: E402
 from edgekws.model.architecture import Architecture, Block, Convolution, MaxPool  # noqa: E402
 
 SANITIZERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -68,7 +67,7 @@ def main() -> int:
 
 def build(architecture: Architecture, hop: int, kernels: str, folder: Path) -> Path:
     """The harness with two engines of one model: sliding, and window under another name."""
-    read = reader.read(synthetic_tflite.build(architecture, classes=5))
+    read = synthetic_tflite.graph(architecture, classes=5)
     window, sliding = folder / "window", folder / "sliding"
     shutil.rmtree(folder, ignore_errors=True)
     codegen.generate(read, list("abcde"), window, kernels=kernels)

@@ -11,7 +11,7 @@ import synthetic_tflite
 
 from convert.engine import codegen
 from convert.engine.fixed_point import exponentials, quantized_multiplier
-from convert.tflite import graph, reader
+from convert.tflite import graph
 from convert.tflite.graph import Activation, Softmax
 from edgekws.errors import UserError
 from edgekws.model.architecture import Architecture, Block
@@ -23,7 +23,7 @@ SMALL = Architecture("small", (Block((Conv(4, 5),)), Block((Conv(6, 3),), Pool(3
 
 @pytest.fixture(scope="module")
 def small():
-    return reader.read(synthetic_tflite.build(SMALL, classes=3))
+    return synthetic_tflite.graph(SMALL, classes=3)
 
 
 def test_same_arguments_same_bytes(small, tmp_path):
@@ -94,7 +94,7 @@ def test_wrong_arguments(small, tmp_path, arguments, refusal):
 
 
 def refusal_of(architecture, tmp_path, options=None, classes=3):
-    read = reader.read(synthetic_tflite.build(architecture, classes, options or synthetic_tflite.Options()))
+    read = synthetic_tflite.graph(architecture, classes, options or synthetic_tflite.Options())
     with pytest.raises(UserError) as error:
         codegen.generate(read, [str(i) for i in range(classes)], tmp_path)
     return str(error.value)

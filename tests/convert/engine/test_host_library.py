@@ -22,6 +22,15 @@ def artifact(request, tmp_path, monkeypatch):
     return made(level_control=request.param)
 
 
+@pytest.fixture
+def plain(tmp_path, monkeypatch):
+    """The model where only what becomes of the compiled library matters: compiled without optimization, in no time."""
+    monkeypatch.delenv("CC", raising=False)
+    monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(host_library, "OPTIONS", tuple("-O0" if one == "-O3" else one for one in host_library.OPTIONS))
+    return made()
+
+
 def made(name="nano", window=16_000, level_control=False):
     content = synthetic_tflite.build(catalogue.architecture(name, window), 3)
     return Artifact.of(content, "test", ("a", "b", "c"), "mu_law", level_control=level_control)
@@ -82,15 +91,15 @@ def test_a_longer_window_gives_as_many_results_a_second(name, window, tmp_path, 
     assert np.array_equal(found[[0, -1]], golden)
 
 
-def test_it_is_compiled_once(artifact, monkeypatch):
-    host_library.scorer(artifact)
+def test_it_is_compiled_once(plain, monkeypatch):
+    host_library.scorer(plain)
     monkeypatch.setattr(host_library, "_compile", lambda *_: pytest.fail("compiled again"))
-    host_library.scorer(artifact)
+    host_library.scorer(plain)
 
 
 @pytest.mark.parametrize("harm", ["replaced", "cut", "emptied", "a link", "a folder with others' rights"])
-def test_a_library_that_is_not_what_was_compiled_is_made_again(artifact, tmp_path, harm):
-    host_library.scorer(artifact)
+def test_a_library_that_is_not_what_was_compiled_is_made_again(plain, tmp_path, harm):
+    host_library.scorer(plain)
     engines = cache_folder() / "engines"
     (library,) = engines.iterdir()
     content = library.read_bytes()
@@ -101,33 +110,33 @@ def test_a_library_that_is_not_what_was_compiled_is_made_again(artifact, tmp_pat
         library.rename(tmp_path / "elsewhere")
         library.symlink_to(tmp_path / "gone")
     engines.chmod(0o777)
-    assert "C engine" in host_library.scorer(artifact).words
+    assert "C engine" in host_library.scorer(plain).words
     (library,) = engines.iterdir()
     assert (library.read_bytes(), library.is_symlink()) == (content, False)
     assert stat.S_IMODE(engines.stat().st_mode) == 0o700
 
 
-def test_another_generator_has_another_library(artifact, monkeypatch):
+def test_another_generator_has_another_library(plain, monkeypatch):
     def generate(made_from, folder, **options):
         codegen.generate_of(made_from, folder, **options)
         with (folder / "edgekws_model.h").open("a") as header:
             header.write("/* another hop */\n")
 
-    first = host_library._compiled(artifact, "cc", "portable")
+    first = host_library._compiled(plain, "cc", "portable")
     monkeypatch.setattr(host_library, "codegen", SimpleNamespace(generate_of=generate))
-    assert host_library._compiled(artifact, "cc", "portable") != first
+    assert host_library._compiled(plain, "cc", "portable") != first
 
 
-def test_two_first_runs_at_once_both_have_the_engine(artifact, monkeypatch):
+def test_two_first_runs_at_once_both_have_the_engine(plain, monkeypatch):
     compile_, others = host_library._compile, []
 
     def while_another_does(*arguments):
         monkeypatch.setattr(host_library, "_compile", compile_)
-        others.append(host_library.scorer(artifact))
+        others.append(host_library.scorer(plain))
         compile_(*arguments)
 
     monkeypatch.setattr(host_library, "_compile", while_another_does)
-    first = host_library.scorer(artifact)
+    first = host_library.scorer(plain)
     assert np.array_equal(first.push(stream()), others[0].push(stream()))
     assert len(list((cache_folder() / "engines").iterdir())) == 1
 
@@ -154,15 +163,15 @@ def broken(request, tmp_path, monkeypatch):
     return path
 
 
-def test_after_a_compiler_that_fails_comes_the_next(artifact, broken):
+def test_after_a_compiler_that_fails_comes_the_next(plain, broken):
     for _ in range(2):
-        assert "C engine" in host_library.scorer(artifact).words
+        assert "C engine" in host_library.scorer(plain).words
 
 
-def test_where_every_compiler_fails_litert_says_why(artifact, broken, monkeypatch):
+def test_where_every_compiler_fails_litert_says_why(plain, broken, monkeypatch):
     monkeypatch.setattr(host_library.shutil, "which", lambda name: name == str(broken))
     for _ in range(2):
-        words = host_library.scorer(artifact).words
+        words = host_library.scorer(plain).words
         assert words.startswith("LiteRT, window by window: ")
         if "it is broken" in broken.read_text():
             assert "broken-cc could not compile the engine: it is broken" in words
