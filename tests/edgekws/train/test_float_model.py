@@ -50,9 +50,14 @@ def trained(folder, clips, **changes):
     return run
 
 
+@pytest.fixture(scope="module")
+def first(clips, tmp_path_factory):
+    """A trained run, to begin with."""
+    return trained(tmp_path_factory.mktemp("runs") / "first", clips, training__epochs=4)
+
+
 @pytest.mark.slow
-def test_a_training_starts_from_a_run_and_keeps_the_words_that_it_knew(clips, tmp_path):
-    first = trained(tmp_path / "first", clips, training__epochs=4)
+def test_a_training_starts_from_a_run_and_keeps_the_words_that_it_knew(clips, first, tmp_path):
     words = ("high", "low", "other")  # another order, and one that the first does not know
     relabelled = {"low": "low", "middle": "other", "high": "high"}
     renamed = replace(clips, words=words, clips=tuple(replace(c, word=relabelled[c.word]) for c in clips.clips))
@@ -75,8 +80,7 @@ def test_a_training_starts_from_a_run_and_keeps_the_words_that_it_knew(clips, tm
     assert record["started_from"] == {"run": "tones", "float_model_sha256": sha256(first.float_model)}
 
 
-def test_the_float_model_is_the_mean_of_what_was_trained_and_of_the_runs_named(clips, tmp_path):
-    first = trained(tmp_path / "first", clips, training__epochs=2)
+def test_the_float_model_is_the_mean_of_what_was_trained_and_of_the_runs_named(clips, first, tmp_path):
     start = {"training__start_from": str(first.folder), "training__epochs": 1}
     alone = trained(tmp_path / "alone", clips, **start)
     second = trained(tmp_path / "second", clips, training__averaged_with=[str(first.folder)], **start)
@@ -105,8 +109,7 @@ def test_unknown_is_lowered_after_training(clips, tmp_path):
     np.testing.assert_allclose(plain.get_weights()[-1] - lower.get_weights()[-1], [0, 0, 3], atol=1e-5)
 
 
-def test_a_run_of_other_words_cannot_be_averaged(clips, tmp_path):
-    first = trained(tmp_path / "first", clips, training__epochs=1)
+def test_a_run_of_other_words_cannot_be_averaged(clips, first, tmp_path):
     words = ("high", "low", "middle")  # the same in another order
     other = {"training__averaged_with": [str(first.folder)], "data__words": list(words)}
     with pytest.raises(UserError, match="training.averaged_with: .*first knows other words; expected the same ones"):
