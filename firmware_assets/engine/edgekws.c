@@ -62,12 +62,14 @@ static void code_all(const int16_t *samples, uint32_t count, edgekws_value *to)
         vstrbq_p_s16(to, codes(vldrhq_z_s16(samples, there)), there);
         count -= count < 8 ? count : 8;
     }
-#else
+#elif defined(__ARM_FEATURE_SAT) /* two a turn, where no compiler makes vectors of them */
     if (count % 2) *to++ = code(*samples++);
-    for (const int16_t *last = samples + count / 2 * 2; samples != last;) { /* two a turn: faster */
+    for (const int16_t *last = samples + count / 2 * 2; samples != last;) {
         *to++ = code(*samples++);
         *to++ = code(*samples++);
     }
+#else
+    for (const int16_t *last = samples + count; samples != last; samples++) *to++ = code(*samples);
 #endif
 }
 
