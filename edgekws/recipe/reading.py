@@ -12,7 +12,9 @@ from edgekws import text, words
 from edgekws.errors import UserError, nearest
 from edgekws.model import catalogue
 from edgekws.recipe import toml_text
-from edgekws.recipe.keys import EMBEDDED, Data, Recipe
+from edgekws.recipe.keys import EMBEDDED, Data, Model, Recipe
+
+_OF_WEIGHTS = ("architecture", "batch_norm", "coding")  # keys of [model] that weights to start from must share
 
 
 def find(path: Path) -> Path:
@@ -32,11 +34,17 @@ def read_tables(path: Path) -> dict[str, Any]:
 
 
 def over_default(tables: Mapping[str, Any]) -> dict[str, Any]:
-    """These tables, over those of ``EMBEDDED`` where eSpeak speaks the words."""
-    data = tables.get("data", {})
+    """These tables, over those of ``EMBEDDED`` where eSpeak speaks the words.
+
+    Its ``training.start_from`` is left out if the tables ask for another network than that of its weights.
+    """
+    data, model = tables.get("data", {}), tables.get("model", {})
     if isinstance(data, Mapping) and data.get("source", Data.source) != Data.source:
         return dict(tables)
     made = read_tables(find(EMBEDDED))
+    own = {key: made["model"].get(key, getattr(Model, key)) for key in _OF_WEIGHTS}
+    if isinstance(model, Mapping) and any(model.get(key, mine) != mine for key, mine in own.items()):
+        del made["training"]["start_from"]
     for key, value in tables.items():
         below = made.get(key)
         made[key] = {**below, **value} if isinstance(value, Mapping) and isinstance(below, Mapping) else value

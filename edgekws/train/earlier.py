@@ -64,7 +64,7 @@ def _checked(recipe: Recipe, key: str, named: str) -> Run:
         if ours != theirs and name not in _MAY_DIFFER.get(key, ()):
             raise UserError(
                 f"training.{key}: {other.folder} has model.{name} = {theirs}, this recipe {ours}; leave model.{name} "
-                "out, and it is taken from there"
+                f"out, and it is taken from there, or leave training.{key} out"
             )
     if key == "averaged_with" and labels_of(other.recipe) != labels_of(recipe):
         raise UserError(f"training.averaged_with: {other.folder} knows other words; expected the same ones")

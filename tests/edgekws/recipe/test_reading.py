@@ -32,6 +32,26 @@ def test_the_default_for_spoken_words_has_a_recipe_of_its_own():
     assert spoken != recipe.replace(Recipe(), {"training.epochs": 3})
 
 
+@pytest.mark.parametrize(
+    ("model", "start"),
+    [
+        ({}, "nano-listen"),
+        ({"architecture": "nano", "coding": "mu_law", "batch_norm": True}, "nano-listen"),
+        ({"level_control": False, "window_seconds": 1.5, "dropout": 0.1}, "nano-listen"),
+        ({"architecture": "small"}, ""),
+        ({"coding": "linear"}, ""),
+        ({"batch_norm": False}, ""),
+    ],
+)
+def test_the_default_starts_from_what_people_said_where_the_network_is_the_same(model, start):
+    assert recipe.from_tables(recipe.over_default({"model": model})).training.start_from == start
+
+
+def test_another_start_counts_whatever_the_network():
+    tables = {"model": {"architecture": "small"}, "training": {"start_from": "small"}}
+    assert recipe.from_tables(recipe.over_default(tables)).training.start_from == "small"
+
+
 @pytest.mark.parametrize("data", [{"source": "recordings"}, {"source": 3}])
 def test_recordings_have_the_plain_default(data):
     assert recipe.over_default({"data": data, "seed": 2}) == {"data": data, "seed": 2}

@@ -52,6 +52,7 @@ def test_a_wrong_combination_is_refused_before_the_folder_is_made(origin, capsys
     assert cli.main(call) == 2
     error = capsys.readouterr().err
     assert "has model.coding = mu_law, this recipe linear; leave model.coding out, and it is taken from there" in error
+    assert "from there, or leave training.start_from out" in error
     assert not (origin.parent / "second").exists()
 
 
