@@ -87,7 +87,7 @@ TARGETS = (
         _library("arduino", "platformio"),
         board="Arduino boards of 32 bits",
         microphone="PDM of the Mbed boards; a place to fill in elsewhere",
-        checked="sketches compiled against stand-ins",
+        checked="sketches compiled against stand-ins; packed by PlatformIO, and its self-test run on a PC",
         kernels=MICROCONTROLLERS,
     ),
     Target(
@@ -114,7 +114,7 @@ TARGETS = (
         _library("pico", selftest="selftest", kernels=("dsp_fast", "portable")),
         board="Raspberry Pi Pico and Pico 2: RP2040, RP2350",
         microphone="I2S (INMP441, ICS-43434) or PDM",
-        checked="programs run against stand-ins; built by the Pico SDK, with UF2; self-test of nano in rp2040js",
+        checked="programs run against stand-ins; built by the Pico SDK, with UF2; its self-test passes in rp2040js",
         kernels=("dsp_fast", "portable"),
     ),
     Target(

@@ -1,6 +1,7 @@
 """Bundles for frameworks of boards: their manifests, their C on every core, their examples against stand-ins."""
 
 import json
+import os
 import platform
 import re
 import shutil
@@ -146,6 +147,17 @@ def test_platformio_manifest_names_what_is_there(made):
     assert (made["platformio"] / "src" / manifest["headers"]).exists()
     for example in manifest["examples"]:
         assert all((made["platformio"] / example["base"] / name).exists() for name in example["files"])
+
+
+@needs("pio", "pip install platformio")
+def test_platformios_own_tool_packs_the_library(made, tmp_path):
+    """It reads the manifest by its schema, and refuses a field that is not of it."""
+    environment = {**os.environ, "PLATFORMIO_CORE_DIR": str(tmp_path), "PLATFORMIO_SETTING_ENABLE_TELEMETRY": "no"}
+    packed = tmp_path / "library.tar.gz"
+    tool("pio", "pkg", "pack", made["platformio"], "-o", packed, env=environment)
+    with tarfile.open(packed) as archive:
+        names = {name.removeprefix("./") for name in archive.getnames()}
+    assert {"library.json", "README.md", "LICENSE", f"src/{PREFIX}.h", "examples/Listen/Listen.ino"} <= names
 
 
 def test_esp_idf_and_zephyr_manifests(made):
