@@ -143,12 +143,12 @@ def is_recorded(kind: str) -> bool:
 
 
 def deciding(negatives: Sequence[Scored]) -> list[Scored]:
-    """The streams that must keep to the goal: those long enough for a rate. If people speak in one of them, streams of
-    single words in a row do not count, since nobody speaks like that."""
+    """The streams that must keep to the goal: those long enough for a rate. If people speak in one of them, eSpeak's
+    sentences do not count, nor do streams of single words in a row, since nobody speaks like that."""
     long = sound_kinds.long_enough([stream.seconds / 3600 for stream in negatives])
     streams = [stream for stream, enough in zip(negatives, long, strict=True) if enough]
     if any(is_recorded(stream.kind) for stream in streams):
-        return [stream for stream in streams if sound_kinds.sort_of(stream.kind) != sound_kinds.WORDS]
+        return [s for s in streams if sound_kinds.sort_of(s.kind) != sound_kinds.WORDS and s.kind != trials.SYNTHETIC]
     return streams
 
 

@@ -13,7 +13,7 @@ from edgekws.listen import tail, thresholds
 from edgekws.listen.detector import NEVER, REFRACTORY_SECONDS, Settings, releases
 from edgekws.listen.thresholds import LEVELS, Scored, Tally
 
-AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55)
+AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55, 0.85)
 GOALS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # false accepts an hour; settings for these are always chosen
 FOLDS = 4  # of cross-validation
 _PRICES = np.geomspace(1e-4, 10, 20)  # one false accept an hour costs as much as this share of words missed
@@ -83,7 +83,7 @@ def choices(
     For each averaging time and minimum count, every word's misses are counted at each of ``LEVELS``, and its false
     accepts an hour are estimated there (``edgekws.listen.tail``). A price says how many misses a false accept is worth.
     At a price, each word has a best threshold, to which a margin is added. Each price and margin gives one member of a
-    family of thresholds.
+    family of thresholds; so does each level as the one threshold of all words, which few false accepts cannot mislead.
 
     A member is fitted to the peaks that chose it, so these would seem too rare above it. By cross-validation, the peaks
     in each part of a stream are compared with thresholds that the same price and margin give without this part; the
@@ -125,15 +125,16 @@ def choose(found: Sequence[Choice], per_hour: float) -> Choice:
 def _family(
     heard: Tally, peaks: Sequence[_Peaks], odds: np.ndarray, words: Sequence[int], common: np.ndarray
 ) -> np.ndarray:
-    """Thresholds (prices * margins, classes): for each price, each word's level at which misses and the worst stream's
-    false accepts cost least together, plus each margin. ``odds``: log odds of each threshold."""
+    """Thresholds (prices * margins + levels, classes): for each price, each word's level at which misses and the worst
+    stream's false accepts cost least together, plus each margin; then ``common``, one threshold for all words.
+    ``odds``: log odds of each threshold."""
     accepted = np.zeros(common.shape)
     accepted[:, words] = np.max([one.rates(odds[LEVELS]) for one in peaks], axis=0)
     missed = (heard.said - heard.hits) / max(heard.said.sum(), 1)
     cost = missed + _PRICES[:, None, None] * accepted
     best = len(LEVELS) - 1 - cost[:, ::-1].argmin(axis=1)  # the highest of equal thresholds
     levels = np.minimum(best[:, None] + _MARGINS[:, None], len(LEVELS) - 1).reshape(-1, common.shape[1])
-    return common[levels, np.arange(common.shape[1])]
+    return np.concatenate([common[levels, np.arange(common.shape[1])], common])
 
 
 def _settings(row: np.ndarray, results: int, minimum: int, hop: int, window: int) -> Settings:

@@ -57,7 +57,8 @@ def test_thresholds_keep_to_the_goal_on_streams_they_were_not_chosen_on():
             np.sort(rng.choice(len(rows) // 12, rng.poisson(120 * hours * (4 if said else 3)), replace=False)) * 12
         ):
             word, level = rng.integers(6), rng.beta(5, 1.5) if said else rng.beta(1.2, 3)
-            rows[at : at + 5, word], rows[at : at + 5, 6] = int(255 * level) - 128, -128
+            # as a word is heard in a window of a second
+            rows[at : at + 8, word], rows[at : at + 8, 6] = int(255 * level) - 128, -128
             middle = 16_000 + int(at + 2) * HOP - 8_000
             spoken_words += [Spoken(labels[word], middle - 3000, middle, middle + 3000)] if said else []
         return Scored("", None, hours * 3600, rows, tuple(spoken_words))
@@ -98,9 +99,9 @@ def test_a_goal_out_of_reach_takes_the_fewest_false_accepts():
     at 150: a lower threshold would miss nothing."""
     rows = np.full((400, 3), -128, np.int8)
     for i in range(10):
-        rows[40 * i : 40 * i + 5, 0] = (255, 200)[i % 2] - 128
+        rows[40 * i : 40 * i + 8, 0] = (255, 200)[i % 2] - 128
     said = np.full((20, 3), -128, np.int8)
-    said[:6, 0] = 150 - 128
+    said[:8, 0] = 150 - 128
     keywords = [Scored("keywords", 10.0, 1.0, said, (spoken("yes", 0),))]
     negatives = [Scored("noise", None, 36.0, rows, ())]
     choice = choosing.choose(choosing.choices(keywords, negatives, LABELS, HOP), 0.5)
