@@ -187,7 +187,9 @@ def test_two_models_are_part_of_one_image(made, objects, tmp_path):
         )
     run = program(tmp_path, f"{text}}}\n", LISTEN, NANO, made=made, objects=objects)
     told = subprocess.run([run], capture_output=True, text=True, check=True).stderr
-    assert f"C {LISTEN}:   happy: threshold 0.62" in told
+    listening = artifact.load("small-listen")
+    happy = listening.detector.settings.thresholds[listening.labels.index("happy")]
+    assert f"C {LISTEN}:   happy: threshold {happy / 256:.2f}" in told
     assert f"C {NANO}:   happy: threshold" in told
 
 

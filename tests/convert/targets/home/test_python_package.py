@@ -121,7 +121,8 @@ def test_a_recordings_words_are_printed(folder, tmp_path):
     assert done.stdout == listened.stdout != ""
     told = [json.loads(line) for line in run(folder, DEMO, "--json").stdout.splitlines()]
     assert [facts["word"] for facts in told] == ["yes", "no", "one", "two", "three", "five", "down", "happy"]
-    assert told[0] == {"file": str(DEMO), "time": 0.851, "word": "yes", "score": 0.9273}
+    first = next(iter(edgekws.load("small-listen").listen(DEMO)))
+    assert told[0] == {"file": str(DEMO), "time": round(first.time, 3), "word": "yes", "score": round(first.score, 4)}
     with open(DEMO, "rb") as sound:
         piped = run(folder, "-", "--threshold", "0.4", stdin=sound)
     assert piped.stdout.replace("-: ", "") == done.stdout.replace(f"{DEMO}: ", "")
