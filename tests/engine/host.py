@@ -186,10 +186,11 @@ def build(
     command += extra_flags()
     kernels = {path for path in folder.glob("kernels_*.c")}
     objects = [kernel_object(command, plan.kernels.value_bits, path) for path in sorted(kernels)]
-    sources = {path.name for path in folder.glob("*.c") if path not in kernels} - {"main.c", "all.c"}
+    sources = {path.name for path in folder.glob("*.c") if path not in kernels} - {"main.c"}
     # one translation unit takes half the time of five; test_generated_folder_compiles_alone compiles each by itself
     (folder / "all.c").write_text("".join(f'#include "{name}"\n' for name in sorted(sources)))
     compile_with(command, "-shared", folder / "all.c", *objects, "-o", library)
+    (folder / "all.c").unlink()
     loaded = ctypes.CDLL(str(library))
     for name in ("edgekws_push", "edgekws_take"):
         function = getattr(loaded, name)

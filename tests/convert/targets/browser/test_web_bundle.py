@@ -101,7 +101,7 @@ def test_the_module_that_ships_computes_what_the_pc_does_to_the_bit(page, tmp_pa
 
 
 @needs_node
-@pytest.mark.parametrize(("shift", "steps"), [(-0.2, -51), (0.05, 13)])
+@pytest.mark.parametrize(("shift", "steps"), [(-0.2, -51), (0.15, 38)])
 def test_a_users_thresholds_give_the_pcs_events_at_these(page, tmp_path, shift, steps):
     model, folder = page
     sound, _ = audio.read(ROOT / "docs" / "demo.wav")
