@@ -213,6 +213,8 @@ def test_garbage_and_clients_that_die_disturb_nobody(service):
             if not abort:
                 writer.write_eof()
                 await asyncio.wait_for(reader.read(), WAIT_SECONDS)  # until it was left
+        except TimeoutError:
+            raise
         except OSError:  # it was left: the service hung up first
             pass
         finally:
