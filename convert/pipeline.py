@@ -167,8 +167,7 @@ def check(run: Run, clips: Corpus, *, write: bool = True) -> parity.Ladder:
     on_phones = _scored("phone", lambda: mediapipe.scores(run.phone_model, heard))
     ladder = parity.climb(scores, split.labels, recipe.parity, phone=on_phones)
     of_words = split.labels < len(recipe.data.words)
-    right = scores["int8"][of_words].argmax(axis=1) == split.labels[of_words]
-    ladder = dataclasses.replace(ladder, words=metrics.Proportion(int(right.sum()), len(right)))
+    ladder = dataclasses.replace(ladder, words=metrics.accuracy(scores["int8"][of_words], split.labels[of_words]))
     if write:
         workspace.save_arrays(run.predictions, {"labels": split.labels} | scores)
         facts = figures.collect(run, clips, ladder)

@@ -23,7 +23,7 @@ from engine import every_set
 from engine.test_engine import OPTIONS, SHAPES
 
 from convert.engine import codegen, emulation
-from convert.tflite import reader, tflm_reference
+from convert.tflite import tflm_reference
 from convert.tflite.graph import Graph
 from edgekws.model import coding
 
@@ -55,7 +55,7 @@ def main() -> int:
     ran = wrong = 0
     for shape in chosen.shapes:
         for option in chosen.options:
-            graph = reader.read(synthetic_tflite.build(SHAPES[shape], classes=5, options=OPTIONS[option]))
+            graph = synthetic_tflite.graph(SHAPES[shape], classes=5, options=OPTIONS[option])
             for mode in codegen.SCHEDULERS:
                 for kernels in chosen.sets:
                     problems = _problems(graph, kernels, mode, chosen.compilers)
