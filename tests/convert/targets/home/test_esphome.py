@@ -272,6 +272,7 @@ BAD = (
     ("self_test: true", "threshold: 70", "Percentage value must use a percent sign"),
     ("self_test: true", "thresholds: 60%", 'expected a threshold by word, such as "zero": 60%'),
     ("self_test: true", 'thresholds: {"alexa": 60%}', "Unknown value 'alexa', valid options are"),
+    ("self_test: true", "thresholds: {yes: 60%}", "YAML takes True for no word; write it in quotes"),
     ("sample_rate: 16000", "sample_rate: 48000", "sample rate"),
     ("microphone: mic", "microphone: mick", "Couldn't find ID 'mick'"),
     (

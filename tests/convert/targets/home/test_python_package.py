@@ -50,7 +50,7 @@ def samples():
 def run(folder, *arguments, module=PACKAGE, **options):
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)} | options.pop("env", {})
     command = [sys.executable, "-m", module, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, **options)
+    return subprocess.run(command, **{"capture_output": True, "text": True, "env": environment} | options)
 
 
 @pytest.mark.parametrize("threshold", [None, 0.4])
@@ -154,19 +154,48 @@ def test_sound_of_another_form_is_one_sentence_with_the_command_that_converts_it
 def test_mistakes_are_one_sentence(folder, tmp_path):
     (tmp_path / "text.wav").write_text("no sound at all, but more than a header of text")
     (tmp_path / "empty.wav").write_bytes(b"")
+    (tmp_path / "cut.wav").write_bytes(DEMO.read_bytes()[:20_044])
     for arguments, match in (
         ((), "give recordings to listen to, or --microphone"),
         (("--microphone", DEMO), "not both"),
         ((tmp_path / "none.wav",), "none.wav cannot be read: No such file"),
         ((tmp_path,), "cannot be read: Is a directory"),
         ((tmp_path / "text.wav",), "expected a WAV file (file does not start with RIFF id)"),
-        ((tmp_path / "empty.wav",), "expected a WAV file"),
+        ((tmp_path / "empty.wav",), "expected a WAV file (it ends too early)"),
+        ((tmp_path / "cut.wav",), "cut.wav is truncated (0.6 s are there, the header says 16.0 s)"),
         ((DEMO, "--threshold", "2"), "a threshold is above 0 and up to 1, got 2"),
     ):
         done = run(folder, *arguments)
         assert (done.returncode, done.stdout) == (2, ""), arguments
         assert match in done.stderr
         assert done.stderr.count("\n") == 1, done.stderr
+
+
+def test_a_pipe_may_have_a_length_that_its_writer_did_not_know_and_other_sound_in_it_is_a_sentence(folder):
+    sound = DEMO.read_bytes()
+    for length in (0x7FFFF000, 0xFFFFFFFF):  # as arecord and ffmpeg write
+        of_a_pipe = sound[:40] + length.to_bytes(4, "little") + sound[44:]
+        done = run(folder, "-", input=of_a_pipe, text=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert done.stdout.count(b"\n") == 8
+    done = run(folder, "-", input=b"OggS, of more than a header", text=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"ffmpeg -i - -ac 1 -ar 16000 -sample_fmt s16 -f wav - | {PACKAGE} -\n".encode())
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_full_disk_is_a_sentence(folder):
+    with open("/dev/full", "w") as full:
+        done = run(folder, DEMO, stdout=full, stderr=subprocess.PIPE, capture_output=False)
+    assert (done.returncode, done.stderr) == (2, f"{PACKAGE}: error: output: No space left on device\n")
+
+
+def test_without_the_wyoming_library_the_service_says_what_to_install(folder, tmp_path):
+    (tmp_path / "wyoming.py").write_text("")  # in front of the library
+    done = run(folder, module=f"{PACKAGE}.wyoming", env={"PYTHONPATH": f"{tmp_path}:{folder}"})
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("pip install 'wyoming>=1.6,<2'\n")
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from . import SAMPLE_RATE, WORDS, Spotter
 
 PROGRAM = str(__package__)
 _BLOCK_BYTES = 3_200  # a tenth of a second
+_UNKNOWN_LENGTH = 0x7FFFF000 // 2  # samples; recorders that write into a pipe claim so many or more
 _RECORDERS = (
     ("arecord", "-q", "-t", "raw", "-f", "S16_LE", "-r", str(SAMPLE_RATE), "-c", "1"),
     ("parec", "--raw", "--format=s16le", f"--rate={SAMPLE_RATE}", "--channels=1", "--latency-msec=100"),
@@ -47,6 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0 if args.microphone else 130
     except BrokenPipeError:
         sys.stdout = None  # type: ignore[assignment]
+    except OSError as error:  # a full disk, for example
+        print(f"{PROGRAM}: error: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
+        sys.stdout = None  # type: ignore[assignment]
+        return 2
     return 0
 
 
@@ -80,9 +85,11 @@ def _hear(spotter: Spotter, blocks: Iterator[bytes], name: str, as_json: bool) -
 
 
 def recording(path: str) -> Iterator[bytes]:
-    """The samples of a WAV file, in blocks; UserError where it has another form."""
-    name = path.replace('"', '\\"')
-    convert = f'convert it: ffmpeg -i "{name}" -ac 1 -ar {SAMPLE_RATE} -sample_fmt s16 "{name}.16k.wav"'
+    """The samples of a WAV file, in blocks; UserError where it has another form, or ends before its header says."""
+    name, options = path.replace('"', '\\"'), f"-ac 1 -ar {SAMPLE_RATE} -sample_fmt s16"
+    convert = f'convert it: ffmpeg -i "{name}" {options} "{name}.16k.wav"'
+    if path == "-":
+        convert = f"convert it: ffmpeg -i - {options} -f wav - | {PROGRAM} -"
     try:
         with wave.open(sys.stdin.buffer if path == "-" else path, "rb") as file:
             rate, width, channels = file.getframerate(), file.getsampwidth(), file.getnchannels()
@@ -91,10 +98,17 @@ def recording(path: str) -> Iterator[bytes]:
                 raise UserError(
                     f"{path}: expected WAV at {SAMPLE_RATE} Hz, 16 bits, one channel, got {form}; {convert}"
                 )
+            got = 0
             while block := file.readframes(_BLOCK_BYTES // 2):
+                got += len(block) // 2
                 yield block[: len(block) // 2 * 2]
+            if got < file.getnframes() < _UNKNOWN_LENGTH:
+                there, said = got / SAMPLE_RATE, file.getnframes() / SAMPLE_RATE
+                raise UserError(
+                    f"{path} is truncated ({there:.1f} s are there, the header says {said:.1f} s); copy it again"
+                )
     except (wave.Error, EOFError) as error:
-        raise UserError(f"{path}: expected a WAV file ({error or 'it ends too early'}); {convert}") from None
+        raise UserError(f"{path}: expected a WAV file ({str(error) or 'it ends too early'}); {convert}") from None
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror or error}") from None
 
