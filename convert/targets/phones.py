@@ -25,7 +25,6 @@ def _write_ios(request: Request, folder: Path) -> dict[str, Any]:
     module = f"Sources/C{prefix(request.artifact.name)}"
     facts = _write("ios", request, folder, "MediaPipe/Sources/EdgeKWS", module)
     public = folder / module / "include"  # what Swift sees: plain functions, without the engine's large structs
-    public.mkdir()
     for pattern in ("*_stream.h", "*_model.h", "*_model_*.h"):
         for header in (folder / module).glob(pattern):
             if "_selftest_model" not in header.name:

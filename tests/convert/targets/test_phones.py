@@ -271,6 +271,23 @@ def test_swift_compiles_and_finds_the_words_of_python(source, tmp_path):
         np.testing.assert_array_equal(fronts[int(level_control)], front_end.process(sound, level_control))
 
 
+@pytest.mark.skipif(shutil.which("clang") is None, reason="no clang here: apt install clang")
+@pytest.mark.parametrize(("target", "kernels"), [("arm64-apple-ios15", "NEON"), ("x86_64-apple-ios15", "PORTABLE")])
+def test_the_module_that_swift_imports_has_the_kernels_of_each_processor(source, tmp_path, target, kernels):
+    """Swift's compiler makes the module by clang: of a phone, and of its simulator on an Intel Mac."""
+    folder = bundle.make(Request(tuned(source)[0], None, "sliding"), "ios", tmp_path / "an ios")
+    include = folder / "Sources/Cedgekws_my_words/include"
+    program = tmp_path / "imports.c"
+    program.write_text(
+        "#pragma clang module import Cedgekws_my_words\n"
+        "uint32_t (*bytes)(void) = edgekws_my_words_stream_bytes;\n"
+        f"int chosen = EDGEKWS_MY_WORDS_KERNELS_{kernels};\n"
+    )
+    flags = ("-fmodules", f"-fmodules-cache-path={tmp_path / 'cache'}", "-ffreestanding", "-Werror", "-fsyntax-only")
+    mapped = f"-fmodule-map-file={include / 'module.modulemap'}"
+    subprocess.run(["clang", "-target", target, *flags, mapped, f"-I{include}", program], check=True)
+
+
 @pytest.mark.skipif(shutil.which("cc") is None, reason="no cc here: apt install gcc")
 def test_the_c_of_the_swift_package_finds_the_words_of_python(source, tmp_path):
     """Compiled as Swift's package manager does, with the public headers that Swift sees."""
@@ -279,7 +296,7 @@ def test_the_c_of_the_swift_package_finds_the_words_of_python(source, tmp_path):
     module = folder / "Sources/Cedgekws_my_words"
     assert sorted(path.name for path in (module / "include").iterdir()) == [
         "edgekws_my_words_model.h", "edgekws_my_words_model_neon.h", "edgekws_my_words_model_portable.h",
-        "edgekws_my_words_stream.h",
+        "edgekws_my_words_stream.h", "module.modulemap",
     ]  # fmt: skip
     public = tmp_path / "public.c"
     public.write_text(
