@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
-from convert.targets.names import renamed
+from convert.targets.names import plain_ascii, renamed
+from edgekws.corpus.clips import rejects
 from edgekws.errors import plain
 
 
@@ -27,6 +29,11 @@ def swift(word: str) -> str:
     return json.dumps(word, ensure_ascii=False)
 
 
+def detected(labels: Iterable[str]) -> list[str]:
+    """The labels without those of classes that stand for other sound, which are never detected."""
+    return [label for label in labels if not rejects(label)]
+
+
 def render(template: str, folder: Path, *, prefix: str = "edgekws", **values: Any) -> None:
     """Write every file of a template's folder into ``folder``: files that end in .j2 are rendered, others copied.
 
@@ -37,7 +44,13 @@ def render(template: str, folder: Path, *, prefix: str = "edgekws", **values: An
     from jinja2 import Environment, StrictUndefined
 
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True)
-    environment.filters |= {"markdown": markdown, "kotlin": kotlin, "swift": swift}
+    environment.filters |= {
+        "ascii": plain_ascii,
+        "detected": detected,
+        "kotlin": kotlin,
+        "markdown": markdown,
+        "swift": swift,
+    }
     with as_file(files("firmware_assets") / "templates" / template) as root:
         for source in sorted(path for path in root.rglob("*") if path.is_file()):
             if source.parent.name == "__pycache__":  # pip compiles Python files of installed templates

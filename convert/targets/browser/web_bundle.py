@@ -8,7 +8,7 @@ from typing import Any
 
 from convert.targets import MEASURED, Request, Target, engine_sources
 from convert.targets.browser import webassembly
-from convert.targets.names import plain_ascii, prefix
+from convert.targets.names import prefix
 from convert.targets.templates import render
 from edgekws import __version__
 from edgekws.audio import SAMPLE_RATE
@@ -28,7 +28,6 @@ def _write(request: Request, folder: Path) -> dict[str, Any]:
     values = {
         "name": artifact.name,
         "words": artifact.labels,
-        "ascii_words": ", ".join(map(plain_ascii, artifact.labels)),
         "card": bool(artifact.card),
         "version": __version__,
         "sample_rate": SAMPLE_RATE,

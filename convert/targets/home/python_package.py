@@ -15,7 +15,6 @@ from convert.targets.names import plain_ascii, prefix
 from convert.targets.templates import render
 from convert.tflite.artifact import Artifact
 from edgekws import __version__
-from edgekws.corpus.clips import rejects
 from edgekws.errors import UserError
 
 _OPTIONS = ("-std=c99", "-O3", "-shared", "-fPIC")
@@ -32,7 +31,6 @@ def _write(request: Request, folder: Path, *, measure: bool = True) -> dict[str,
         ascii_name=plain_ascii(artifact.name),
         version=__version__,
         words=artifact.labels,
-        rejected=[label for label in artifact.labels if rejects(label)],
         kernels=engine_sources.kernels_text(facts, package),
         card=bool(artifact.card),
     )
