@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from edgekws.errors import UserError
 from edgekws.guard import untrusted
@@ -235,19 +235,22 @@ def replaced(dest: Path) -> Iterator[None]:
 def foreign(folder: Path, sums: Mapping[str, object]) -> list[str]:
     """What in a folder differs from ``sums``, {path: SHA-256}: other or changed files, links, empty folders.
 
-    They are paths with /, sorted.
+    They are paths with /, sorted. A folder without any path of ``sums``, such as a build, is one path that ends with /.
     """
-    found = []
+    found, own = [], {parent.as_posix() for path in sums for parent in PurePosixPath(path).parents}
     for place, folders, names in os.walk(folder):
+        inside = Path(place).relative_to(folder)
+        if not folders and not names and Path(place) != folder:
+            found.append(f"{inside.as_posix()}/")
         links = [name for name in folders if os.path.islink(os.path.join(place, name))]
         for name in (*names, *links):
-            path = Path(place, name)
-            relative = path.relative_to(folder).as_posix()
+            path, relative = Path(place, name), (inside / name).as_posix()
             plain = untrusted.is_regular(path) and not path.is_symlink()
             if relative not in sums or not plain or sha256(path) != sums[relative]:
                 found.append(relative)
-        if not folders and not names and Path(place) != folder:
-            found.append(f"{Path(place).relative_to(folder).as_posix()}/")
+        strange = [name for name in folders if name not in links and (inside / name).as_posix() not in own]
+        found += [f"{(inside / name).as_posix()}/" for name in strange]
+        folders[:] = [name for name in folders if name not in strange]
     return sorted(found)
 
 

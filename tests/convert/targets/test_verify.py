@@ -18,10 +18,14 @@ def test_verify_names_what_was_touched(pretrained, capsys):
     (folder / "edgekws_mine.c").write_text("int x;")
     (folder / "main.c").unlink()
     (folder / "mine.c").write_text("")
+    (folder / "build" / "deep").mkdir(parents=True)
+    for name in ("a.o", "deep/b.o"):  # one line for all that is built
+        (folder / "build" / name).write_text("")
     assert cli.main(["verify", str(folder)]) == 1
     told = capsys.readouterr().out
     for problem in ("edgekws_mine.c was changed", "main.c is missing", "mine.c does not belong to this bundle"):
         assert problem in told
+    assert [line for line in told.splitlines() if "build" in line] == ["build/ does not belong to this bundle"]
     (folder / "manifest.json").write_text("{}")
     assert cli.main(["verify", str(folder)]) == 2
     assert "damaged" in capsys.readouterr().err
