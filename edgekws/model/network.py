@@ -20,22 +20,23 @@ def build(
     batch_norm: bool = False,
     keras: Any = None,
     norm: Any = None,
+    convolution: Any = None,
 ) -> Any:
     """The model: float32 (batch, 1, window, 1) in, softmax probabilities (batch, classes) out.
 
     ``keras`` is Keras 3 (default) or tf_keras. Layers have the architecture's names, so weights can be moved by name.
-    ``norm`` is the batch norm class, by default Keras's own; others must have the same weights. Without batch norm the
-    ReLU is part of the convolution, since TFMOT quantizes the kernel only there.
+    ``norm`` and ``convolution`` are classes, by default Keras's own; others must have the same weights. Without batch
+    norm the ReLU is part of the convolution, since TFMOT quantizes the kernel only there.
     """
     if keras is None:
         keras = importlib.import_module("keras")
     layers = keras.layers
-    normalize = norm or layers.BatchNormalization
+    normalize, convolve = norm or layers.BatchNormalization, convolution or layers.Conv2D
     inputs = x = keras.Input((1, architecture.window, 1), name="input")
     for i, block in enumerate(architecture.blocks):
         for j, conv in enumerate(block.convolutions):
             name = conv_name(i, j)
-            x = layers.Conv2D(
+            x = convolve(
                 conv.channels,
                 (1, conv.kernel),
                 strides=(1, conv.stride),

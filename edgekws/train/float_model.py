@@ -19,7 +19,7 @@ from edgekws.guard import untrusted
 from edgekws.model import catalogue, network
 from edgekws.recipe import Recipe
 from edgekws.train import device as devices
-from edgekws.train import earlier, fused_norm, keras_file, loop
+from edgekws.train import earlier, fast_layers, keras_file, loop
 from edgekws.train.device import Device
 from edgekws.workspace import Run
 
@@ -213,7 +213,7 @@ def compiled(
     from edgekws.train import distillation
 
     settings = recipe.training
-    core = _network(fused_norm.build, recipe, len(clips.words))
+    core = _network(fast_layers.build, recipe, len(clips.words))
     inputs = keras.Input((core.input_shape[2],), dtype="int16")
     scores = core(heard := front(recipe, clips)(inputs))
     if teachers:

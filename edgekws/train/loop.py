@@ -131,7 +131,8 @@ def fit(
 
     After every epoch, all variables (weights, optimizer, random seeds), the best weights and the history are written
     atomically, and the data order depends only on seed and epoch. So a training that was killed and started again gives
-    the same result. ``prepare(epoch)`` is called when an epoch begins, to set anything else that it depends on.
+    the same result; on JAX with a GPU only a similar one, as that adds in another order each time. ``prepare(epoch)``
+    is called when an epoch begins, to set anything else that it depends on.
     """
     model.optimizer.build(model.trainable_variables)
     variables = list(model.variables) + list(model.optimizer.variables)

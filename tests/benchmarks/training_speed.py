@@ -17,7 +17,7 @@ import numpy as np
 
 from edgekws import recipe
 from edgekws.model import catalogue, network
-from edgekws.train import augment, fused_norm, loop
+from edgekws.train import augment, fast_layers, loop
 
 CLASSES, BATCH, STEPS = 16, 64, 30
 
@@ -51,7 +51,7 @@ def main() -> None:
 def _model(name: str, settings: recipe.Recipe, ours: str | None, noises: np.ndarray) -> Any:
     """Ours, in this precision, or Keras's own (None)."""
     keras.mixed_precision.set_global_policy(f"mixed_{ours}" if ours not in (None, "none") else "float32")
-    build = fused_norm.build if ours else network.build
+    build = fast_layers.build if ours else network.build
     architecture = catalogue.find(name).architecture
     core = build(architecture, classes=CLASSES, dropout=settings.model.dropout, batch_norm=True)
     front = augment.Front(settings.augment, settings.model, noises, 1)

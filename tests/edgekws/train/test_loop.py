@@ -47,6 +47,11 @@ def fit(path, epochs=6, kill_after=None, identity="x", patience=0, built=None, p
                         title="test", identity=identity, prepare=prepare)  # fmt: skip
 
 
+def on_a_gpu_by_jax():
+    return keras.backend.backend() == "jax" and __import__("jax").default_backend() == "gpu"
+
+
+@pytest.mark.skipif(on_a_gpu_by_jax(), reason="JAX on a GPU adds in another order each time")
 def test_resumed_training_ends_as_the_undisturbed_one(tmp_path):
     whole = fit(tmp_path / "whole.npz")
     fit(tmp_path / "killed.npz", kill_after=2)

@@ -1,4 +1,4 @@
-"""Batch norm in one kernel: Keras's numbers, and a saved network that any Keras loads."""
+"""Layers that train faster: Keras's numbers, and a saved network that any Keras loads."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from edgekws import recipe, workspace
 from edgekws.corpus.sources import load
 from edgekws.model import network
 from edgekws.model.catalogue import find
-from edgekws.train import float_model, fused_norm
+from edgekws.train import fast_layers, float_model
 
 keras = pytest.importorskip("keras")
 if keras.backend.backend() != "tensorflow":
@@ -19,7 +19,7 @@ tf = pytest.importorskip("tensorflow")
 def layers(momentum=0.9):
     rng, made = np.random.default_rng(1), []
     weights = [rng.normal(size=5), rng.normal(size=5), rng.normal(size=5), rng.uniform(0.5, 2, 5)]
-    for kind in (keras.layers.BatchNormalization, fused_norm.layer(keras)):
+    for kind in (keras.layers.BatchNormalization, fast_layers.norm(keras)):
         made.append(kind(epsilon=1e-3, momentum=momentum))
         made[-1].build((None, 1, 30, 5))
         made[-1].set_weights(weights)
@@ -54,11 +54,11 @@ def test_a_frozen_layer_takes_its_moving_averages():
 
 def test_biases_before_batch_norm_are_not_trained_and_others_are():
     core = network.build(find("nano").architecture, classes=3, batch_norm=True)
-    fused_norm.without_bias(core)
+    fast_layers.without_bias(core)
     trained = {v.path.split("/")[-2] for v in core.trainable_variables if v.path.endswith("bias")}
     assert trained == {"classes"}
     plain = network.build(find("nano").architecture, classes=3)
-    fused_norm.without_bias(plain)
+    fast_layers.without_bias(plain)
     assert all(layer.bias.trainable for layer in plain.layers if isinstance(layer, keras.layers.Conv2D))
 
 
@@ -66,7 +66,7 @@ def test_biases_before_batch_norm_are_not_trained_and_others_are():
 def test_half_precision_with_channels_that_are_no_multiple_of_16(positions):
     rng = np.random.default_rng(3)
     x = tf.constant(rng.normal(2, 3, (*positions, 24)), tf.bfloat16)
-    layer = fused_norm.layer(keras)(epsilon=1e-3, momentum=0.0, dtype="mixed_bfloat16")
+    layer = fast_layers.norm(keras)(epsilon=1e-3, momentum=0.0, dtype="mixed_bfloat16")
     layer.build((None, 1, None, 24))
     layer.set_weights([rng.normal(size=24), rng.normal(size=24), np.zeros(24), np.ones(24)])
     with tf.GradientTape() as tape:
@@ -99,3 +99,33 @@ def test_the_saved_network_is_keras_alone(tmp_path):
     assert {type(layer) for layer in norms} == {keras.layers.BatchNormalization}
     assert all(np.ptp(layer.moving_mean) > 0 for layer in norms)
     assert not any(np.any(layer.bias) for layer in saved.layers if isinstance(layer, keras.layers.Conv2D))
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("name", ["nano", "small", "custom-32/8", "kernel-5/7", "only-conv/5"])
+def test_a_convolution_as_a_matrix_product_is_that_of_keras(name, padding):
+    for block in find(name).architecture.blocks:
+        for conv in block.convolutions:
+            pair = []
+            for kind in (keras.layers.Conv2D, fast_layers.matmul_convolution(keras)):
+                pair.append(kind(conv.channels, (1, conv.kernel), (1, conv.stride), padding, activation="relu"))
+                pair[-1].build((None, 1, 101, 6))
+                rng = np.random.default_rng(3)
+                pair[-1].set_weights([rng.normal(size=w.shape) for w in pair[-1].get_weights()])
+            for length in (101, 100, max(conv.kernel, 99)):
+                x = tf.constant(np.random.default_rng(4).normal(size=(2, 1, length, 6)).astype(np.float32))
+                seen = []
+                for layer in pair:
+                    with tf.GradientTape() as tape:
+                        tape.watch(x)
+                        y = layer(x)
+                        loss = tf.reduce_sum(y**2)
+                    seen.append([y, *tape.gradient(loss, [x, layer.kernel.value, layer.bias.value])])
+                for theirs, ours in zip(*seen, strict=True):
+                    np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-2)
+
+
+def test_with_many_channels_the_convolution_is_left_to_keras(monkeypatch):
+    layer = fast_layers.matmul_convolution(keras)(4, (1, 5), padding="same")
+    monkeypatch.setattr(fast_layers, "_convolved", lambda *_: pytest.fail("a product of too many taps"))
+    assert layer(np.zeros((1, 1, 20, fast_layers.MOST_TAPS // 5 + 1), np.float32)).shape == (1, 1, 20, 4)
