@@ -34,7 +34,7 @@ NOT_RUN = {
     r"python tests/(benchmarks|fuzz)/": "takes minutes to hours on a machine of its own",
     r"--data speech_commands_v0\.02|recipes/v2-": "downloads 2.3 GB; test_download.py has a server of its own",
     r"^edgekws sweep ": "trains 74 networks; tests/edgekws/sweep runs small ones",
-    r"^edgekws wake |--model (hey-edge|wake)$": "trains for minutes; test_wake_phrase.py trains less",
+    r"^edgekws wake |--model (hey-edge|wake)$|runs/hey-edge ": "trains for minutes; test_wake_phrase.py trains less",
     r"^edgekws (collect|(run|train) edgekws/recipes/(listening/|gsc16-(small|nano)-listen|wake)|"
     r"measure wake .*behind|tune runs/(gsc16-small-listen|wake)\b)": "needs recordings that a "
     "model learned from; test_collection.py and test_tuning.py have some of their own",

@@ -28,7 +28,7 @@ FLOORS = (
     ("convert.engine",),
     ("convert.prove", "convert.targets"),
     ("convert.pipeline",),
-    ("convert.mining",),
+    ("convert.aligning", "convert.mining"),
     ("edgekws.spotter",),
     ("edgekws.cli",),
     ("edgekws.start",),

@@ -1,4 +1,4 @@
-"""Commands that prepare or improve a spotter: new (a recipe), wake (your own phrase), mine (its false accepts)."""
+"""Commands that prepare or improve a spotter: new (a recipe), wake (your own phrase), align (its takes), mine."""
 
 from __future__ import annotations
 
@@ -60,6 +60,25 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     wake.add_argument("--hours", type=float, default=2.0, metavar="H", help="hours of sound without the phrase to tune "
                       "on, and as many to test on (default: 2)")  # fmt: skip
     arguments.add_changes(wake)
+    align = command(
+        "align",
+        _align,
+        "cut a phrase out of long recordings, where a model hears it",
+        """
+        edgekws align runs/hey-edge recordings --out takes
+        """,
+        """
+        RECORDINGS/PHRASE has recordings of any length in which the phrase is said, once or a hundred times. Each time
+        becomes a file of OUT/PHRASE, with the speaker of its recording, for 'edgekws wake --data OUT'. Without this, a
+        recording is one take, and the loudest sound in it is taken for the phrase.
+        """,
+    )
+    align.add_argument("model", metavar="MODEL", help="a run of the phrase, such as 'edgekws wake' makes, or the name "
+                       "of a model that ships")  # fmt: skip
+    align.add_argument("folder", type=Path, metavar="RECORDINGS", help="the folder with a folder for each phrase")
+    align.add_argument("--out", type=Path, required=True, metavar="OUT", help="the folder to write to")
+    align.add_argument("--threshold", type=float, default=0.3, metavar="P", help="how probable the phrase must be, "
+                       "above 0 and up to 1 (default: 0.3, under a spotter's own, as the phrase is there)")  # fmt: skip
     mine = command(
         "mine",
         _mine,
@@ -92,6 +111,25 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     arguments.add_transcripts(mine)
     mine.add_argument("--out", type=Path, metavar="DIR", help="the folder for the rounds' runs (default: RUN-mined)")
     arguments.add_moved(mine)
+
+
+def _align(args: argparse.Namespace) -> int:
+    from convert import aligning
+    from edgekws import spotter, zoo
+    from edgekws.corpus.folder.find import recordings
+    from edgekws.progress import progress_bar
+
+    heard = spotter.load(zoo.place(args.model), threshold=args.threshold)
+    with progress_bar("aligning", len(recordings(args.folder)), 0, "recording") as bar:
+        found = aligning.align(heard, args.folder, args.out, lambda path: bar.advance())
+    for phrase, one in found.items():
+        print(f"{phrase}: {len(one.written)} takes from {one.recordings} recordings")
+        print("".join(f"  not heard in {path}\n" for path in one.without), end="")
+    phrases = shlex.join(found)
+    next_step.tell(
+        args, f"listen to a few of {args.out}, then: edgekws wake {phrases} --data {shlex.quote(str(args.out))}"
+    )
+    return 0
 
 
 def _mine(args: argparse.Namespace) -> int:

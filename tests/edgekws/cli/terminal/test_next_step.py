@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from convert import mining, pipeline
+from convert import aligning, mining, pipeline
 from convert.engine import profile
 from convert.prove import measure
 from convert.targets import flash
@@ -62,6 +62,7 @@ def stage(tmp_path, monkeypatch):
     monkeypatch.setattr(measured_page, "html", lambda found: "")
     monkeypatch.setattr(measured_page, "lines", lambda found: [])
     monkeypatch.setattr(mining, "mine", lambda *_: {"best": "runs/made-mined/round-1"})
+    monkeypatch.setattr(aligning, "align", lambda *_: {"yes": aligning.Aligned()})
     monkeypatch.setattr(sound_kinds, "find", lambda *_: [])
     monkeypatch.setattr(summary, "lines", lambda report: [])
     monkeypatch.setattr(Run, "read_report", lambda run: {})
@@ -103,6 +104,7 @@ COMMANDS = {
     "sweep grid.toml": ("results.html",),
     "collect list.csv --from books=books --out behind": ("data.unknown_from",),
     "demo nano --no-browser": ("press Listen", "Ctrl-C"),
+    "align made long --out takes": ("edgekws wake yes --data takes",),
     "wake happy --name said": ("edgekws listen --microphone --model runs/said", "edgekws bundle runs/said --target T"),
 }
 
