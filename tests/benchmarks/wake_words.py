@@ -102,10 +102,11 @@ def main() -> int:
     parser.add_argument("--model", default="wake")
     parser.add_argument("--split", default="", choices=("", "training", "validation", "testing"))
     parser.add_argument("--threshold", type=float)
+    parser.add_argument("--false-accepts-per-hour", type=float, dest="per_hour", help="thresholds tuned for so many")
     parser.add_argument("--no-peers", action="store_true", help="edgekws alone, which takes a tenth of the time")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
-    model = artifact.load(args.model)
+    model = artifact.load(args.model).at(args.per_hour)
     hop, window = host_library.hop(model), model.graph.input.length
     settings = detector.fitting(model.detector, model.labels, hop, window)
     if args.threshold is not None:
