@@ -15,6 +15,8 @@ from edgekws.recipe import Recipe
 
 WINDOWS = (1.5, 2.0)  # seconds
 CLIPS = 1200  # training clips of each phrase by eSpeak
+NEIGHBOURS = 500  # in all: with more, a network knows eSpeak's way to say the phrase from all others, people's too
+LOWERED = 4.0  # nats: so that thresholds lie where the scores have steps
 TAKES_SHARE = 0.4  # takes' share of a phrase's training clips, if there are takes
 _MOST_CUTS = 60  # cuts of one take at most
 _PLACE = 0.2  # seconds of the window that a phrase must leave free
@@ -49,7 +51,7 @@ def of(
         "data.language": language,
         "data.clips_per_word": CLIPS,
         "data.sources": [*sources, *voices, *([takes] if takes else [])],
-        "data.neighbours": 3000,
+        "data.neighbours": NEIGHBOURS,
         "data.unknown_spoken": 2500,
         "data.unknown_made": 500,
         "data.unknown_from": list(negatives),
@@ -69,6 +71,7 @@ def of(
         "training.epochs": 8,
         "training.learning_rate": 0.002,
         "training.weight_decay": 0.03,
+        "training.unknown_lowered": LOWERED,
         "quantization.epochs": 1,
     }
     if takes:
