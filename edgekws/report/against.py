@@ -40,7 +40,7 @@ def svg(cells: Sequence[Cell]) -> str:
         return round(TOP + SIZE - SIZE * (math.log(1 - accuracy) - low) / (high - low), 1)
 
     families = list(dict.fromkeys(c.family for c in cells))
-    colours = dict(zip(families, COLOURS, strict=False))
+    colours = {family: _colour(number) for number, family in enumerate(families)}
     variants = {c.variant: c.words for c in sorted(cells, key=lambda c: [*SHAPES, c.variant].index(c.variant))}
     width, height = LEFT + SIZE + 150, TOP + SIZE + BOTTOM
     right, bottom = LEFT + SIZE, TOP + SIZE
@@ -74,3 +74,8 @@ def svg(cells: Sequence[Cell]) -> str:
         parts.append(scatter.symbol(shape_name, right + 20, y, colour))
         parts.append(f'<text x="{right + 34}" y="{y + 4}" fill="#16202c">{escape(text)}</text>')
     return "\n".join([*parts, "</svg>\n"])
+
+
+def _colour(number: int) -> str:
+    """A colour for each number; after the eight chosen ones, hues that lie far from each other (the golden angle)."""
+    return COLOURS[number] if number < len(COLOURS) else f"hsl({137 * number % 360},60%,38%)"
