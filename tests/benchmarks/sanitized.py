@@ -22,9 +22,11 @@ import synthetic_tflite
 from engine import every_set
 from engine.test_engine import OPTIONS, SHAPES
 
-from convert.engine import codegen, emulation
+from convert.engine import codegen, emulation, plan
+from convert.engine import kernels as kernel_sets
 from convert.tflite import tflm_reference
 from convert.tflite.graph import Graph
+from edgekws.errors import UserError
 from edgekws.model import coding
 
 EMULATION = Path(str(files("firmware_assets") / "engine" / "emulation"))
@@ -57,6 +59,9 @@ def main() -> int:
         for option in chosen.options:
             graph = synthetic_tflite.graph(SHAPES[shape], classes=5, options=OPTIONS[option])
             for mode in codegen.SCHEDULERS:
+                if mode == "sliding" and not _slides(graph):
+                    print(f"{shape}, {option}: no work can be shared, so it does not slide", flush=True)
+                    continue
                 for kernels in chosen.sets:
                     problems = _problems(graph, kernels, mode, chosen.compilers)
                     for compiler, problem in problems:
@@ -65,6 +70,14 @@ def main() -> int:
                     wrong += len(problems)
         print(f"{shape}: {ran} programs so far, {wrong} with findings or wrong scores", flush=True)
     return 1 if wrong else 0
+
+
+def _slides(graph: Graph) -> bool:
+    try:
+        plan.plan(graph, kernel_sets.find("portable"), sliding=True)
+    except UserError:
+        return False
+    return True
 
 
 def _problems(graph: Graph, kernels: str, mode: str, compilers: tuple[str, ...]) -> list[tuple[str, str]]:
