@@ -68,7 +68,7 @@ def _here(
     model: Artifact, kernels: str, flags: tuple[str, ...], mode: str, samples: np.ndarray, folder: Path
 ) -> np.ndarray:
     options = {"coding": model.coding, "level_control": model.level_control, "kernels": kernels, "mode": mode}
-    spotter, found, at = host.build(model.graph, folder, (*host.FAST, *flags), **options).new(), [], 0
+    spotter, found, at = host.build(model.in_mode(mode).graph, folder, (*host.FAST, *flags), **options).new(), [], 0
     while at < len(samples):
         at += spotter.push(samples[at : at + PUSH])
         if spotter.ready():
