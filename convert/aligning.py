@@ -48,12 +48,12 @@ def align(
     ``told`` is called with each recording that was heard. Raises UserError if the folder has no folder of a phrase, a
     phrase's folder has no recording, nothing was heard at all, or ``out`` has files already.
     """
-    phrases = [label for label in spotter.labels if not rejects(label) and (folder / label).is_dir()]
+    known = [label for label in spotter.labels if not rejects(label)]
+    phrases = [label for label in known if (folder / label).is_dir()]
     if not phrases:
-        names = ", ".join(label for label in spotter.labels if not rejects(label))
         raise UserError(
             f"{folder} has no folder of a phrase of {spotter.name}; expected {folder}/PHRASE with recordings, where "
-            f"PHRASE is one of: {names}"
+            f"PHRASE is one of: {', '.join(known)}"
         )
     if out.exists() and recordings(out):
         raise UserError(f"{out} has recordings already; choose another folder")
@@ -62,10 +62,10 @@ def align(
         if not (paths := recordings(folder / phrase)):
             raise UserError(f"there are no recordings in {folder / phrase}; put those of {phrase!r} there")
         for path in paths:
-            sound = audio.read(path)[0]
             middles = [event.time for event in spotter.listen(path) if event.word == phrase]
             of_phrase.recordings += 1
             place = (out / phrase / path.relative_to(folder / phrase)).with_suffix("")
+            sound = audio.read(path)[0] if middles else np.zeros(0, np.int16)
             for number, piece in enumerate(_pieces(sound, middles, spotter.window), 1):
                 file = place.with_name(_named(place.name, number))
                 file.parent.mkdir(parents=True, exist_ok=True)

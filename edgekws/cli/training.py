@@ -125,10 +125,8 @@ def _align(args: argparse.Namespace) -> int:
     for phrase, one in found.items():
         print(f"{phrase}: {len(one.written)} takes from {one.recordings} recordings")
         print("".join(f"  not heard in {path}\n" for path in one.without), end="")
-    phrases = shlex.join(found)
-    next_step.tell(
-        args, f"listen to a few of {args.out}, then: edgekws wake {phrases} --data {shlex.quote(str(args.out))}"
-    )
+    wake = next_step.call(f"wake {shlex.join(found)} --data", args.out)
+    next_step.tell(args, f"listen to a few of {args.out}, then: {wake}")
     return 0
 
 

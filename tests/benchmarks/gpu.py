@@ -261,11 +261,9 @@ def _cells(options: argparse.Namespace) -> None:
 
 def _trained(cell: str, corpus: Any, options: argparse.Namespace) -> dict[str, Any]:
     """Train a cell and leave its model, history and record in the results; the figures."""
-    import numpy as np
-
     from edgekws import workspace
-    from edgekws.model import front_end
-    from edgekws.report.metrics import Proportion
+    from edgekws.model import coding, front_end
+    from edgekws.report import metrics
     from edgekws.train import float_model
 
     architecture, variant, *good = cell.split()
@@ -279,9 +277,8 @@ def _trained(cell: str, corpus: Any, options: argparse.Namespace) -> dict[str, A
     workspace.begin(run, corpus)
     float_model.train(run, corpus)
     test = corpus.split("testing")
-    codes = front_end.codes(test.samples, settings.model).astype(np.float32)[:, None, :, None] / 128
-    scores = float_model.load(run.float_model).predict(codes, verbose=0)
-    right = Proportion(int((scores.argmax(1) == test.labels).sum()), len(test.labels))
+    inputs = coding.network_input(front_end.codes(test.samples, settings.model))
+    right = metrics.accuracy(float_model.load(run.float_model).predict(inputs, verbose=0), test.labels)
     facts = {key: run.read_record("train")[key] for key in ("device", "mixed_precision", "clips_per_second")}
     return {"training_clips": len(corpus.split("training").labels), "float_testing": str(right)} | facts
 

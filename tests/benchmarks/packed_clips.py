@@ -59,8 +59,7 @@ def pack(corpus: Corpus, folder: Path, parts: int) -> list[int]:
 
 def unpack(paths: Sequence[Path]) -> Corpus:
     """The corpus of some parts of one packing, the first among them, in memory and in the order that it had."""
-    found: list[tuple[int, int, Clip, np.ndarray]] = []  # place, part, clip, samples
-    parts = 0
+    found: list[tuple[int, Clip, np.ndarray]] = []  # place in the corpus, clip, samples
     for path in sorted(paths):
         with zipfile.ZipFile(path) as archive:
             content = json.loads(archive.read("corpus.json"))
@@ -68,22 +67,21 @@ def unpack(paths: Sequence[Path]) -> Corpus:
             for number, (start, stop) in enumerate(_streams(clips)):
                 sound = _decoded(archive.read(f"clips_{number}.flac")).reshape(-1, CLIP_SAMPLES)
                 places = range(content["part"] + start * content["parts"], 1 << 40, content["parts"])
-                found += zip(places, [content["part"]] * len(sound), clips[start:stop], sound, strict=False)
+                found += zip(places, clips[start:stop], sound, strict=False)
             if content["part"] == 0:
                 first = content
                 noise = tuple(
                     Noise(name, _decoded(archive.read(f"noise_{number}.flac")))
                     for number, name in enumerate(content["noise"])
                 )
-        parts += 1
     found.sort(key=lambda one: one[0])
     return Corpus(
         words=tuple(first["words"]),
-        clips=tuple(clip for _, _, clip, _ in found),
-        samples=np.stack([sound for *_, sound in found]),
+        clips=tuple(clip for _, clip, _ in found),
+        samples=np.stack([sound for _, _, sound in found]),
         noise=noise,
         preparation=Preparation(clips=len(found)),
-        source=first["source"] + (f" ({parts} of {first['parts']} parts)" if parts < first["parts"] else ""),
+        source=first["source"] + (f" ({len(paths)} of {first['parts']} parts)" if len(paths) < first["parts"] else ""),
         licence=first["licence"],
         fingerprint=" ".join(sha256(path) for path in sorted(paths)),
     )
