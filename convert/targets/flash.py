@@ -31,7 +31,8 @@ PROGRAMMERS = {
 }
 CHIPS = {"microbit": "nrf51822"}  # pyOCD's names of the chips of our targets
 MPS = (
-    "an Arm MPS board takes its image from its microSD card: copy image.bin there and name it in the board's images.txt"
+    "flash cannot write to an Arm MPS board: run image.elf in QEMU, as the bundle's README.md says, or copy image.bin "
+    "to the board's microSD card and name it in the board's images.txt"
 )
 
 
@@ -55,8 +56,8 @@ def command(bundle: Path, *, board: str | None = None, image: Path | None = None
         raise UserError(MPS)
     if chip is None:
         raise UserError(
-            f"bundles of target '{target}' are built and flashed by their framework; use that, or give --image and "
-            f"--board (only bundles of {', '.join(CHIPS)} have an image already)"
+            f"a bundle of '{target}' has no image: name the file that you built for a board with --image and its chip "
+            f"with --board (bundles of {', '.join(CHIPS)} have an image for the board, those of mps2 and mps3 for QEMU)"
         )
     programmer = PROGRAMMERS["esptool" if chip.startswith("esp") else "pyocd"]
     chosen = image or bundle / programmer.image

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from convert.targets import bare_metal, flash
 from edgekws import cli
 
 
@@ -73,13 +74,22 @@ def test_what_cannot_be_flashed_says_why(folder, tmp_path, capsys):
     (folder / "image.hex").unlink()
     assert "'make' in the bundle" in refused(str(folder))
     (folder / "manifest.json").write_text(json.dumps({"target": "arduino"}))
-    assert "built and flashed by their framework" in refused(str(folder))
+    assert "have an image for the board, those of mps2 and mps3 for QEMU" in refused(str(folder))
     (folder / "manifest.json").write_text("[]")
     assert "damaged" in refused(str(folder))
     assert "not a bundle" in refused(str(tmp_path))
 
 
-def test_boards_with_a_card_say_so(folder, capsys):
-    (folder / "manifest.json").write_text(json.dumps({"target": "mps2-an386"}))
+def test_no_board_is_left_out_of_what_has_an_image():
+    families = {board.name.split("-")[0] for board in bare_metal.BOARDS}
+    assert families == {*flash.CHIPS, "mps2", "mps3"}, "say in flash which bundles have an image"
+
+
+@pytest.mark.parametrize("name", [board.name for board in bare_metal.BOARDS if board.name.startswith("mps")])
+def test_boards_with_a_card_say_so_and_that_qemu_takes_the_image(name, folder, capsys):
+    (folder / "manifest.json").write_text(json.dumps({"target": name}))
     assert cli.main(["flash", str(folder)]) == 2
-    assert "microSD" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "microSD" in error
+    assert "image.elf in QEMU" in error
+    assert error.count("\n") == 1, "one sentence"
