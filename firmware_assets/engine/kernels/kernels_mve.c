@@ -122,9 +122,9 @@ EDGEKWS_NOINLINE static void four_samples(const edgekws_stage *stage, const edge
 
 static void one_sample(const edgekws_stage *stage, const edgekws_value *in, edgekws_value *out)
 {
-    const int32_t(*constants)[8] = stage->weights;
+    const int32_t *constants = stage->weights;
     for (uint32_t channel = 0; channel < stage->out_channels; channel++) {
-        const int32_t *row = constants[row_of(channel)];
+        const int32_t *row = constants + 8 * row_of(channel);
         int32_t sum = 0;
         for (uint32_t tap = 0; tap < stage->taps; tap++) sum += in[tap] * row[tap];
         out[channel] = scale_one(row + 5, sum);
