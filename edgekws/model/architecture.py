@@ -73,6 +73,11 @@ class Architecture:
     hidden: tuple[int, ...] = ()
     window: int = 16_000
 
+    @property
+    def convolutions(self) -> tuple[str, ...]:
+        """The names of the convolutions, from the input on."""
+        return tuple(conv_name(i, j) for i, block in enumerate(self.blocks) for j in range(len(block.convolutions)))
+
     def layers(self, classes: int = 16) -> tuple[LayerCost, ...]:
         """Each layer with its shapes and costs. As in the 2019 report, a convolution before batch norm has a bias."""
         return tuple(self._layers(classes))

@@ -76,7 +76,7 @@ def folded_weights(model: Any, architecture: Architecture) -> dict[str, tuple[np
     """
     folded = {}
     norms = {layer.name for layer in model.layers if layer.name.endswith("_bn")}
-    names = [conv_name(i, j) for i, block in enumerate(architecture.blocks) for j in range(len(block.convolutions))]
+    names = list(architecture.convolutions)
     names += [dense_name(i, len(architecture.hidden)) for i in range(len(architecture.hidden) + 1)]
     for name in names:
         kernel, bias = (np.asarray(w, np.float64) for w in model.get_layer(name).get_weights())

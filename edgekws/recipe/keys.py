@@ -178,6 +178,12 @@ class Training:
     start_from: str = _key(
         "", "a run's folder or a model that ships, of the same network: its weights come first, of known words too"
     )
+    frozen: int = _key(
+        0,
+        "how many of the first convolutions, with their batch norm, keep the weights of training.start_from: what a "
+        "network learned from people is not unlearned on synthetic voices",
+        low=0,
+    )
     teacher: str = _key(
         "",
         "a run's folder or a model that ships, which knows the words: its scores are learned too (distillation); not "

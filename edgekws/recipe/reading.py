@@ -90,7 +90,14 @@ def _check_together(recipe: Recipe, origin: str) -> None:
         raise UserError(f"{origin}: data.unknown and data.words both hold {', '.join(both)}; leave it in one of them")
     if not recipe.name or recipe.name.startswith(".") or any(c in recipe.name for c in '/\\:*?"<>|\0'):
         raise UserError(f"{origin}: name '{recipe.name}' is not usable as a folder name; use letters, digits, - and _")
-    catalogue.find(recipe.model.architecture)
+    convolutions = catalogue.find(recipe.model.architecture).architecture.convolutions
+    if recipe.training.frozen and not recipe.training.start_from:
+        raise UserError(f"{origin}: training.frozen needs training.start_from, whose weights are kept")
+    if recipe.training.frozen > len(convolutions):
+        raise UserError(
+            f"{origin}: training.frozen must be at most {len(convolutions)}, the convolutions of "
+            f"{recipe.model.architecture}; got {recipe.training.frozen}"
+        )
 
 
 def _build(cls: type, table: Mapping[str, Any], origin: str, prefix: str) -> Any:

@@ -55,9 +55,12 @@ class Front(keras.layers.Layer):
         noises: np.ndarray,
         seed: int,
         rooms: np.ndarray | None = None,
+        with_dry: bool = False,
         **kwargs: Any,
     ) -> None:
+        """With ``with_dry`` it returns two inputs: as heard in rooms, and the same clips without a room."""
         super().__init__(dtype="float32", trainable=False, **kwargs)
+        self.with_dry = with_dry
         self.rooms: Any = None if rooms is None else ops.convert_to_tensor(rooms)
         self.settings = settings
         self.input_coding, self.level_control = heard.coding, heard.level_control
@@ -72,15 +75,17 @@ class Front(keras.layers.Layer):
         if training:
             coded = self._augmented_and_coded(samples, self._drawn(ops.shape(samples)[0]))
         else:
-            coded = self._coded(self._front_end(ops.cast(samples, "float32")))
-        return ops.reshape(coded, (-1, 1, samples.shape[1], 1))
+            coded = [self._coded(self._front_end(ops.cast(samples, "float32")))] * (1 + self.with_dry)
+        shaped = [ops.reshape(one, (-1, 1, samples.shape[1], 1)) for one in coded]
+        return shaped if self.with_dry else shaped[0]
 
-    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> tuple[Any, ...]:
-        return (input_shape[0], 1, input_shape[1], 1)
+    def compute_output_shape(self, input_shape: tuple[Any, ...]) -> Any:
+        shape = (input_shape[0], 1, input_shape[1], 1)
+        return [shape, shape] if self.with_dry else shape
 
-    def _changed_and_coded(self, samples: Any, drawn: dict[str, Any]) -> Any:
-        wave = ops.clip(ops.floor(self._changed(samples, drawn) + 0.5), -32_768.0, 32_767.0)
-        return self._coded(self._front_end(wave, drawn))
+    def _changed_and_coded(self, samples: Any, drawn: dict[str, Any]) -> list[Any]:
+        waves = [ops.clip(ops.floor(w + 0.5), -32_768.0, 32_767.0) for w in self._changed(samples, drawn)]
+        return [self._coded(self._front_end(wave, drawn)) for wave in waves]
 
     def _coded(self, wave: Any) -> Any:
         """Whole numbers in the range of int16 → ``code / 128``."""
@@ -138,7 +143,7 @@ class Front(keras.layers.Layer):
     def _noisy(self) -> bool:
         return bool(self.settings.noise_probability and len(self.noises))
 
-    def _changed(self, samples: Any, drawn: dict[str, Any]) -> Any:
+    def _changed(self, samples: Any, drawn: dict[str, Any]) -> list[Any]:
         """The whole augmentation. Every pass over the samples costs, so all gains become one factor a clip."""
         if self.settings.equalizer_db:  # first: later, the gather would be done again for each octave
             samples = _equalized(ops.cast(samples, "float32"), _amplitude(drawn["octave_db"]))
@@ -146,9 +151,14 @@ class Front(keras.layers.Layer):
             wave = self._stretched(samples, drawn)
         else:
             wave = ops.cast(self._shifted(samples, drawn) if self._limit else samples, "float32")
+        waves = [wave] * (1 + self.with_dry)
         if self.rooms is not None:
             heard = self._reverberated(wave, drawn["room"])
-            wave = ops.where(drawn["in_room"] < self.settings.room_probability, heard, wave)
+            waves[0] = ops.where(drawn["in_room"] < self.settings.room_probability, heard, wave)
+        return [self._at_level(one, drawn) for one in waves]
+
+    def _at_level(self, wave: Any, drawn: dict[str, Any]) -> Any:
+        """A wave (batch, n) with a stretch of silence, a gain and noise."""
         if self.settings.mask_ms:
             wave = _masked(wave, drawn["mask"], drawn["mask_start"])
         gain = _amplitude(drawn["gain_db"]) if self.settings.gain_db else 1.0

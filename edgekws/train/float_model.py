@@ -112,13 +112,14 @@ def load(path: Path) -> Any:
         return keras.saving.load_model(path, compile=False)
 
 
-def front(recipe: Recipe, clips: Corpus) -> Any:
+def front(recipe: Recipe, clips: Corpus, with_dry: bool = False) -> Any:
     """The layer that augments and codes clips as the recipe says. A UserError for rooms that are none."""
     from edgekws.train import reverberation
     from edgekws.train.augment import Front
 
     echoes = reverberation.bank(recipe.data.rooms, recipe.seed) if recipe.augment.room_probability else None
-    return Front(recipe.augment, recipe.model, training_noise(recipe, clips), recipe.seed, echoes, name="front")
+    noises = training_noise(recipe, clips)
+    return Front(recipe.augment, recipe.model, noises, recipe.seed, echoes, with_dry, name="front")
 
 
 def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
@@ -147,6 +148,13 @@ def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
                 ours[..., columns] = trained[..., known]
             weights = fresh
         layer.set_weights(weights)
+
+
+def _freeze(core: Any, convolutions: Sequence[str]) -> None:
+    """Keep the weights of these convolutions and of their batch norm."""
+    for layer in core.layers:
+        if layer.name.removesuffix("_bn") in convolutions:
+            layer.trainable = False
 
 
 def _loaded(other: Run, key: str) -> Any:
@@ -214,10 +222,13 @@ def compiled(
 
     settings = recipe.training
     core = _network(fast_layers.build, recipe, len(clips.words))
+    _freeze(core, catalogue.find(recipe.model.architecture).architecture.convolutions[: settings.frozen])
     inputs = keras.Input((core.input_shape[2],), dtype="int16")
-    scores = core(heard := front(recipe, clips)(inputs))
-    if teachers:
-        scores = _taught(keras, teachers, clips, settings.logit_adjustment, heard, scores)
+    if teachers:  # what was said is told best by who hears it without the room
+        heard, dry = front(recipe, clips, with_dry=True)(inputs)
+        scores = _taught(keras, teachers, clips, settings.logit_adjustment, dry, core(heard))
+    else:
+        scores = core(front(recipe, clips)(inputs))
     if settings.logit_adjustment:
         from edgekws.train.balance import Balance
 

@@ -30,7 +30,7 @@ def bank(wanted: Sequence[str], seed: int) -> np.ndarray:
     found = []
     for place in wanted:
         if place == MADE_ROOMS:
-            rooms = [acoustics.room(rng) for _ in range(_EACH)]
+            rooms = [acoustics.far_room(rng) for _ in range(_EACH)]
         else:
             rooms = recorded(Path(place).expanduser(), "data.rooms")
         found += [_fitted(rooms[i % len(rooms)]) for i in range(_EACH)]

@@ -81,3 +81,19 @@ def test_rooms_fade_and_microphones_differ():
     gains = np.array([20 * np.log10(acoustics._microphone(rng, 512)[1:]) for _ in range(100)])
     assert 2 < gains[:, 64].std() < 12, "at 2 kHz"
     assert gains[:, 0].mean() < gains[:, 32].mean() - 3, "little bass"
+
+
+def clarity(response: np.ndarray) -> float:
+    """C50 (ISO 3382-1): energy of the first 50 ms against the rest, decibels."""
+    return 10 * np.log10(np.sum(response[:800] ** 2) / np.sum(response[800:] ** 2))
+
+
+def test_a_room_some_metres_away_is_as_clear_as_rooms_that_were_measured():
+    rng = np.random.default_rng(8)
+    far, near = ([clarity(make(rng)) for _ in range(200)] for make in (acoustics.far_room, acoustics.room))
+    assert 6 < np.median(far) < 13  # basements, bedrooms, lecture rooms: -1 to 16 dB
+    assert min(far) < 3
+    assert np.median(near) > 20  # a microphone before the mouth
+    direct = [10 * np.log10(r[0] ** 2 / np.sum(r[1:] ** 2)) for r in (acoustics.far_room(rng) for _ in range(100))]
+    assert -14 < min(direct) < -8
+    assert 6 < max(direct) < 12

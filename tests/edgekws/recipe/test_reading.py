@@ -77,6 +77,8 @@ def test_recordings_have_the_plain_default(data):
         ({"data": {"source": "caf\udce9"}}, r"data.source holds U\+DCE9.*rename it"),
         ({"name": "../up"}, "not usable as a folder name"),
         ({"augment": {"snr_db_low": 30.0, "snr_db_high": 5.0}}, "swap them"),
+        ({"training": {"frozen": 2}}, "training.frozen needs training.start_from"),
+        ({"training": {"frozen": 9, "start_from": "nano"}}, r"training.frozen must be at most 6, the conv.* of nano"),
     ],
 )
 def test_mistakes_are_told(tables, message):

@@ -1,5 +1,7 @@
 """From clips to what the network sees: coded as NumPy codes, and augmentation that does what its settings say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -21,7 +23,7 @@ def clips(count: int, seed: int = 0) -> np.ndarray:
 
 def augmented(front: Front, samples: np.ndarray) -> np.ndarray:
     """float32 (n, 16000), before the coding."""
-    return np.asarray(front._changed(samples, front._drawn(len(samples))))
+    return np.asarray(front._changed(samples, front._drawn(len(samples)))[0])
 
 
 def seen(front: Front, samples: np.ndarray, training: bool) -> np.ndarray:
@@ -202,7 +204,7 @@ def test_a_share_of_the_clips_is_in_a_room_at_the_same_level():
     x = clips(400)
     front = Front(Augment(0.0, 0.0, 0.0, room_probability=0.6), PLAIN, SILENCE, 1, rooms)
     drawn = front._drawn(len(x))
-    wave, room = np.asarray(front._changed(x, drawn)), np.asarray(drawn["room"]).astype(int)[:, 0]
+    wave, room = np.asarray(front._changed(x, drawn)[0]), np.asarray(drawn["room"]).astype(int)[:, 0]
     inside = np.asarray(drawn["in_room"])[:, 0] < 0.6
     assert 0.5 < inside.mean() < 0.7
     assert set(room) == {0, 1, 2}
@@ -211,6 +213,20 @@ def test_a_share_of_the_clips_is_in_a_room_at_the_same_level():
         expected = np.convolve(x[i].astype(float), rooms[room[i]])[:16_000]
         expected *= np.sqrt(np.mean(x[i].astype(float) ** 2) / np.mean(expected**2))
         np.testing.assert_allclose(wave[i], expected, rtol=1e-3, atol=2)
+
+
+def test_beside_it_gives_the_same_clips_without_their_rooms():
+    settings = Augment(100.0, 10.0, 0.6, 5.0, 30.0, speed_percent=12.0, equalizer_db=6.0, room_probability=0.5)
+    dry_settings = replace(settings, room_probability=1e-9)
+    x, noise = clips(40) // 8, clips(5, seed=1)
+    rooms = np.random.default_rng(2).normal(0, 0.02, (4, 9_600)).astype(np.float32)
+    heard, dry = Front(settings, PLAIN, noise, 1, rooms, with_dry=True)(x, training=True)
+    np.testing.assert_array_equal(heard, Front(settings, PLAIN, noise, 1, rooms)(x, training=True))
+    assert np.abs(dry - np.asarray(Front(dry_settings, PLAIN, noise, 1, rooms)(x, training=True))).max() <= 1 / 128
+    inside = (np.asarray(heard) != np.asarray(dry)).mean(axis=(1, 2, 3)) > 0.1
+    assert 0.2 < inside.mean() < 0.8
+    for evaluated in Front(settings, PLAIN, noise, 1, rooms, with_dry=True)(x, training=False):
+        np.testing.assert_array_equal(evaluated, Front(OFF, PLAIN, SILENCE, 1)(x, training=False))
 
 
 def test_without_a_probability_there_is_no_room():
@@ -239,7 +255,7 @@ def test_compiled_it_draws_and_gives_what_it_does_uncompiled(level_control):
     compiled, plain = (Front(settings, Model(level_control=level_control), noise, 1, rooms) for _ in range(2))
     for _ in range(2):
         heard = np.asarray(compiled(x, training=True))
-        wanted = np.asarray(plain._changed_and_coded(x, plain._drawn(len(x)))).reshape(heard.shape)
+        wanted = np.asarray(plain._changed_and_coded(x, plain._drawn(len(x)))[0]).reshape(heard.shape)
         assert np.abs(heard - wanted).max() <= 1 / 128  # a sample at the border of two codes
         assert (heard != wanted).mean() < 0.01  # white noise between samples, at places that float32 rounds
         x = x[::-1].copy()

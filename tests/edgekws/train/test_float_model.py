@@ -80,6 +80,18 @@ def test_a_training_starts_from_a_run_and_keeps_the_words_that_it_knew(clips, fi
     assert record["started_from"] == {"run": "tones", "float_model_sha256": sha256(first.float_model)}
 
 
+def test_frozen_convolutions_keep_the_weights_that_they_began_with(clips, first, tmp_path):
+    start = {"training__start_from": str(first.folder), "training__epochs": 1, "training__frozen": 2}
+    second = trained(tmp_path / "second", clips, **start)
+    before, after = (float_model.load(run.float_model) for run in (first, second))
+    kept = []
+    for layer in before.layers:
+        pairs = zip(layer.get_weights(), after.get_layer(layer.name).get_weights(), strict=True)
+        if layer.weights and all(np.array_equal(a, b) for a, b in pairs):
+            kept.append(layer.name)
+    assert kept == ["conv_0_0", "conv_0_0_bn", "conv_1_0", "conv_1_0_bn"]
+
+
 def test_the_float_model_is_the_mean_of_what_was_trained_and_of_the_runs_named(clips, first, tmp_path):
     start = {"training__start_from": str(first.folder), "training__epochs": 1}
     alone = trained(tmp_path / "alone", clips, **start)

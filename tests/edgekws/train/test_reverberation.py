@@ -18,7 +18,7 @@ def test_made_rooms_differ_and_come_again():
     bank = reverberation.bank(["made"], 1)
     assert (bank.shape, bank.dtype) == ((256, reverberation.TAPS), np.float32)
     np.testing.assert_allclose(np.sum(bank**2, axis=1), 1, rtol=1e-5)
-    assert (np.abs(bank).argmax(1) == 0).mean() > 0.9  # the direct sound; a reflection may be as loud
+    assert (np.abs(bank).argmax(1) == 0).mean() > 0.75  # the direct sound; some metres away a reflection may be louder
     assert len(np.unique(bank, axis=0)) == 256
     assert np.array_equal(reverberation.bank(["made"], 1), bank)
     assert not np.array_equal(reverberation.bank(["made"], 2), bank)
