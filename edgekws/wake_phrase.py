@@ -14,9 +14,9 @@ from edgekws.errors import UserError
 from edgekws.recipe import Recipe
 
 WINDOWS = (1.5, 2.0)  # seconds
-CLIPS = 1200  # training clips of each phrase by eSpeak
+CLIPS = 2000  # training clips of each phrase by eSpeak
 NEIGHBOURS = 500  # in all: with more, a network knows eSpeak's way to say the phrase from all others, people's too
-FROZEN = 5  # of six convolutions: what small-listen learned from people is not unlearned on synthetic voices
+FROZEN = 5  # of six convolutions, without takes: what the start learned from people is not unlearned on synthesis
 LOWERED = 4.0  # nats: so that thresholds lie where the scores have steps
 TAKES_SHARE = 0.4  # takes' share of a phrase's training clips, if there are takes
 _MOST_CUTS = 60  # cuts of one take at most
@@ -69,7 +69,7 @@ def of(
         "augment.snr_db_low": -3.0,
         "augment.snr_db_high": 35.0,
         "training.start_from": _start(seconds),
-        "training.frozen": FROZEN if _start(seconds) else 0,
+        "training.frozen": FROZEN if _start(seconds) and not takes else 0,
         "training.epochs": 8,
         "training.learning_rate": 0.002,
         "training.weight_decay": 0.03,

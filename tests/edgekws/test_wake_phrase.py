@@ -23,6 +23,7 @@ def test_the_recipe_is_whole_and_begins_with_what_ships():
     assert made.name == "hey-edge"
     assert made.data.words == ("hey edge",)
     assert made.training.start_from in ("wake", "small-listen")
+    assert made.training.frozen == 5
     assert made.data.rejects
     assert recipe.from_tables(recipe.to_tables(made)) == made
 
@@ -36,6 +37,7 @@ def test_takes_get_their_share_of_the_clips_however_few_they_are(tmp_path, numbe
     assert made.data.cuts == cuts
     assert str(tmp_path) in made.data.sources
     assert made.name == "hey-edge-takes"
+    assert made.training.frozen == 0
 
 
 @pytest.mark.parametrize(
