@@ -75,9 +75,9 @@ class Front(keras.layers.Layer):
         if training:
             coded = self._augmented_and_coded(samples, self._drawn(ops.shape(samples)[0]))
         else:
-            coded = [self._coded(self._front_end(ops.cast(samples, "float32")))] * (1 + self.with_dry)
+            coded = [self._coded(self._front_end(ops.cast(samples, "float32")))]
         shaped = [ops.reshape(one, (-1, 1, samples.shape[1], 1)) for one in coded]
-        return shaped if self.with_dry else shaped[0]
+        return [shaped[0], shaped[-1]] if self.with_dry else shaped[0]
 
     def compute_output_shape(self, input_shape: tuple[Any, ...]) -> Any:
         shape = (input_shape[0], 1, input_shape[1], 1)
@@ -144,17 +144,21 @@ class Front(keras.layers.Layer):
         return bool(self.settings.noise_probability and len(self.noises))
 
     def _changed(self, samples: Any, drawn: dict[str, Any]) -> list[Any]:
-        """The whole augmentation. Every pass over the samples costs, so all gains become one factor a clip."""
+        """The whole augmentation; if asked for, the same without rooms too, where there are rooms.
+
+        Every pass over the samples costs, so all gains become one factor a clip.
+        """
         if self.settings.equalizer_db:  # first: later, the gather would be done again for each octave
             samples = _equalized(ops.cast(samples, "float32"), _amplitude(drawn["octave_db"]))
         if self.settings.speed_percent:
             wave = self._stretched(samples, drawn)
         else:
             wave = ops.cast(self._shifted(samples, drawn) if self._limit else samples, "float32")
-        waves = [wave] * (1 + self.with_dry)
+        waves = [wave]
         if self.rooms is not None:
             heard = self._reverberated(wave, drawn["room"])
-            waves[0] = ops.where(drawn["in_room"] < self.settings.room_probability, heard, wave)
+            heard = ops.where(drawn["in_room"] < self.settings.room_probability, heard, wave)
+            waves = [heard, wave] if self.with_dry else [heard]
         return [self._at_level(one, drawn) for one in waves]
 
     def _at_level(self, wave: Any, drawn: dict[str, Any]) -> Any:

@@ -225,6 +225,8 @@ def test_beside_it_gives_the_same_clips_without_their_rooms():
     assert np.abs(dry - np.asarray(Front(dry_settings, PLAIN, noise, 1, rooms)(x, training=True))).max() <= 1 / 128
     inside = (np.asarray(heard) != np.asarray(dry)).mean(axis=(1, 2, 3)) > 0.1
     assert 0.2 < inside.mean() < 0.8
+    heard, dry = Front(replace(settings, room_probability=0.0), PLAIN, noise, 1, with_dry=True)(x, training=True)
+    np.testing.assert_array_equal(heard, dry)  # no rooms
     for evaluated in Front(settings, PLAIN, noise, 1, rooms, with_dry=True)(x, training=False):
         np.testing.assert_array_equal(evaluated, Front(OFF, PLAIN, SILENCE, 1)(x, training=False))
 
