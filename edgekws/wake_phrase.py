@@ -44,6 +44,7 @@ def of(
     words.check_folders(said)
     neighbours.check(said, language)
     seconds = window(said, language)
+    start = _start(seconds)
     sources = [engines.FLITE] if language == "en" and shutil.which(engines.FLITE) else []
     changes: dict[str, Any] = {
         "name": name or name_of(said, takes=bool(takes)),
@@ -68,8 +69,8 @@ def of(
         "augment.noise_probability": 0.9,
         "augment.snr_db_low": -3.0,
         "augment.snr_db_high": 35.0,
-        "training.start_from": _start(seconds),
-        "training.frozen": FROZEN if _start(seconds) and not takes else 0,
+        "training.start_from": start,
+        "training.frozen": FROZEN if start and not takes else 0,
         "training.epochs": 8,
         "training.learning_rate": 0.002,
         "training.weight_decay": 0.03,
