@@ -8,7 +8,6 @@ from pathlib import Path
 
 from edgekws import recipe as recipes
 from edgekws import text
-from edgekws.audio import CLIP_SAMPLES
 from edgekws.corpus import blend, download, folder, store
 from edgekws.corpus import rejection as rejections
 from edgekws.corpus.clips import Corpus, Rejection, Selection
@@ -22,25 +21,16 @@ from edgekws.words import check_all, check_folders
 
 MADE: dict[str, Callable[[Sequence[str], Selection], Plan]] = {"espeak": espeak.plan}  # sources that need no recordings
 FURTHER = {**MADE, engines.FLITE: engines.flite}  # sources that can be added to another
+ALL = Selection()  # clips; split by speaker, ten percent each
 NAMED = (*MADE, *download.ARCHIVES)  # any other name is the path of a folder
 
 
 def load(
     source: str,
     words: Sequence[str],
+    selection: Selection = ALL,
     *,
-    seed: int = 0,
-    clips_per_word: int = 0,
-    validation_percent: float = 10,
-    testing_percent: float = 10,
-    speaker_pattern: str = "",
-    split_by: str = "speaker",
-    listed: Mapping[str, str] | None = None,
     rejection: Rejection | None = None,
-    length: int = CLIP_SAMPLES,
-    cuts: int = 0,
-    parts: int = 0,
-    language: str = "en",
     further: Sequence[str] = (),
     cache: Path | None = None,
     progress: bool = True,
@@ -51,15 +41,8 @@ def load(
         source: "espeak" (spoken by eSpeak NG), "speech_commands_v0.01" or "speech_commands_v0.02" (downloaded), or the
             path of a folder laid out like Speech Commands: WORD/*.wav or WORD/SPEAKER/*.wav.
         words: the words to tell apart, in label order.
-        seed: chooses the training clips if clips_per_word limits them, and eSpeak's voices.
-        clips_per_word: training clips of a word at most; 0 keeps all (eSpeak: its default number).
-        validation_percent, testing_percent: the share of speakers in each split, if the folder has no lists of its own.
-        speaker_pattern: a template or regular expression that finds the speaker in a recording's path.
-        split_by: "speaker", or "take": then one speaker may be in several splits.
-        listed: {name: split} of clips and noises from an earlier call; newer recordings are left out.
+        selection: which clips of them, and how they are split.
         rejection: what the classes _unknown_ and _silence_ contain; None: there are no such classes.
-        length: samples of a clip.
-        cuts, parts, language: as in ``Selection``.
         further: more sources of the words: "espeak", "flite", or folders of Piper's voices or of recordings.
         cache: the folder for prepared clips; None: `edgekws.files.cache_folder()`.
         progress: whether to show progress.
@@ -75,21 +58,8 @@ def load(
     check_folders(words)
     if wanted.percent:
         _check_own_rules(source, wanted)
-    selection = Selection(
-        seed,
-        clips_per_word,
-        validation_percent,
-        testing_percent,
-        speaker_pattern,
-        split_by,
-        listed,
-        length,
-        cuts,
-        parts,
-        drawn_words=tuple(sorted(wanted.unknown)) if wanted.percent else (),
-        drawn_percent=wanted.percent,
-        language=language,
-    )
+        drawn = tuple(sorted(wanted.unknown))
+        selection = dataclasses.replace(selection, drawn_words=drawn, drawn_percent=wanted.percent)
     cache = cache or cache_folder()
     place, described = _place(source, cache, progress)
 
@@ -180,23 +150,12 @@ def of_recipe(recipe: Recipe, *, listed: Mapping[str, str] | None = None, progre
     """The recordings that a recipe names; only those in ``listed`` if it is given. A UserError if the recipe holds out
     a noise that does not exist."""
     data = recipe.data
+    selection = dataclasses.replace(
+        _selection(recipe), clips_per_word=data.clips_per_word, listed=listed, cuts=data.cuts,
+        parts=data.parts, language=data.language,
+    )  # fmt: skip
     loaded = load(
-        data.source,
-        data.words,
-        seed=recipe.seed,
-        clips_per_word=data.clips_per_word,
-        validation_percent=data.validation_percent,
-        testing_percent=data.testing_percent,
-        speaker_pattern=data.speaker_pattern,
-        split_by=data.split_by,
-        listed=listed,
-        rejection=rejection_of(recipe),
-        length=recipe.model.window,
-        cuts=data.cuts,
-        parts=data.parts,
-        language=data.language,
-        further=data.sources,
-        progress=progress,
+        data.source, data.words, selection, rejection=rejection_of(recipe), further=data.sources, progress=progress
     )
     known = {noise.name for noise in loaded.noise}
     if unknown := set(data.held_out_noise) - known:
@@ -215,10 +174,7 @@ def other_words(recipe: Recipe) -> Corpus | None:
     place, _ = _place(data.source, cache)
     if place is None:
         return None
-    selection = Selection(
-        recipe.seed, 1, data.validation_percent, data.testing_percent, data.speaker_pattern, data.split_by,
-        length=recipe.model.window,
-    )  # fmt: skip
+    selection = dataclasses.replace(_selection(recipe), clips_per_word=1)
     own, names = set(map(text.normal, data.words)), []
     for name in sorted({text.normal(name) for name in words_in(place)} - own):
         with contextlib.suppress(UserError):
@@ -227,6 +183,19 @@ def other_words(recipe: Recipe) -> Corpus | None:
     if not names:
         return None
     return _copies_together(lambda copies: folder.plan(place, names, selection, copies=copies), cache, True, False)
+
+
+def _selection(recipe: Recipe) -> Selection:
+    """What a recipe selects from any words of its source: seed, splits and the length of a clip."""
+    data = recipe.data
+    return Selection(
+        recipe.seed,
+        validation_percent=data.validation_percent,
+        testing_percent=data.testing_percent,
+        speaker_pattern=data.speaker_pattern,
+        split_by=data.split_by,
+        length=recipe.model.window,
+    )
 
 
 def _folder(source: str) -> Path:

@@ -26,6 +26,7 @@ import packed_clips
 
 from edgekws import recipe as recipes
 from edgekws.corpus import sources
+from edgekws.corpus.clips import Selection
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAIN = ROOT / "edgekws/recipes/gsc16-plain.toml"
@@ -76,7 +77,7 @@ def main() -> None:
 
 def _pack(options: argparse.Namespace) -> None:
     settings = recipes.load(PLAIN)
-    corpus = sources.load(options.folder, settings.data.words, seed=1, clips_per_word=options.per_word)
+    corpus = sources.load(options.folder, settings.data.words, Selection(1, options.per_word))
     sizes = packed_clips.pack(corpus, options.out, options.parts)
     print(f"{options.out}: {len(corpus.clips)} clips in {len(sizes)} files of {max(sizes) / 1e6:.1f} MB at most")
 

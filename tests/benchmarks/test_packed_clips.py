@@ -5,6 +5,7 @@ import pytest
 import tone_corpus
 from benchmarks import packed_clips
 
+from edgekws.corpus.clips import Selection
 from edgekws.corpus.sources import load
 from edgekws.errors import UserError
 from edgekws.model import coding, front_end
@@ -14,7 +15,7 @@ from edgekws.model import coding, front_end
 def clips(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tones")
     data = tone_corpus.write(folder / "tones", clips=30)
-    return load(str(data), tone_corpus.WORDS, seed=1, validation_percent=25, testing_percent=25, cache=folder)
+    return load(str(data), tone_corpus.WORDS, Selection(1, validation_percent=25, testing_percent=25), cache=folder)
 
 
 def test_all_parts_give_the_corpus_in_its_order(clips, tmp_path):

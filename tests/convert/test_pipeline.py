@@ -16,6 +16,7 @@ import tone_corpus
 
 from convert.tflite import mediapipe
 from edgekws import cli, workspace
+from edgekws.corpus.clips import Selection
 from edgekws.corpus.sources import load
 from edgekws.model import front_end
 
@@ -81,7 +82,7 @@ def test_accuracies_in_the_report_are_those_of_the_files(run, workplace, monkeyp
 
     monkeypatch.setenv("EDGEKWS_CACHE", str(workplace / "cache"))
     data = run.recipe.data
-    split = load(data.source, data.words, seed=run.recipe.seed, validation_percent=25, testing_percent=25).split(
+    split = load(data.source, data.words, Selection(run.recipe.seed, validation_percent=25, testing_percent=25)).split(
         "testing"
     )
     interpreter = Interpreter(str(run.int8_model), experimental_op_resolver_type=OpResolverType.BUILTIN_REF)

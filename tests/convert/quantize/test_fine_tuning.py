@@ -8,6 +8,7 @@ import tone_corpus
 
 from convert.quantize import fake_quant, fine_tuning
 from edgekws import recipe, workspace
+from edgekws.corpus.clips import Selection
 from edgekws.corpus.sources import load
 from edgekws.model import catalogue, coding, network
 from edgekws.train import float_model, loop
@@ -20,7 +21,7 @@ TWO_DROPOUTS = "base/4-1fc"
 def clips(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tones")
     data = tone_corpus.write(folder / "tones", clips=30)
-    return load(str(data), tone_corpus.WORDS, seed=1, validation_percent=25, testing_percent=25, cache=folder)
+    return load(str(data), tone_corpus.WORDS, Selection(1, validation_percent=25, testing_percent=25), cache=folder)
 
 
 def started(folder, clips, **changes):

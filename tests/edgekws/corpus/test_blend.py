@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from edgekws.corpus import sources
-from edgekws.corpus.clips import SPLITS, UNKNOWN, Rejection, speakers
+from edgekws.corpus.clips import SPLITS, UNKNOWN, Rejection, Selection, speakers
 from edgekws.corpus.spoken import engines
 from edgekws.errors import UserError
 
@@ -30,7 +30,13 @@ def takes(tmp_path):
 
 def load(tmp_path, source, further, **settings):
     return sources.load(
-        source, WORDS, clips_per_word=8, cache=tmp_path / "cache", progress=False, further=further, **settings
+        source,
+        WORDS,
+        Selection(clips_per_word=8),
+        further=further,
+        cache=tmp_path / "cache",
+        progress=False,
+        **settings,
     )
 
 

@@ -72,7 +72,7 @@ def test_spoken_clips_are_by_voices_of_their_split(speech, tmp_path):
 def test_the_same_seed_gives_the_same_clips(source, tmp_path):
     first, again = (load(source, tmp_path / place, ALL) for place in ("a", "b"))
     assert first.fingerprint == again.fingerprint
-    other = sources.load(str(source), WORDS, rejection=ALL, seed=1, cache=tmp_path, progress=False)
+    other = sources.load(str(source), WORDS, Selection(seed=1), rejection=ALL, cache=tmp_path, progress=False)
     assert other.fingerprint != first.fingerprint
 
 

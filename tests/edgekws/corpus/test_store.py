@@ -11,14 +11,14 @@ import pytest
 from edgekws import audio
 from edgekws.audio import Preparation
 from edgekws.corpus import sources
-from edgekws.corpus.clips import SPLITS
+from edgekws.corpus.clips import SPLITS, Selection
 from edgekws.errors import UserError
 
 WORDS = ("yes", "no")
 
 
 def _load(folder, cache, **settings):
-    return sources.load(str(folder), WORDS, cache=cache, progress=False, **settings)
+    return sources.load(str(folder), WORDS, Selection(**settings), cache=cache, progress=False)
 
 
 def _prepared(cache):
@@ -164,7 +164,7 @@ def test_two_processes_may_prepare_the_same_corpus(speech, tmp_path):
 )
 def test_settings_that_make_no_sense(speech, tmp_path, settings, words, message):
     with pytest.raises(UserError, match=message):
-        sources.load(str(speech), words, cache=tmp_path / "cache", progress=False, **settings)
+        sources.load(str(speech), words, Selection(**settings), cache=tmp_path / "cache", progress=False)
     assert not (tmp_path / "cache").exists()
 
 

@@ -5,6 +5,7 @@ import pytest
 import tone_corpus
 
 from edgekws import recipe, workspace
+from edgekws.corpus.clips import Selection
 from edgekws.corpus.sources import load
 from edgekws.model import network
 from edgekws.model.catalogue import find
@@ -88,7 +89,9 @@ def test_half_precision_with_channels_that_are_no_multiple_of_16(positions):
 @pytest.mark.slow
 def test_the_saved_network_is_keras_alone(tmp_path):
     folder = tone_corpus.write(tmp_path / "tones", clips=40)
-    clips = load(str(folder), tone_corpus.WORDS, seed=1, validation_percent=25, testing_percent=25, cache=tmp_path)
+    clips = load(
+        str(folder), tone_corpus.WORDS, Selection(1, validation_percent=25, testing_percent=25), cache=tmp_path
+    )
     changes = tone_corpus.recipe(tmp_path, training__epochs=3, model__batch_norm=True)
     run = workspace.open_run(tmp_path / "run", recipe.replace(recipe.Recipe(), changes))
     workspace.begin(run, clips)

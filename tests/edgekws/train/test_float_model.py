@@ -8,6 +8,7 @@ import pytest
 import tone_corpus
 
 from edgekws import recipe, workspace
+from edgekws.corpus.clips import Selection
 from edgekws.corpus.sources import load
 from edgekws.errors import UserError
 from edgekws.files import sha256
@@ -19,7 +20,7 @@ from edgekws.train import device, float_model, loop
 def clips(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tones")
     data = tone_corpus.write(folder / "tones", clips=40)
-    return load(str(data), tone_corpus.WORDS, seed=1, validation_percent=25, testing_percent=25, cache=folder)
+    return load(str(data), tone_corpus.WORDS, Selection(1, validation_percent=25, testing_percent=25), cache=folder)
 
 
 @pytest.mark.slow

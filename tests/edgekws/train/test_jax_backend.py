@@ -41,12 +41,13 @@ import sys
 sys.path.insert(0, {str(HERE.parents[1])!r})
 import pathlib, tone_corpus
 from edgekws import recipe, workspace
+from edgekws.corpus.clips import Selection
 from edgekws.corpus.sources import load
 from edgekws.train import float_model
 folder = pathlib.Path({str(tmp_path)!r})
 data = tone_corpus.write(folder / "tones", clips=40)
 made = recipe.replace(recipe.Recipe(), tone_corpus.recipe(data, training__epochs=2))
-clips = load(str(data), made.data.words, seed=1, validation_percent=25, testing_percent=25, cache=folder)
+clips = load(str(data), made.data.words, Selection(1, validation_percent=25, testing_percent=25), cache=folder)
 run = workspace.open_run(folder / "run", made)
 workspace.begin(run, clips)
 float_model.train(run, clips)

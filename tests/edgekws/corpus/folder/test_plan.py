@@ -21,7 +21,7 @@ GSC16 = "zero one two three four five yes no up down left right go bed cat happy
 
 
 def _load(path, tmp_path, words=WORDS, **settings):
-    return sources.load(str(path), words, cache=tmp_path / "cache", progress=False, **settings)
+    return sources.load(str(path), words, Selection(**settings), cache=tmp_path / "cache", progress=False)
 
 
 @pytest.mark.parametrize(

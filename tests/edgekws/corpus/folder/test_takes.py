@@ -94,8 +94,8 @@ def test_cuts_are_for_training_and_parts_are_no_word(tmp_path):
 
     def load(words, **settings):
         return sources.load(
-            str(tmp_path / "words"), words, cache=tmp_path / "cache", progress=False,
-            rejection=Rejection(parts=True), length=WINDOW, **settings,
+            str(tmp_path / "words"), words, Selection(length=WINDOW, **settings), cache=tmp_path / "cache",
+            rejection=Rejection(parts=True), progress=False,
         )  # fmt: skip
 
     found = load(["hey you"], cuts=4, parts=2)

@@ -18,7 +18,7 @@ WORDS = ("seven", "cat", "house")
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory):
     cache = tmp_path_factory.mktemp("espeak")
-    return sources.load("espeak", WORDS, clips_per_word=15, cache=cache, progress=False)
+    return sources.load("espeak", WORDS, Selection(clips_per_word=15), cache=cache, progress=False)
 
 
 def test_counts_and_order(spoken):
@@ -53,7 +53,7 @@ def test_the_same_words_are_spoken_alike_another_time(spoken, tmp_path):
     before = list(espeak.speak(breathing))
     time.sleep(1.1)
     assert all(map(np.array_equal, before, espeak.speak(breathing)))
-    again = sources.load("espeak", WORDS, clips_per_word=15, cache=tmp_path, progress=False)
+    again = sources.load("espeak", WORDS, Selection(clips_per_word=15), cache=tmp_path, progress=False)
     assert again.fingerprint == spoken.fingerprint
 
 
@@ -189,7 +189,7 @@ def test_the_words_of_this_test_can_be_told_apart_across_voices(tmp_path, monkey
     Without rooms and microphones, whose colour says nothing of the word.
     """
     monkeypatch.setattr(acoustics, "record", lambda rng, word, length: audio.fit(word, length))
-    spoken = sources.load("espeak", WORDS, clips_per_word=60, cache=tmp_path, progress=False)
+    spoken = sources.load("espeak", WORDS, Selection(clips_per_word=60), cache=tmp_path, progress=False)
 
     def features(samples):
         spectra = np.log(1 + np.abs(np.fft.rfft(samples.astype(float).reshape(-1, 100, 160), 256)))
