@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 RUN = "a run's folder or its name under runs/, the name of a model that ships, or a .tflite file"
+TALK = "; librispeech downloads 5 hours of people reading (338 MB)"
 CODING = "for a .tflite file without its run: how samples become its int8 input, linear (default) or mu_law"
 
 

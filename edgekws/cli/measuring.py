@@ -39,7 +39,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     arguments.add_model(measure)
     measure.add_argument("--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of sound "
                          "without the words; a folder counts as noise or music where its name has that word, else as "
-                         "speech")  # fmt: skip
+                         f"speech{arguments.TALK}")  # fmt: skip
     measure.add_argument("--keywords", type=Path, metavar="FOLDER", help="recordings of the words, as WORD/*.wav; "
                          "where the folder has lists of splits, those of the testing list")  # fmt: skip
     measure.add_argument("--noise", type=Path, metavar="FOLDER", help="the noise that words are mixed with (default: "
@@ -85,7 +85,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                       "choosing and again for testing (default: 10)")  # fmt: skip
     tune.add_argument("--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of your own "
                       "sound without the words, one for each kind; the goal must be kept in the "
-                      "worst kind")  # fmt: skip
+                      f"worst kind{arguments.TALK}")  # fmt: skip
     arguments.add_transcripts(tune)
     arguments.add_moved(tune)
 
@@ -104,7 +104,7 @@ def _measure(args: argparse.Namespace) -> int:
     from convert.prove import measure
     from convert.tflite import artifact
     from edgekws import workspace, zoo
-    from edgekws.corpus import heard
+    from edgekws.corpus import heard, talk
     from edgekws.files import atomic_write, writing
     from edgekws.listen import sound_kinds
     from edgekws.report import measured_page
@@ -116,6 +116,7 @@ def _measure(args: argparse.Namespace) -> int:
     if args.clips < 0:
         raise UserError(f"--clips is a number of recordings, 0 for all, got {args.clips}")
     model = artifact.load(args.run, args.coding)
+    negatives = talk.folders(args.negatives)
     settings = measure.settings_of(model, args.per_hour, args.threshold)
     place = zoo.place(args.run)
     out = args.out or (place if (place / "corpus.json").exists() else None)
@@ -124,13 +125,13 @@ def _measure(args: argparse.Namespace) -> int:
             out.mkdir(parents=True, exist_ok=True)
             atomic_write(out / "measured.json", "{}\n")
     request = measure.Request(
-        negatives=tuple(sound_kinds.find(args.negatives, "--negatives")),
+        negatives=tuple(sound_kinds.find(negatives, "--negatives")),
         keywords=args.keywords,
         noise=args.noise,
         rooms=args.rooms,
         snrs_db=args.snr or measure.SNRS_DB,
         levels_db=args.level or measure.LEVELS_DB,
-        texts=arguments.texts_of(args, args.negatives, model.labels),
+        texts=arguments.texts_of(args, negatives, model.labels),
         clips=args.clips,
         shared=args.shared,
         accepts=args.save_accepts,
@@ -164,6 +165,7 @@ def _next(args: argparse.Namespace, out: Path | None, worst: dict[str, Any] | No
 def _tune(args: argparse.Namespace) -> int:
     from convert import pipeline
     from edgekws import workspace, zoo
+    from edgekws.corpus import talk
     from edgekws.listen import sound_kinds
     from edgekws.report import listening_lines
 
@@ -174,8 +176,9 @@ def _tune(args: argparse.Namespace) -> int:
         )
     run = arguments.moved(workspace.load_run(zoo.place(args.run)), args.data, args.unknown_from)
     clips = pipeline.load_corpus(run)
-    given = sound_kinds.find(args.negatives, "--negatives")
-    texts = arguments.texts_of(args, args.negatives, clips.words)
+    negatives = talk.folders(args.negatives)
+    given = sound_kinds.find(negatives, "--negatives")
+    texts = arguments.texts_of(args, negatives, clips.words)
     found = pipeline.tune(run, clips, args.per_hour, args.hours, given, texts)
     print("\n".join(listening_lines.lines(found)))
     print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")

@@ -40,6 +40,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         "make a spotter of your own phrase, spoken here",
         """
         edgekws wake "hey edge"
+        edgekws wake "hey edge" --negatives librispeech
         edgekws wake "hey edge" --negatives talk radio --data takes
         edgekws wake "guten morgen computer" --language de
         """,
@@ -97,7 +98,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     mine.add_argument("run", type=Path, metavar="RUN", help="a run's folder or its name under runs/, or the name of a "
                       "model that ships (which also needs --data)")  # fmt: skip
     mine.add_argument("--from", nargs="+", type=Path, required=True, metavar="FOLDER", dest="folders", help="folders "
-                      "of recordings without the words, of any length")  # fmt: skip
+                      f"of recordings without the words, of any length{arguments.TALK}")  # fmt: skip
     mine.add_argument("--rounds", type=int, default=3, metavar="N", help="the most rounds (default: 3)")
     mine.add_argument("--epochs", type=int, default=5, metavar="N", help="training epochs in a round (default: 5)")
     mine.add_argument("--learning-rate", type=float, default=0.0005, metavar="R", help="the highest learning rate in a "
@@ -133,6 +134,7 @@ def _align(args: argparse.Namespace) -> int:
 def _mine(args: argparse.Namespace) -> int:
     from convert import mining
     from edgekws import workspace, zoo
+    from edgekws.corpus import talk
     from edgekws.listen import sound_kinds
 
     if min(args.rounds, args.epochs, args.most) < 1 or not 0 < args.above < 1 or args.per_hour <= 0:
@@ -145,8 +147,9 @@ def _mine(args: argparse.Namespace) -> int:
     beside = place.parent / f"{place.name}-mined" if (place / "corpus.json").exists() else Path(f"{place.name}-mined")
     out = args.out or beside
     how = mining.Mining(args.rounds, args.epochs, args.learning_rate, args.above, args.most, args.per_hour)
-    kinds = sound_kinds.find(args.folders, "--from")
-    texts = arguments.texts_of(args, args.folders, _words(run.folder))
+    folders = talk.folders(args.folders)
+    kinds = sound_kinds.find(folders, "--from")
+    texts = arguments.texts_of(args, folders, _words(run.folder))
     texts.check(kinds)
     state = mining.mine(run, kinds, texts, how, out, lambda line: print(line, flush=True))
     print(f"{out / mining.FILE} has what was found; the runs have what was mined by file and time")
@@ -173,15 +176,17 @@ def _sources(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", default="", metavar="FOLDER", help="recordings of the phrase by people, "
                         "FOLDER/PHRASE/*.wav, of any length, mixed in")  # fmt: skip
     parser.add_argument("--negatives", nargs="+", default=[], metavar="FOLDER", help="recordings of any length without "
-                        "the phrase: nothing makes a spotter better")  # fmt: skip
+                        f"the phrase: nothing makes a spotter better{arguments.TALK}")  # fmt: skip
 
 
 def _recipe(args: argparse.Namespace, phrases: list[str], name: str = "") -> Recipe:
     """The recipe for the phrases and the arguments, with the changes of ``--set``."""
     from edgekws import recipe, wake_phrase
+    from edgekws.corpus import talk
 
+    negatives = list(map(str, talk.folders(args.negatives)))
     made = wake_phrase.of(
-        phrases, language=args.language, voices=args.voices, takes=args.data, negatives=args.negatives, name=name
+        phrases, language=args.language, voices=args.voices, takes=args.data, negatives=negatives, name=name
     )
     return recipe.replace(made, arguments.changes_of(args.changes))
 
@@ -218,6 +223,13 @@ def _compare_takes(run: Run, clips: Corpus, args: argparse.Namespace) -> None:
     print("\n".join(own_takes.lines(compared)))
 
 
+def _no_talk(args: argparse.Namespace) -> str:
+    """What to give where no talk was given, for a sentence that goes on."""
+    if args.negatives:
+        return ""
+    return f"; nor was there talk: give some (--negatives FOLDER{arguments.TALK})"
+
+
 def _wake(args: argparse.Namespace) -> int:
     from convert import pipeline
     from edgekws import workspace
@@ -233,7 +245,7 @@ def _wake(args: argparse.Namespace) -> int:
         found = pipeline.tune(run, clips, args.per_hour, args.hours)
         print("\n".join(listening_lines.lines(found)))
     if not args.data:
-        print("no person's voice was in it: takes by people (--data) and talk (--negatives) help most")
+        print(f"no person said the phrase: takes by people help most (--data){_no_talk(args)}")
     elif run.detector.exists():
         _compare_takes(run, clips, args)
     print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")
