@@ -72,7 +72,7 @@ def tune(
     goals = {goal: choosing.choose(candidates, goal) for goal in sorted({*choosing.GOALS, per_hour})}
     choice = goals[per_hour]
     chosen = choice.settings
-    kept = {goal: one.settings for goal, one in goals.items() if one.unseen_per_hour <= goal}
+    kept = {goal: one.settings for goal, one in goals.items() if one.keeps(goal)}
     tested = {
         goal: summary(one, model.labels, testing.keywords, testing.negatives)
         for goal, one in {**kept, per_hour: chosen}.items()
@@ -81,8 +81,9 @@ def tune(
     return Tuned(chosen, kept), {
         "goal": per_hour,
         "reached": tested[per_hour]["per_hour"] <= per_hour,
-        "within_on_validation": choice.unseen_per_hour <= per_hour,
+        "within_on_validation": choice.keeps(per_hour),
         "unseen_per_hour": choice.unseen_per_hour,
+        "quiet_per_hour": choice.quiet_per_hour,
         "unseen_kind": choice.kind,
         "unseen_hours": choice.hours,
         "synthetic_only": not any(is_recorded(kind) for kind in decided),

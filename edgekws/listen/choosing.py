@@ -9,13 +9,15 @@ import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.corpus.clips import rejects
-from edgekws.listen import tail, thresholds
+from edgekws.listen import sound_kinds, tail, thresholds
 from edgekws.listen.detector import NEVER, REFRACTORY_SECONDS, Settings, releases
 from edgekws.listen.thresholds import LEVELS, Scored, Tally
 
 AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55, 0.85)
 GOALS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0)  # false accepts an hour; settings for these are always chosen
+QUIET_PER_HOUR = 0.5  # false accepts in noise and in music at most, however many are allowed in speech
 FOLDS = 4  # of cross-validation
+_QUIET_WEIGHT = 8.0  # a false accept in noise or music costs as much as so many in speech
 _PRICES = np.geomspace(1e-4, 10, 20)  # one false accept an hour costs as much as this share of words missed
 _MARGINS = np.array([0, 2, 5])  # levels above the best threshold
 
@@ -26,11 +28,16 @@ class Choice:
     (K, classes)."""
 
     settings: Settings
-    unseen_per_hour: float  # false accepts expected in other sound, of the kind of sound where they are most
-    kind: str  # that kind
+    unseen_per_hour: float  # false accepts expected in other speech, of the kind where they are most
+    quiet_per_hour: float  # likewise in noise and music
+    kind: str  # the kind of speech
     hours: float  # how much of it was heard
     missed: float  # the share of words
     family: np.ndarray
+
+    def keeps(self, per_hour: float) -> bool:
+        """Whether no more than ``per_hour`` false accepts are expected, nor too many in noise and music."""
+        return self.unseen_per_hour <= per_hour and self.quiet_per_hour <= min(per_hour, QUIET_PER_HOUR)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +58,11 @@ class _Peaks:
             for part in np.array_split(sums, FOLDS)
         ]
         return cls(stream.kind, stream.seconds / 3600, parts)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody speaks in it."""
+        return sound_kinds.sort_of(self.kind) in (sound_kinds.NOISE, sound_kinds.MUSIC)
 
     def without(self, part: int) -> _Peaks:
         rest = [one for number, one in enumerate(self.parts) if number != part]
@@ -88,7 +100,7 @@ def choices(
     A member is fitted to the peaks that chose it, so these would seem too rare above it. By cross-validation, the peaks
     in each part of a stream are compared with thresholds that the same price and margin give without this part; the
     member's rate is estimated from how far they exceed these. The worst stream always counts, as the goal must hold in
-    each kind of sound in ``negatives``.
+    each kind of sound in ``negatives``; noise and music have a goal of their own.
     """
     words, common = [i for i, label in enumerate(labels) if not rejects(label)], thresholds.one_for_all(labels)
     found = []
@@ -105,19 +117,23 @@ def choices(
             needed = odds[np.stack(others, axis=1)[:, :, words]]  # (members, folds, words)
             missed, members = thresholds.tally(keywords, labels, base, family).miss_rate, np.unique(family, axis=0)
             for row, share, least in zip(family, missed.tolist(), needed, strict=True):
-                rate, worst = max(((one.rate_over(least), one) for one in peaks), key=lambda pair: pair[0])
+                rates = [(one.rate_over(least), one) for one in peaks]
+                quiet = max((rate for rate, one in rates if one.quiet), default=0.0)
+                speech = [pair for pair in rates if not pair[1].quiet] or rates
+                rate, worst = max(speech, key=lambda pair: pair[0])
                 settings = _settings(row, results, minimum, hop, window)
-                found.append(Choice(settings, rate, worst.kind, worst.hours, share, members))
+                found.append(Choice(settings, rate, quiet, worst.kind, worst.hours, share, members))
     return found
 
 
 def choose(found: Sequence[Choice], per_hour: float) -> Choice:
-    """The settings that miss the fewest words, with at most ``per_hour`` false accepts an hour expected; if none keeps
-    to that, those with the fewest."""
+    """The settings that miss the fewest words and keep to ``per_hour`` false accepts an hour; if none does, those with
+    the fewest."""
 
     def rank(one: Choice) -> tuple[bool, float, float]:
-        kept = one.unseen_per_hour <= per_hour
-        return not kept, one.missed if kept else one.unseen_per_hour, one.unseen_per_hour
+        kept = one.keeps(per_hour)
+        most = max(one.unseen_per_hour, one.quiet_per_hour)
+        return not kept, one.missed if kept else most, most
 
     return min(found, key=rank)
 
@@ -129,7 +145,8 @@ def _family(
     stream's false accepts cost least together, plus each margin; then ``common``, one threshold for all words.
     ``odds``: log odds of each threshold."""
     accepted = np.zeros(common.shape)
-    accepted[:, words] = np.max([one.rates(odds[LEVELS]) for one in peaks], axis=0)
+    weighted = [one.rates(odds[LEVELS]) * (_QUIET_WEIGHT if one.quiet else 1.0) for one in peaks]
+    accepted[:, words] = np.max(weighted, axis=0)
     missed = (heard.said - heard.hits) / max(heard.said.sum(), 1)
     cost = missed + _PRICES[:, None, None] * accepted
     best = len(LEVELS) - 1 - cost[:, ::-1].argmin(axis=1)  # the highest of equal thresholds

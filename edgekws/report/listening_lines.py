@@ -48,7 +48,8 @@ def lines(found: dict[str, Any]) -> list[str]:
     text.append(f"accuracy at 20 dB, clip by clip: {_text(sliding['aligned'])}; "
                 f"sliding: {_text(sliding['nearest'])}, averaged {_text(sliding['averaged'])}")  # fmt: skip
     text.append(f"expected in other sound: {found['unseen_per_hour']:.2f} false accepts an hour in "
-                f"{found['unseen_kind']}, the worst kind of sound of validation")  # fmt: skip
+                f"{found['unseen_kind']}, the worst kind of speech of validation, and {found['quiet_per_hour']:.2f} in "
+                "noise and music")  # fmt: skip
     if found["goal"] * found["unseen_hours"] < 1:
         text.append(f"{found['unseen_hours']:.2f} h of it are too few to count {found['goal']:g} an hour: the "
                     "thresholds have a margin, by how much rarer higher scores are")  # fmt: skip

@@ -1,5 +1,7 @@
 """The thresholds that are chosen: few misses, and no more false accepts in other sound than were asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -142,3 +144,14 @@ def test_a_goal_below_what_the_hours_can_count_is_kept_by_a_margin():
     assert 0.2 < np.mean(rates) <= 0.5
     assert np.mean(told) == pytest.approx(np.mean(rates), abs=0.15)
     assert np.mean(missed) < 0.45
+
+
+@pytest.mark.parametrize(("kind", "low", "high"), [("noise", 0.1, 0.9), ("music", 0.1, 0.9), ("radio", 1.5, 20.0)])
+def test_noise_may_set_it_off_less_often_than_speech(kind, low, high):
+    """Sounds of the same scores are allowed 20 times an hour in speech, and half a time in noise or music."""
+    rng = np.random.default_rng(1)
+    (keywords, labels), (sound, _), (other, _) = (thinning(rng, hours, hours == 0.3) for hours in (0.3, 2, 20))
+    chosen = choosing.choose(choosing.choices([keywords], [replace(sound, kind=kind)], labels, HOP), 20.0)
+    found = tally([other], labels, chosen.settings, np.array([chosen.settings.thresholds]))
+    assert low < found.strays.sum() / 20 < high
+    assert chosen.keeps(20.0)
