@@ -227,7 +227,9 @@ def _no_talk(args: argparse.Namespace) -> str:
     """What to give where no talk was given, for a sentence that goes on."""
     if args.negatives:
         return ""
-    return f"; nor was there talk: give some (--negatives FOLDER{arguments.TALK})"
+    return (
+        "; nor was there talk: give hours of it (--negatives FOLDER, or --negatives librispeech, which is downloaded)"
+    )
 
 
 def _wake(args: argparse.Namespace) -> int:
