@@ -14,7 +14,7 @@ from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus.clips import rejects
 from edgekws.corpus.folder.find import recordings
 from edgekws.errors import UserError
-from edgekws.files import atomic_write
+from edgekws.files import atomic_write, make_folder
 from edgekws.listen.events import Event
 
 AROUND = 0.4  # seconds of a file beyond the model's window, half before and half after
@@ -68,7 +68,7 @@ def align(
             sound = audio.read(path)[0] if middles else np.zeros(0, np.int16)
             for number, piece in enumerate(_pieces(sound, middles, spotter.window), 1):
                 file = place.with_name(_named(place.name, number))
-                file.parent.mkdir(parents=True, exist_ok=True)
+                make_folder(file.parent)
                 atomic_write(file, audio.to_wav(piece))
                 of_phrase.written.append(file)
             of_phrase.without += [] if middles else [path]

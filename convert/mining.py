@@ -16,7 +16,7 @@ from edgekws import recipe, workspace
 from edgekws.corpus import heard, other_sound, sources
 from edgekws.corpus.heard import Heard
 from edgekws.errors import UserError
-from edgekws.files import atomic_write, only_one
+from edgekws.files import atomic_write, make_folder, only_one
 from edgekws.guard import untrusted
 from edgekws.listen.hearing import Texts
 from edgekws.listen.sound_kinds import Kind
@@ -101,7 +101,7 @@ def parts(kinds: Sequence[Kind], run: Run, known: Mapping[str, Heard] | None) ->
     for split in ("training", "validation"):
         mine = [
             dataclasses.replace(kind, recordings=tuple(
-                one for one in kind.recordings if tuning.split_of(one, kind.name, run.recipe.data, known) == split
+                one for one in kind.recordings if tuning.split_of(one, kind, run.recipe.data, known) == split
             ))
             for kind in kinds
         ]  # fmt: skip
@@ -169,7 +169,7 @@ def _run_of(place: Path, number: int) -> Run:
 
 def _state(path: Path, asked: dict[str, Any]) -> dict[str, Any]:
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         return {"asked": asked, "before": None, "best": "", "rounds": []}
     state = untrusted.json_object(path, "remove it to mine again")
     if {**state.get("asked", {}), "rounds": 0} != {**asked, "rounds": 0}:

@@ -81,6 +81,15 @@ def scratch() -> Iterator[Path]:
         raise UserError(_TEMPORARY.format(place, error.strerror)) from error
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder where there is none. A UserError if that is not possible, or no file can be made in it."""
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder} is a file; expected a folder, or a name that is free")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    check_writable(folder)
+
+
 def check_writable(folder: Path) -> None:
     """A UserError if no file can be made in this folder. Call it before the work whose result goes there."""
     with writing(folder), tempfile.TemporaryFile(dir=folder) as probe:

@@ -51,7 +51,7 @@ def test_every_command_is_one_that_edgekws_takes(page):
     for words in calls(page) + inline_calls(page):
         args = parsed(words)
         assert callable(args.command)
-        recipe.replace(recipe.Recipe(), arguments.changes_of(getattr(args, "set", None) or []))
+        recipe.replace(recipe.Recipe(), arguments.changes_of(getattr(args, "changes", [])))
         for path in (part for part in words if part.startswith("edgekws/recipes/")):
             assert (ROOT / path).is_file()
 

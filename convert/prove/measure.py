@@ -22,7 +22,7 @@ from edgekws.corpus import heard
 from edgekws.corpus.folder import NOISE_FOLDER
 from edgekws.corpus.heard import Heard
 from edgekws.errors import UserError
-from edgekws.files import atomic_write, writing
+from edgekws.files import atomic_write, make_folder
 from edgekws.listen import detector, hearing, keyword_clips, sound_kinds, thresholds, trials
 from edgekws.listen.detector import Settings
 from edgekws.listen.hearing import Texts
@@ -250,8 +250,7 @@ def _tradeoffs(
 
 def save(folder: Path, sounds: Sequence[tuple[Scored, Tape]], settings: Settings, labels: Sequence[str]) -> int:
     """Save two seconds around every false accept as a WAV, and accepts.csv: wav, kind, file, time, word, score."""
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["wav", "kind", "file", "time", "word", "score"])

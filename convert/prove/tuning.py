@@ -12,6 +12,7 @@ from convert.engine import host_library
 from convert.prove import outcome
 from convert.prove.heard_streams import HeardStreams
 from convert.tflite import artifact
+from edgekws import text
 from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus import heard, other_sound, rejection, sources
 from edgekws.corpus.clips import Corpus, Selection, rejects
@@ -27,6 +28,7 @@ from edgekws.listen.thresholds import Scored
 from edgekws.listen.trials import Material
 from edgekws.progress import progress_bar
 from edgekws.recipe import Data
+from edgekws.report import summary as verdict
 from edgekws.workspace import Run
 
 SEEDS = {"validation": 2026, "testing": 2027}  # each split gets other sentences, gaps and levels
@@ -38,7 +40,7 @@ def tune(
     """The settings chosen on validation streams, and the figures for report.json. Nothing is written.
 
     Args:
-        per_hour: the goal: false accepts an hour in the worst kind of sound. Settings for ``choosing.GOALS`` are
+        per_hour: the goal: false accepts an hour in the worst kind of speech. Settings for ``choosing.GOALS`` are
             chosen as well.
         hours: of synthetic streams without keywords in each split. Recorded words that are no keywords, recordings of
             no word and ``given`` are added to them.
@@ -78,9 +80,9 @@ def tune(
         for goal, one in {**kept, per_hour: chosen}.items()
     }
     decided = {stream.kind for stream in deciding(testing.negatives)}
-    return Tuned(chosen, kept), {
+    found = {
         "goal": per_hour,
-        "reached": tested[per_hour]["per_hour"] <= per_hour,
+        "quiet_goal": choosing.quiet_goal(per_hour),
         "within_on_validation": choice.keeps(per_hour),
         "unseen_per_hour": choice.unseen_per_hour,
         "quiet_per_hour": choice.quiet_per_hour,
@@ -107,6 +109,7 @@ def tune(
         "sliding": testing.sliding(chosen, model.labels),
         "excerpt": testing.excerpt(chosen, model.labels),
     }
+    return Tuned(chosen, kept), found | {"reached": verdict.goal(found)[0]}
 
 
 def apart(kind: Kind, run: Run, known: Mapping[str, Heard] | None) -> dict[str, Kind]:
@@ -117,7 +120,7 @@ def apart(kind: Kind, run: Run, known: Mapping[str, Heard] | None) -> dict[str, 
     data = run.recipe.data
     parts: dict[str, list[Recording]] = {name: [] for name in SEEDS}
     for one in kind.recordings:
-        split = split_of(one, kind.name, data, known)
+        split = split_of(one, kind, data, known)
         if split == "training" and not heard.learned(known or {}, one.speaker, one.path):
             split = speaker_split(one.speaker or f"{kind.name}/{one.name}", 50, 50)
         if split != "training":
@@ -131,11 +134,14 @@ def apart(kind: Kind, run: Run, known: Mapping[str, Heard] | None) -> dict[str, 
     return {name: replace(kind, recordings=tuple(recordings)) for name, recordings in parts.items()}
 
 
-def split_of(one: Recording, kind: str, data: Data, known: Mapping[str, Heard] | None) -> str:
-    """The split of a recording: where the run has its speaker, else by the data set's rule."""
-    learned = heard.learned(known or {}, one.speaker, one.path)
-    speaker = one.speaker or f"{kind}/{one.name}"
-    return learned or speaker_split(speaker, data.validation_percent, data.testing_percent)
+def split_of(one: Recording, kind: Kind, data: Data, known: Mapping[str, Heard] | None) -> str:
+    """The split of a recording: where the run has its speaker, else by the folder's lists, else by the data set's
+    rule."""
+    if learned := heard.learned(known or {}, one.speaker, one.path):
+        return learned
+    if kind.lists is not None:
+        return kind.lists.get(text.normal(one.name), "training")
+    return speaker_split(one.speaker or f"{kind.name}/{one.name}", data.validation_percent, data.testing_percent)
 
 
 def is_recorded(kind: str) -> bool:
@@ -179,12 +185,14 @@ def material(
 def summary(
     settings: Settings, labels: Sequence[str], keywords: Sequence[Scored], negatives: Sequence[Scored]
 ) -> dict[str, Any]:
-    """False accepts an hour of each kind of sound, the worst kind of speech first, and misses at each ratio."""
+    """False accepts an hour of each kind of sound, the worst kind of speech first, then noise or music, and misses."""
     rows = outcome.of_negatives(settings, labels, negatives)
     worst = outcome.worst(rows) or max(rows, key=lambda row: row["per_hour"])
+    quiet = [row for sort in (sound_kinds.NOISE, sound_kinds.MUSIC) if (row := outcome.worst(rows, sort))]
     words = [label for label in labels if not rejects(label)]
     return {
-        **{key: worst[key] for key in ("kind", "false_accepts", "hours", "per_hour", "interval")},
+        **_rate(worst),
+        "quiet": _rate(max(quiet, key=lambda row: row["per_hour"])) if quiet else None,
         "hours_in_all": sum(row["hours"] for row in rows),
         "by_kind": rows,
         "during": [
@@ -192,6 +200,10 @@ def summary(
         ],
         "by_word": {label: sum(row["by_word"].get(label, 0) for row in rows) for label in words},
     } | outcome.of_keywords(settings, labels, keywords)
+
+
+def _rate(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: row[key] for key in ("kind", "false_accepts", "hours", "per_hour", "interval")}
 
 
 def det(

@@ -112,10 +112,23 @@ def moved(run: Run, data: str | None, unknown_from: Sequence[str]) -> Run:
     return dataclasses.replace(run, recipe=sources.anchored(changed, run.folder.absolute().parent.parent))
 
 
+def check_tuning(args: argparse.Namespace) -> None:
+    """A UserError for a goal or hours with which nothing can be tuned."""
+    if not (0 < args.per_hour < 1e6 and 0.01 <= args.hours <= 1000):
+        raise UserError(
+            f"--false-accepts-per-hour must be above 0, got {args.per_hour:g}, and --hours from 0.01 to 1000, got "
+            f"{args.hours:g}"
+        )
+
+
 def texts_of(args: argparse.Namespace, folders: Sequence[Path], labels: Sequence[str]) -> Texts:
     """The transcripts of the folders, from beside them and from ``--transcripts``, for a model with these classes."""
     from edgekws.corpus import transcripts
+    from edgekws.corpus.online import talk
     from edgekws.listen.hearing import Texts
 
-    tables = [*map(transcripts.of_folder, folders), *([transcripts.read(args.transcripts)] if args.transcripts else [])]
+    tables = [
+        *(transcripts.of_folder(talk.place(folder)) for folder in folders),
+        *([transcripts.read(args.transcripts)] if args.transcripts else []),
+    ]
     return Texts.of({name: text for table in tables for name, text in table.items()}, labels, args.said)

@@ -7,14 +7,11 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from edgekws.cli import arguments
 from edgekws.cli.terminal import next_step
 from edgekws.errors import UserError
-
-if TYPE_CHECKING:
-    pass
 
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
@@ -104,8 +101,8 @@ def _measure(args: argparse.Namespace) -> int:
     from convert.prove import measure
     from convert.tflite import artifact
     from edgekws import workspace, zoo
-    from edgekws.corpus import heard, talk
-    from edgekws.files import atomic_write, writing
+    from edgekws.corpus import heard
+    from edgekws.files import atomic_write, make_folder
     from edgekws.listen import sound_kinds
     from edgekws.report import measured_page
 
@@ -115,23 +112,20 @@ def _measure(args: argparse.Namespace) -> int:
         raise UserError("--rooms says where words are heard; give the words too: --keywords FOLDER")
     if args.clips < 0:
         raise UserError(f"--clips is a number of recordings, 0 for all, got {args.clips}")
-    model = artifact.load(args.run, args.coding)
-    negatives = talk.folders(args.negatives)
+    model = artifact.load(args.run, args.coding, args.level_control)
     settings = measure.settings_of(model, args.per_hour, args.threshold)
     place = zoo.place(args.run)
     out = args.out or (place if (place / "corpus.json").exists() else None)
-    if out:
-        with writing(out):  # fail now, not after an hour
-            out.mkdir(parents=True, exist_ok=True)
-            atomic_write(out / "measured.json", "{}\n")
+    for folder in filter(None, (out, args.save_accepts)):
+        make_folder(folder)  # fail now, not after an hour
     request = measure.Request(
-        negatives=tuple(sound_kinds.find(negatives, "--negatives")),
+        negatives=tuple(sound_kinds.find(args.negatives, "--negatives")),
         keywords=args.keywords,
         noise=args.noise,
         rooms=args.rooms,
         snrs_db=args.snr or measure.SNRS_DB,
         levels_db=args.level or measure.LEVELS_DB,
-        texts=arguments.texts_of(args, negatives, model.labels),
+        texts=arguments.texts_of(args, args.negatives, model.labels),
         clips=args.clips,
         shared=args.shared,
         accepts=args.save_accepts,
@@ -165,20 +159,14 @@ def _next(args: argparse.Namespace, out: Path | None, worst: dict[str, Any] | No
 def _tune(args: argparse.Namespace) -> int:
     from convert import pipeline
     from edgekws import workspace, zoo
-    from edgekws.corpus import talk
     from edgekws.listen import sound_kinds
     from edgekws.report import listening_lines
 
-    if not (0 < args.per_hour < 1e6 and 0.01 <= args.hours <= 1000):
-        raise UserError(
-            f"--false-accepts-per-hour must be above 0, got {args.per_hour:g}, and --hours from 0.01 to 1000, got "
-            f"{args.hours:g}"
-        )
+    arguments.check_tuning(args)
     run = arguments.moved(workspace.load_run(zoo.place(args.run)), args.data, args.unknown_from)
     clips = pipeline.load_corpus(run)
-    negatives = talk.folders(args.negatives)
-    given = sound_kinds.find(negatives, "--negatives")
-    texts = arguments.texts_of(args, negatives, clips.words)
+    given = sound_kinds.find(args.negatives, "--negatives")
+    texts = arguments.texts_of(args, args.negatives, clips.words)
     found = pipeline.tune(run, clips, args.per_hour, args.hours, given, texts)
     print("\n".join(listening_lines.lines(found)))
     print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")

@@ -134,7 +134,6 @@ def _align(args: argparse.Namespace) -> int:
 def _mine(args: argparse.Namespace) -> int:
     from convert import mining
     from edgekws import workspace, zoo
-    from edgekws.corpus import talk
     from edgekws.listen import sound_kinds
 
     if min(args.rounds, args.epochs, args.most) < 1 or not 0 < args.above < 1 or args.per_hour <= 0:
@@ -147,9 +146,8 @@ def _mine(args: argparse.Namespace) -> int:
     beside = place.parent / f"{place.name}-mined" if (place / "corpus.json").exists() else Path(f"{place.name}-mined")
     out = args.out or beside
     how = mining.Mining(args.rounds, args.epochs, args.learning_rate, args.above, args.most, args.per_hour)
-    folders = talk.folders(args.folders)
-    kinds = sound_kinds.find(folders, "--from")
-    texts = arguments.texts_of(args, folders, _words(run.folder))
+    kinds = sound_kinds.find(args.folders, "--from")
+    texts = arguments.texts_of(args, args.folders, _words(run.folder))
     texts.check(kinds)
     state = mining.mine(run, kinds, texts, how, out, lambda line: print(line, flush=True))
     print(f"{out / mining.FILE} has what was found; the runs have what was mined by file and time")
@@ -182,11 +180,9 @@ def _sources(parser: argparse.ArgumentParser) -> None:
 def _recipe(args: argparse.Namespace, phrases: list[str], name: str = "") -> Recipe:
     """The recipe for the phrases and the arguments, with the changes of ``--set``."""
     from edgekws import recipe, wake_phrase
-    from edgekws.corpus import talk
 
-    negatives = list(map(str, talk.folders(args.negatives)))
     made = wake_phrase.of(
-        phrases, language=args.language, voices=args.voices, takes=args.data, negatives=negatives, name=name
+        phrases, language=args.language, voices=args.voices, takes=args.data, negatives=args.negatives, name=name
     )
     return recipe.replace(made, arguments.changes_of(args.changes))
 
@@ -198,6 +194,8 @@ def _new(args: argparse.Namespace) -> int:
 
     if args.file.exists():
         raise UserError(f"{args.file} exists already; choose another name or remove it")
+    if not args.wake and (args.data or args.voices or args.negatives or args.language != "en"):
+        raise UserError("--language, --voices, --data and --negatives are of a phrase; give it with --wake PHRASE")
     if args.wake:
         chosen = _recipe(args, args.wake, args.file.stem)
     else:
@@ -223,21 +221,13 @@ def _compare_takes(run: Run, clips: Corpus, args: argparse.Namespace) -> None:
     print("\n".join(own_takes.lines(compared)))
 
 
-def _no_talk(args: argparse.Namespace) -> str:
-    """What to give where no talk was given, for a sentence that goes on."""
-    if args.negatives:
-        return ""
-    return (
-        "; nor was there talk: give hours of it (--negatives FOLDER, or --negatives librispeech, which is downloaded)"
-    )
-
-
 def _wake(args: argparse.Namespace) -> int:
     from convert import pipeline
     from edgekws import workspace
     from edgekws.corpus import sources
     from edgekws.report import listening_lines
 
+    arguments.check_tuning(args)
     chosen = sources.anchored(_recipe(args, args.phrases, args.name), Path())
     run = workspace.open_run(args.runs / chosen.name, chosen)
     clips = pipeline.load_corpus(run)
@@ -246,8 +236,11 @@ def _wake(args: argparse.Namespace) -> int:
     if run.report.exists() and not run.detector.exists():
         found = pipeline.tune(run, clips, args.per_hour, args.hours)
         print("\n".join(listening_lines.lines(found)))
+    if not args.negatives:
+        print("nothing showed it how people talk, and without that it finds few of them: give hours of talk "
+              "(--negatives FOLDER, or --negatives librispeech, which is downloaded)")  # fmt: skip
     if not args.data:
-        print(f"no person said the phrase: takes by people help most (--data){_no_talk(args)}")
+        print("no person said the phrase: takes by people help most (--data)")
     elif run.detector.exists():
         _compare_takes(run, clips, args)
     print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")

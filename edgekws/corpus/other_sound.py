@@ -15,6 +15,7 @@ from edgekws.corpus.clips import SPLITS, UNKNOWN, Clip, Selection
 from edgekws.corpus.folder.find import recordings
 from edgekws.corpus.folder.speakers import speaker_of
 from edgekws.corpus.folder.splits import read_lists, speaker_split
+from edgekws.corpus.online import talk
 from edgekws.errors import UserError
 from edgekws.files import folder_name, sha256
 from edgekws.text import normal, shown
@@ -69,7 +70,7 @@ def find(
     found: list[Recording] = []
     judging: dict[str, list[str]] = {}  # folder as given → names of its recordings; without mined folders
     for folder in folders:
-        place = Path(folder).expanduser()
+        place = talk.place(folder)
         if not place.is_dir():
             raise UserError(
                 f"data.unknown_from: {folder} is not a folder; expected one of recordings. If it has moved, give its "
@@ -187,9 +188,14 @@ def source(words: str, folders: Sequence[str]) -> str:
 
 
 def licence(words: str, folders: Sequence[str]) -> str:
-    """A text with the licence of the words, and who must state that of these folders."""
-    more = f"The recordings in {_names(folders)} are the user's own; whoever passes the model on states their licence."
-    return f"{words} {more}".strip() if folders else words
+    """A text with the licence of the words, those of talk that was downloaded, and who must state the others'."""
+    own = [folder for folder in folders if not talk.named(folder)]
+    more = [f"{talk.NAMED[name].licence}." for name in map(talk.named, folders) if name]
+    if own:
+        more.append(
+            f"The recordings in {_names(own)} are the user's own; whoever passes the model on states their licence."
+        )
+    return " ".join([words, *more]).strip()
 
 
 def _names(folders: Sequence[str]) -> str:

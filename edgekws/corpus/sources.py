@@ -8,10 +8,11 @@ from pathlib import Path
 
 from edgekws import recipe as recipes
 from edgekws import text
-from edgekws.corpus import blend, download, folder, store
+from edgekws.corpus import blend, folder, store
 from edgekws.corpus import rejection as rejections
 from edgekws.corpus.clips import Corpus, Rejection, Selection
 from edgekws.corpus.folder.find import words_in
+from edgekws.corpus.online import download
 from edgekws.corpus.spoken import engines, espeak
 from edgekws.corpus.store import Plan
 from edgekws.errors import UserError, nearest
@@ -21,14 +22,14 @@ from edgekws.words import check_all, check_folders
 
 MADE: dict[str, Callable[[Sequence[str], Selection], Plan]] = {"espeak": espeak.plan}  # sources that need no recordings
 FURTHER = {**MADE, engines.FLITE: engines.flite}  # sources that can be added to another
-ALL = Selection()  # clips; split by speaker, ten percent each
+DEFAULT = Selection()
 NAMED = (*MADE, *download.ARCHIVES)  # any other name is the path of a folder
 
 
 def load(
     source: str,
     words: Sequence[str],
-    selection: Selection = ALL,
+    selection: Selection = DEFAULT,
     *,
     rejection: Rejection | None = None,
     further: Sequence[str] = (),

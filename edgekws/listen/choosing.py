@@ -22,22 +22,31 @@ _PRICES = np.geomspace(1e-4, 10, 20)  # one false accept an hour costs as much a
 _MARGINS = np.array([0, 2, 5])  # levels above the best threshold
 
 
+def quiet_goal(per_hour: float) -> float:
+    """The goal in noise and music, in false accepts an hour, where ``per_hour`` is the goal in speech."""
+    return min(per_hour, QUIET_PER_HOUR)
+
+
 @dataclass(frozen=True, eq=False)
 class Choice:
     """Possible settings, with their figures on the streams that chose them. Their thresholds are one row of ``family``,
     (K, classes)."""
 
     settings: Settings
-    unseen_per_hour: float  # false accepts expected in other speech, of the kind where they are most
-    quiet_per_hour: float  # likewise in noise and music
-    kind: str  # the kind of speech
+    unseen_per_hour: float  # false accepts expected in other sound, without noise and music, where they are most
+    quiet_per_hour: float  # likewise in noise and music; 0 where none was heard
+    kind: str  # that kind; noise or music where nothing else was heard
     hours: float  # how much of it was heard
     missed: float  # the share of words
     family: np.ndarray
 
     def keeps(self, per_hour: float) -> bool:
         """Whether no more than ``per_hour`` false accepts are expected, nor too many in noise and music."""
-        return self.unseen_per_hour <= per_hour and self.quiet_per_hour <= min(per_hour, QUIET_PER_HOUR)
+        return self.above(per_hour) <= 1
+
+    def above(self, per_hour: float) -> float:
+        """How many times the goal the false accepts are, or those in noise and music theirs."""
+        return max(self.unseen_per_hour / per_hour, self.quiet_per_hour / quiet_goal(per_hour))
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +140,8 @@ def choose(found: Sequence[Choice], per_hour: float) -> Choice:
     the fewest."""
 
     def rank(one: Choice) -> tuple[bool, float, float]:
-        kept = one.keeps(per_hour)
-        most = max(one.unseen_per_hour, one.quiet_per_hour)
-        return not kept, one.missed if kept else most, most
+        kept, above = one.keeps(per_hour), one.above(per_hour)
+        return not kept, one.missed if kept else above, above
 
     return min(found, key=rank)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import bisect
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +15,16 @@ from edgekws import audio
 from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus.folder.find import recordings
 from edgekws.corpus.folder.speakers import speaker_of
+from edgekws.corpus.folder.splits import read_lists
+from edgekws.corpus.online import talk
 from edgekws.errors import UserError
 from edgekws.files import folder_name
 
 SPEECH, NOISE, MUSIC, WORDS = "speech", "noise", "music", "words alone"
 _NAMED = {
-    WORDS: ("unknown words", "recorded words"),
-    MUSIC: ("music", "song", "melod", "instrument"),
-    NOISE: ("noise", "sound", "ambien", "silence", "traffic", "rain", "room"),
+    WORDS: r"unknown words|recorded words",
+    MUSIC: r"music\w*|songs?|melod(y|ies)|instruments?|instrumental",
+    NOISE: r"(\w*)noises?|sounds?|ambien(t|ce|ces)|silence|traffic|rain|rooms?",
 }
 _SHORT_HOURS = 0.1
 
@@ -56,16 +60,24 @@ class Kind:
     def seconds(self) -> float:
         return sum(one.seconds for one in self.recordings)
 
+    @cached_property
+    def lists(self) -> dict[str, str] | None:
+        """{name of a recording: split} by the folder's own lists; None if it has none."""
+        first = self.recordings[0] if self.recordings else None
+        return read_lists(first.path.parents[first.name.count("/")]) if first else None
+
 
 def sort_of(name: str) -> str:
     """The sort of sound by the name of a folder or stream: noise, music, single words in a row, or else speech."""
-    return next((sort for sort, parts in _NAMED.items() if any(part in name.lower() for part in parts)), SPEECH)
+    words = re.sub(r"[\W\d_]+", " ", name.lower())
+    return next((sort for sort, parts in _NAMED.items() if re.search(rf"\b({parts})\b", words)), SPEECH)
 
 
 def find(folders: Sequence[Path], option: str) -> list[Kind]:
     """A kind for each folder. Raises UserError if a folder is missing or empty, or two have the same name."""
     kinds: list[Kind] = []
-    for folder in folders:
+    for given in folders:
+        folder = talk.place(given)
         if not folder.is_dir():
             raise UserError(f"{option}: {folder} is not a folder; expected one of recordings of any length")
         paths = recordings(folder)
@@ -73,7 +85,9 @@ def find(folders: Sequence[Path], option: str) -> list[Kind]:
             raise UserError(f"{option}: there are no recordings in {folder} (WAV, FLAC, Ogg, MP3, AIFF)")
         name = folder_name(folder)
         if name in {kind.name for kind in kinds}:
-            raise UserError(f"{option}: two folders are called {name}; figures go by that name: rename one")
+            raise UserError(
+                f"{option}: two folders are called {name}; figures go by that name: rename one, or name it once"
+            )
         kinds.append(Kind(name, tuple(Recording.of(path, folder) for path in paths)))
     return kinds
 

@@ -101,13 +101,21 @@ def tested_on(data: Mapping[str, Any]) -> str:
 
 
 def goal(listening: Mapping[str, Any]) -> tuple[bool, str]:
-    """Whether testing kept the goal of false accepts an hour, and how sure that is, in words."""
-    asked, found = listening["goal"], listening["testing"]
-    rate, (low, high) = found["per_hour"], found["interval"]
-    measured = f"{rate:.2f} [{low:.2f}, {high:.2f}] measured in testing, {asked:g} asked for"
-    if rate > asked:
-        return False, f"goal missed: {measured}"
-    return True, f"goal reached: {measured}" if high <= asked else f"goal reached, but not surely: {measured}"
+    """Whether testing kept the goals of false accepts an hour, and how sure that is, in words."""
+    found = listening["testing"]
+    judged = [(found, listening["goal"], "")]
+    if quiet := found.get("quiet"):
+        judged.append((quiet, listening["quiet_goal"], f" in {quiet['kind']}"))
+    for one, asked, where in judged:
+        if one["per_hour"] > asked:
+            return False, f"goal missed{where}: {_measured(one, asked)}"
+    unsure = any(one["interval"][1] > asked for one, asked, _ in judged)
+    return True, f"goal reached{', but not surely' if unsure else ''}: {_measured(found, listening['goal'])}"
+
+
+def _measured(found: Mapping[str, Any], asked: float) -> str:
+    low, high = found["interval"]
+    return f"{found['per_hour']:.2f} [{low:.2f}, {high:.2f}] measured in testing, {asked:g} asked for"
 
 
 def engine_bytes(figures: Mapping[str, Any]) -> int | None:

@@ -104,6 +104,22 @@ def test_each_speaker_is_in_one_split_and_testing_is_not_used(talk, tmp_path):
         mining.parts([talk], run, known)
 
 
+def test_a_folders_own_lists_say_who_is_for_testing(talk, tmp_path):
+    run, place = workspace.Run(tmp_path, recipe.Recipe()), talk.recordings[0].path.parent
+    by_rule = mining.parts([talk], run, None)
+    validation, testing = sorted(one.name for kind in by_rule["training"] for one in kind.recordings)[:2]
+    chosen = {"validation_list.txt": validation, "testing_list.txt": testing}
+    for file, listed in chosen.items():
+        (place / file).write_text(listed)
+    try:
+        parts = mining.parts([sound_kinds.find([place], "--from")[0]], run, None)
+    finally:
+        for file in chosen:
+            (place / file).unlink()
+    assert {one.name for one in parts["validation"][0].recordings} == {validation}
+    assert not {one.name for one in parts["training"][0].recordings} & {validation, testing}
+
+
 @pytest.fixture
 def staged(talk, tmp_path, monkeypatch):
     """A run, with what takes long put aside: training does nothing, and validation gives what the test says."""

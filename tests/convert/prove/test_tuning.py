@@ -106,7 +106,10 @@ def test_every_figure_is_of_the_streams_it_names(tuned):
         rates, missed = zip(*curve["points"], strict=True)
         assert list(rates) == sorted(set(rates))
         assert list(missed) == sorted(set(missed), reverse=True)
-    assert any("false accepts an hour" in line for line in listening_lines.lines(found))
+    expected = f"and {found['quiet_per_hour']:.2f} in noise and music"
+    assert any(expected in line for line in listening_lines.lines(found))
+    assert found["testing"]["quiet"]["kind"] == "noise"
+    assert found["quiet_goal"] == 0.3
     for hours, told in ((3.3, True), (3.4, False)):  # the goal is 0.3 an hour
         text = listening_lines.lines(found | {"unseen_hours": hours})
         assert any(f"{hours:.2f} h of it are too few to count 0.3 an hour" in line for line in text) == told

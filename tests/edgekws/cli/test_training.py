@@ -1,24 +1,49 @@
-"""Talk by name: what the commands do with it, and when it is offered."""
-
-import argparse
+"""Talk by name in the commands that take folders of sound."""
 
 import numpy as np
 import pytest
 import soundfile
 
-from edgekws.cli import main, training
+from convert import pipeline
+from edgekws import recipe
+from edgekws.cli import main
 
 
-def test_talk_that_was_downloaded_is_measured_by_its_name(tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def talk(tmp_path, monkeypatch):
+    """What was downloaded before lies in the cache."""
     (tmp_path / "cache/librispeech").mkdir(parents=True)
     monkeypatch.setenv("EDGEKWS_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
     sound = np.random.default_rng(1).integers(-999, 999, 48_000).astype(np.int16)
     soundfile.write(tmp_path / "cache/librispeech/84_nohash_7-0000.flac", sound, 16_000)
+
+
+def test_talk_that_was_downloaded_is_measured_by_its_name(talk, capsys):
     assert main(["measure", "small-listen", "--negatives", "librispeech"]) == 0
     assert "librispeech (speech): 0" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("negatives", "offered"), [([], True), (["talk"], False)])
-def test_who_gave_no_talk_is_told_where_some_is(negatives, offered):
-    assert ("--negatives librispeech" in training._no_talk(argparse.Namespace(negatives=negatives))) == offered
+def test_the_recipe_of_a_phrase_keeps_the_name(talk, tmp_path):
+    assert main(["new", "hey.toml", "--wake", "hey edge", "--negatives", "librispeech"]) == 0
+    assert recipe.load(tmp_path / "hey.toml").data.unknown_from == ("librispeech",)
+
+
+def test_what_is_of_a_phrase_needs_one(capsys):
+    assert main(["new", "my.toml", "--negatives", "talk"]) == 2
+    assert "give it with --wake PHRASE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [["--hours", "0"], ["--false-accepts-per-hour", "0"]])
+def test_a_goal_that_makes_no_sense_is_refused_before_training(monkeypatch, capsys, wrong):
+    monkeypatch.setattr(pipeline, "load_corpus", lambda *_: pytest.fail("it began"))
+    assert main(["wake", "hey edge", *wrong]) == 2
+    assert "--false-accepts-per-hour must be above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--out", "--save-accepts"])
+def test_a_file_in_place_of_a_folder_is_told_before_measuring(talk, tmp_path, capsys, option):
+    (tmp_path / "taken").write_text("mine")
+    assert main(["measure", "small-listen", "--negatives", "librispeech", option, "taken"]) == 2
+    assert "taken is a file; expected a folder" in capsys.readouterr().err
+    assert (tmp_path / "taken").read_text() == "mine"

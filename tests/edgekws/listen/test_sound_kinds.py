@@ -24,6 +24,12 @@ def ramp(path, first, count, rate=16_000):
         ("Music", "music"),
         ("street_noise", "noise"),
         ("sounds", "noise"),
+        ("white-noise-2", "noise"),
+        ("rain", "noise"),
+        ("musical", "music"),
+        ("train-clean-100", "speech"),  # has a rain in it
+        ("classroom", "speech"),
+        ("songbird", "speech"),
     ],
 )
 def test_a_folders_name_says_what_sort_of_sound_it_holds(name, sort):

@@ -91,6 +91,21 @@ def test_a_goal_is_judged_where_it_was_measured(measured, reached, told):
     assert told in found[1]
 
 
+@pytest.mark.parametrize(
+    ("rate", "reached", "told"),
+    [
+        ((3.0, 0.6, 8.8), False, "goal missed in noise: 3.00 [0.60, 8.80] measured in testing, 0.5 asked for"),
+        ((0.0, 0.0, 0.4), True, "goal reached: 0.50"),
+        ((0.0, 0.0, 3.7), True, "goal reached, but not surely: 0.50"),
+    ],
+)
+def test_noise_has_a_goal_of_its_own(rate, reached, told):
+    found = listening(0.5, 0.1, 1.9) | {"quiet_goal": 0.5}
+    found["testing"] |= {"quiet": {"kind": "noise", "per_hour": rate[0], "interval": list(rate[1:])}}
+    assert summary.goal(found)[0] == reached
+    assert told in summary.goal(found)[1]
+
+
 def test_what_may_lose_something_is_told_before_training():
     text = summary.prepared({"clips": 9, "resampled": 9, "cropped": 4, "lost": 2, "copies": 1})
     assert text[0] == "  4 recordings: longer than one second, cut to the second where the speech is"

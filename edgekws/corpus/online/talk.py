@@ -7,14 +7,14 @@ import csv
 import io
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from edgekws.corpus import download
-from edgekws.corpus.download import Archive
 from edgekws.corpus.folder.splits import LISTS
+from edgekws.corpus.online import download
+from edgekws.corpus.online.download import Archive
 from edgekws.errors import UserError
-from edgekws.files import atomic_folder, atomic_write, cache_folder
+from edgekws.files import atomic_folder, atomic_write, cache_folder, only_one
 
 NAMED = {
     "librispeech": Archive(
@@ -28,39 +28,40 @@ NAMED = {
 _EVERY = 5  # of so many speakers, one is for validation and one for testing
 
 
-def folders(named: Sequence[str | Path], *, cache: Path | None = None, progress: bool = True) -> list[Path]:
-    """The folders as given. A name of NAMED that is no folder here is downloaded once, into ``cache``.
+def named(folder: str | Path) -> str:
+    """The name in NAMED that a folder is called by, if it is no folder here; else ""."""
+    name = str(Path(folder))
+    return name if name in NAMED and not Path(folder).exists() else ""
+
+
+def place(folder: str | Path, *, cache: Path | None = None, progress: bool = True) -> Path:
+    """Where a folder is. What has a name of NAMED is downloaded once, into ``cache``.
+
+    It becomes a folder of SPEAKER_nohash_CHAPTER-N.flac with transcripts.csv, lists that split it by speaker, and the
+    licence.
 
     Raises:
         UserError: the download failed, or the archive is not laid out as it should be.
     """
-    return [
-        _downloaded(str(one), cache or cache_folder(), progress)
-        if str(one) in NAMED and not Path(one).exists()
-        else Path(one)
-        for one in named
-    ]
-
-
-def _downloaded(name: str, cache: Path, progress: bool) -> Path:
-    """``cache/name``: SPEAKER_nohash_CHAPTER-N.flac, transcripts.csv, lists that split by speaker, and the licence."""
-    dest, archive = cache / name, NAMED[name]
-    unpacked = cache / f"{name}-unpacked"
-    if not dest.is_dir():
-        if progress:
-            print(f"{name}: {archive.title}", flush=True)
-        download.fetch(archive, unpacked, progress=progress)
-        with contextlib.suppress(FileExistsError), atomic_folder(dest) as folder:  # another process may be quicker
-            _arrange(unpacked, folder)
-            atomic_write(folder / "LICENCE.txt", archive.licence + "\n")
-    shutil.rmtree(unpacked, ignore_errors=True)
+    if not (name := named(folder)):
+        return Path(folder).expanduser()
+    cache = cache or cache_folder()
+    dest, unpacked = cache / name, cache / f"{name}-unpacked"
+    if not dest.is_dir() or unpacked.is_dir():
+        with only_one(cache / f"{name}.lock", f"the download of {name}"):
+            if not dest.is_dir():
+                download.fetch(NAMED[name], unpacked, progress=progress)
+                with contextlib.suppress(FileExistsError), atomic_folder(dest) as made:  # where locks are not possible
+                    _arrange(unpacked, made)
+                    atomic_write(made / "LICENCE.txt", NAMED[name].licence + "\n")
+            shutil.rmtree(unpacked, ignore_errors=True)
     return dest
 
 
 def _arrange(unpacked: Path, folder: Path) -> None:
     """Fill ``folder`` from LibriSpeech's own layout: SPEAKER/CHAPTER/SPEAKER-CHAPTER-N.flac and a .trans.txt."""
     table = io.StringIO()
-    rows = csv.writer(table)
+    rows = csv.writer(table, lineterminator="\n")
     rows.writerow(["file", "transcript"])
     found: dict[str, list[str]] = {}  # by speaker
     for recording, text in sorted(_read(unpacked)):

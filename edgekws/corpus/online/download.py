@@ -1,4 +1,4 @@
-"""Downloads the official Speech Commands archives with resume, checks them, and unpacks them without trust."""
+"""Downloads archives of recordings with resume, checks them, and unpacks them without trust."""
 
 import contextlib
 import gzip
@@ -14,9 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from edgekws.corpus import connection
+from edgekws.corpus.online import connection
 from edgekws.errors import UserError
-from edgekws.files import atomic_folder, atomic_write, sha256, writing
+from edgekws.files import atomic_folder, atomic_write, only_one, sha256, writing
 from edgekws.progress import Progress, progress_bar
 
 _CHUNK = 1 << 20
@@ -71,17 +71,18 @@ def fetch(archive: Archive, dest: Path, *, progress: bool = True) -> Path:
     part = dest.with_name(f"{dest.name}.tar.gz.part")
     with writing(part):
         dest.parent.mkdir(parents=True, exist_ok=True)
-    _download(archive, part, progress)
-    found = sha256(part)
-    if found != archive.sha256:
+    with only_one(part.with_suffix(".lock"), f"the download of {dest.name}"):
+        _download(archive, part, progress)
+        found = sha256(part)
+        if found != archive.sha256:
+            _remove(part)
+            raise UserError(
+                f"what came from {archive.url} is not the archive: SHA-256 is {found}, expected {archive.sha256}; "
+                "it was removed: try again, and if it stays so, download from another network"
+            )
+        with contextlib.suppress(FileExistsError), atomic_folder(dest) as folder:  # where locks are not possible
+            unpack(part, folder, most_bytes=2 * archive.unpacked_bytes, progress=progress)
         _remove(part)
-        raise UserError(
-            f"what came from {archive.url} is not the archive: SHA-256 is {found}, expected {archive.sha256}; "
-            "it was removed: try again, and if it stays so, download from another network"
-        )
-    with contextlib.suppress(FileExistsError), atomic_folder(dest) as folder:  # another process may have been quicker
-        unpack(part, folder, most_bytes=2 * archive.unpacked_bytes, progress=progress)
-    _remove(part)
     return dest
 
 

@@ -17,8 +17,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgekws.corpus import connection, download, sources
-from edgekws.corpus.download import Archive, fetch, unpack
+from edgekws.corpus import sources
+from edgekws.corpus.online import connection, download
+from edgekws.corpus.online.download import Archive, fetch, unpack
 from edgekws.errors import UserError
 
 WORDS = ("yes", "no")

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from edgekws.corpus import download, other_sound, talk, transcripts
+from edgekws.corpus import other_sound, transcripts
 from edgekws.corpus.clips import Selection
-from edgekws.corpus.download import Archive
+from edgekws.corpus.online import download, talk
+from edgekws.corpus.online.download import Archive
 from edgekws.errors import UserError
 from edgekws.listen import sound_kinds
 
@@ -53,7 +54,7 @@ def cache(tmp_path, monkeypatch):
 
 
 def test_it_serves_as_no_word_with_speakers_of_every_split_and_their_texts(cache):
-    (folder,) = talk.folders(["librispeech"], cache=cache, progress=False)
+    folder = talk.place("librispeech", cache=cache, progress=False)
     assert [path.name for path in cache.iterdir()] == ["librispeech"]
     found = other_sound.find([str(folder)], Selection(), {}, ["yes"])
     splits = {one.speaker: one.split for one in found}
@@ -68,28 +69,29 @@ def test_it_serves_as_no_word_with_speakers_of_every_split_and_their_texts(cache
 
 
 def test_it_is_made_once_and_a_folder_of_that_name_comes_first(cache, tmp_path, monkeypatch):
-    folders = talk.folders(["librispeech"], cache=cache, progress=False)
+    folder = talk.place("librispeech", cache=cache, progress=False)
     monkeypatch.setattr(download, "fetch", lambda *_, **__: pytest.fail("it was downloaded already"))
-    assert talk.folders(["librispeech"], cache=cache, progress=False) == folders
+    for named in ("librispeech", "librispeech/", "./librispeech", Path("librispeech")):
+        assert talk.place(named, cache=cache, progress=False) == folder
     (tmp_path / "here/librispeech").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "here")
-    assert talk.folders(["librispeech", "music"], cache=cache) == [Path("librispeech"), Path("music")]
+    assert (talk.place("librispeech"), talk.place("music")) == (Path("librispeech"), Path("music"))
 
 
 def test_killed_while_it_is_laid_out_it_is_laid_out_again(cache, monkeypatch):
     copy = talk._copy
     monkeypatch.setattr(talk, "_copy", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        talk.folders(["librispeech"], cache=cache, progress=False)
+        talk.place("librispeech", cache=cache, progress=False)
     assert [path.name for path in cache.iterdir()] == ["librispeech-unpacked"]
     monkeypatch.setattr(talk, "_copy", copy)
-    (folder,) = talk.folders(["librispeech"], cache=cache, progress=False)
+    folder = talk.place("librispeech", cache=cache, progress=False)
     assert len(list(folder.glob("*.flac"))) == 20
 
 
 def test_where_links_are_not_possible_it_is_copied(cache, monkeypatch):
     monkeypatch.setattr(talk.os, "link", lambda *_: (_ for _ in ()).throw(OSError("no links here")))
-    (folder,) = talk.folders(["librispeech"], cache=cache, progress=False)
+    folder = talk.place("librispeech", cache=cache, progress=False)
     assert soundfile.info(str(folder / "84_nohash_7-0000.flac")).frames == 32_000
 
 
@@ -97,12 +99,11 @@ def test_another_layout_is_refused(cache, monkeypatch):
     part = cache / "librispeech-unpacked.tar.gz.part"
     monkeypatch.setitem(talk.NAMED, "librispeech", archive(part, SPEAKERS[:2]))
     with pytest.raises(UserError, match="recordings of 2 speakers in LibriSpeech's layout, expected 5 or more"):
-        talk.folders(["librispeech"], cache=cache, progress=False)
+        talk.place("librispeech", cache=cache, progress=False)
     assert not (cache / "librispeech").exists()
 
 
-def test_what_is_known_of_the_archive_is_what_its_publisher_and_others_state():
-    known = talk.NAMED["librispeech"]
-    assert known.url.startswith("https://www.openslr.org/resources/12/")
-    assert len(known.sha256) == 64
-    assert "CC BY 4.0" in known.licence
+def test_a_card_quotes_its_licence_and_asks_for_that_of_other_folders(cache):
+    told = other_sound.licence("Words: CC0.", ["librispeech", "/home/me/radio"])
+    assert "LibriSpeech" not in other_sound.licence("Words: CC0.", ["/home/me/radio"])
+    assert told.startswith("Words: CC0. CC BY 4.0. The recordings in radio are the user's own")
