@@ -51,7 +51,9 @@ def test_every_command_is_one_that_edgekws_takes(page):
     for words in calls(page) + inline_calls(page):
         args = parsed(words)
         assert callable(args.command)
-        recipe.replace(recipe.Recipe(), arguments.changes_of(getattr(args, "changes", [])))
+        added = "model.architecture=" if page.name == "adding-a-network.md" else None  # the network that the page adds
+        changes = [change for change in getattr(args, "changes", []) if not (added and change.startswith(added))]
+        recipe.replace(recipe.Recipe(), arguments.changes_of(changes))
         for path in (part for part in words if part.startswith("edgekws/recipes/")):
             assert (ROOT / path).is_file()
 

@@ -30,7 +30,7 @@ class HeardStreams:
         self._windows: list[np.ndarray] = []
         self._ends: list[int] = []
         self._opening: dict[float, np.ndarray] = {}
-        self._bar, self._waiting, self._length = bar, 0, scorer.window
+        self._tell, self._length = hearing.telling(bar), scorer.window
         self.keywords = [
             self._score(trials.keywords(found, snr_db, seed), scorer, keep and snr_db == trials.SNRS_DB[0])
             for snr_db in trials.SNRS_DB
@@ -58,10 +58,6 @@ class HeardStreams:
         if trial.snr_db is not None:
             self._opening[trial.snr_db] = np.concatenate(opening)[: EXCERPT_SECONDS * SAMPLE_RATE]
         return Scored(trial.kind, trial.snr_db, samples / SAMPLE_RATE, np.concatenate(parts), tuple(trial.said))
-
-    def _tell(self, samples: int) -> None:
-        whole, self._waiting = divmod(self._waiting + samples, SAMPLE_RATE)
-        self._bar.advance(whole)
 
     def sliding(self, settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
         """Accuracy on the clips at 20 dB in three ways: each clip alone, the stream's nearest result, the average."""

@@ -73,13 +73,7 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
     times = sum(map(len, spoken.values()))  # that every clip is heard
     seconds = sum(kind.seconds for kind in kinds) + times * 3.5 * (len(clips.labels) if clips else 0)
     with progress_bar("measuring", round(seconds), unit="s") as bar:
-        waiting = 0
-
-        def tell(samples: int) -> None:
-            nonlocal waiting
-            whole, waiting = divmod(waiting + samples, SAMPLE_RATE)
-            bar.advance(whole)
-
+        tell = hearing.telling(bar)
         sounds = [hearing.hear(kind, scorer, labels, request.texts, tell) for kind in kinds]
         keywords = {
             key: [hearing.hear_trial(trial, scorer, tell) for trial in streams] for key, streams in spoken.items()

@@ -57,7 +57,7 @@ def find(model: Artifact, kinds: Sequence[Kind], texts: Texts, above: float, mos
     texts = replace(texts, mode="times") if texts.mode == "cut" else texts  # a window across a cut is not real sound
     with progress_bar("mining", round(sum(kind.seconds for kind in kinds)), unit="s") as bar:
         for kind in kinds:
-            stream, tape = hearing.hear(kind, scorer, model.labels, texts, _seconds(bar))
+            stream, tape = hearing.hear(kind, scorer, model.labels, texts, hearing.telling(bar))
             spoken = {number: texts.places(one) for number, one in enumerate(kind.recordings)}
             found += windows(stream, tape, scorer.hop, model.labels, above, spoken, scorer.window)
     found.sort(key=lambda one: -one.score)
@@ -137,7 +137,7 @@ def validate(
     some = trials.few(material, _CLIPS, _SEED)
     seconds = sum(kind.seconds for kind in kinds) + 2.5 * len(some.labels)
     with progress_bar("validating", round(seconds), unit="s") as bar:
-        tell = _seconds(bar)
+        tell = hearing.telling(bar)
         keywords = hearing.hear_trial(trials.keywords(some, _SNR_DB, _SEED), scorer, tell)
         negatives = [hearing.hear(kind, scorer, labels, texts, tell)[0] for kind in kinds]
     settings, family = detector.default(labels, scorer.hop, scorer.window), thresholds.one_for_all(labels)
@@ -153,17 +153,6 @@ def validate(
         "hours": {one.kind: one.seconds / 3600 for one in negatives},
         "curve": outcome.tradeoff(rates, missed),
     }
-
-
-def _seconds(bar: Any) -> Any:
-    waiting = 0
-
-    def tell(samples: int) -> None:
-        nonlocal waiting
-        whole, waiting = divmod(waiting + samples, SAMPLE_RATE)
-        bar.advance(whole)
-
-    return tell
 
 
 def _said(start: int, length: int, places: Sequence[Place]) -> bool:

@@ -72,7 +72,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _stopped(args: argparse.Namespace) -> int:
-    resumed = args.command.__module__ in (runs.__name__, training.__name__, sweeps.__name__)
+    families = (runs.__name__, training.__name__, sweeps.__name__)
+    resumed = args.command.__module__ in families and getattr(args, "resumes", True)
     goes_on = "; the same command goes on from the last finished epoch" if resumed else ""
     print(f"edgekws: stopped{goes_on}", file=sys.stderr)
     return 130

@@ -82,7 +82,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                       "choosing and again for testing (default: 10)")  # fmt: skip
     tune.add_argument("--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of your own "
                       "sound without the words, one for each kind; the goal must be kept in the "
-                      f"worst kind{arguments.TALK}")  # fmt: skip
+                      f"worst kind of speech{arguments.TALK}")  # fmt: skip
     arguments.add_transcripts(tune)
     arguments.add_moved(tune)
 

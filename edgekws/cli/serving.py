@@ -13,6 +13,8 @@ from edgekws.cli import arguments
 from edgekws.cli.terminal import next_step
 from edgekws.errors import UserError
 
+PORT = 8416  # always the same: with it a browser remembers that the microphone is allowed
+
 
 def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     """Describe the commands of this module; ``command(name, function, help, examples, about)`` makes a parser."""
@@ -107,6 +109,3 @@ def _demo(args: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             print(file=sys.stderr)
     return 0
-
-
-PORT = 8416  # always the same: with it a browser remembers that the microphone is allowed

@@ -30,6 +30,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         edgekws new hey.toml --wake "hey edge"
         """,
     )
+    new.set_defaults(resumes=False)
     new.add_argument("file", type=Path, metavar="FILE", help="the file to write (.toml); it must not exist")
     new.add_argument("--wake", nargs="+", metavar="PHRASE", help="write the recipe that 'edgekws wake PHRASE' runs")
     _sources(new)
@@ -74,6 +75,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
         recording is one take, and the loudest sound in it is taken for the phrase.
         """,
     )
+    align.set_defaults(resumes=False)
     align.add_argument("model", metavar="MODEL", help="a run of the phrase, such as 'edgekws wake' makes, or the name "
                        "of a model that ships")  # fmt: skip
     align.add_argument("folder", type=Path, metavar="RECORDINGS", help="the folder with a folder for each phrase")

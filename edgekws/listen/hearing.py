@@ -17,6 +17,7 @@ from edgekws.listen.said import Place
 from edgekws.listen.sound_kinds import SPEECH, Kind, Recording, Tape
 from edgekws.listen.thresholds import Scored
 from edgekws.listen.trials import Trial
+from edgekws.progress import Progress
 
 _MARGIN = 3 * SAMPLE_RATE // 10  # samples before and after the place where a word may be said
 _AVERAGED = SAMPLE_RATE // 5  # half of the averaging of 0.4 s
@@ -36,6 +37,18 @@ class Scorer(Protocol):
     def reset(self) -> None:
         """Start another stream."""
         ...
+
+
+def telling(bar: Progress) -> Callable[[int], None]:
+    """A function that takes a number of samples and advances the bar, whose unit is a second."""
+    waiting = 0
+
+    def tell(samples: int) -> None:
+        nonlocal waiting
+        whole, waiting = divmod(waiting + samples, SAMPLE_RATE)
+        bar.advance(whole)
+
+    return tell
 
 
 @dataclass(frozen=True)

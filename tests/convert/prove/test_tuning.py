@@ -96,6 +96,7 @@ def test_every_figure_is_of_the_streams_it_names(tuned):
         assert sum(kind["false_accepts"] for kind in one["by_kind"]) == sum(one["by_word"].values())
         assert [row["total"] for row in one["misses"]] == [8] * 4  # the clips of _unknown_ are no keywords
         assert one["interval"][0] <= one["per_hour"] <= one["interval"][1]
+    assert found["goals"]
     for one in found["goals"]:
         assert one["unseen_per_hour"] <= one["goal"]
         assert one["per_hour"] == pytest.approx(one["false_accepts"] / one["hours"], rel=1e-3)
