@@ -12,9 +12,12 @@ from pathlib import Path
 # Words that end the engine's own names: a model "a detector" must not get the same names as the detector of model "a".
 OWN_WORDS = frozenset(
     [
+        "block",
         "blocks",
         "classify",
         "coding",
+        "convolve",
+        "dense",
         "detector",
         "dsp",
         "evenly",
@@ -33,6 +36,7 @@ OWN_WORDS = frozenset(
         "sliding",
         "spotter",
         "stream",
+        "string",
         "wasm",
         "window",
     ]

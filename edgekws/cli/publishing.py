@@ -127,6 +127,8 @@ def _collect(args: argparse.Namespace) -> int:
 
 def _publish(args: argparse.Namespace) -> int:
     from edgekws import workspace, zoo
+    from edgekws.corpus import sources
+    from edgekws.corpus.clips import rejects
     from edgekws.publish import pretrained
 
     if (args.folder is None) == (args.to_folder is None):
@@ -137,9 +139,11 @@ def _publish(args: argparse.Namespace) -> int:
     if hub:
         next_step.tell(args, f"'{shlex.join(['hf', 'upload', 'YOU/MODEL', str(args.to_folder)])}' puts it onto the Hub")
         return 0
-    next_step.tell(
-        args, f"'{next_step.call('tables', args.folder.parent, '--add')} {args.folder}' puts it into the table"
-    )
+    if any(map(rejects, sources.labels_of(run.recipe))):  # the table compares networks of words only
+        next_step.tell(args, next_step.call("listen --model", place, "RECORDING"))
+    else:
+        add = f"{next_step.call('tables', args.folder.parent, '--add')} {args.folder}"
+        next_step.tell(args, f"'{add}' puts it into the table")
     return 0
 
 

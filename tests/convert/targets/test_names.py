@@ -38,6 +38,14 @@ def test_two_models_share_no_name_of_file_symbol_or_macro(first, second):
     assert not one & other
 
 
+def test_every_word_with_which_one_name_could_be_anothers_is_known():
+    """``dense_mve`` of the model a would be ``mve`` of the model "a dense"."""
+    own = {name.lower().removeprefix("edgekws_") for name in OWN}
+    splits = ((name[: i.start()], name[i.end() :]) for name in own for i in re.finditer("_", name))
+    ends = {first.rpartition("_")[2] for first, rest in splits if rest in own}
+    assert ends - names.OWN_WORDS == set()
+
+
 def test_a_model_named_like_a_part_of_another():
     """``kws_detector_push`` could be of the model kws, or of kws-detector."""
     assert names.prefix("kws-detector") == "edgekws_kws_detector_kws"
