@@ -53,6 +53,7 @@ class Request:
     clips: int = 30  # of each word at most; 0: all of them
     shared: str = "refuse"  # what the model learned from is refused, left out ("leave-out"), or measured ("allow")
     accepts: Path | None = None  # a folder for a WAV of every false accept
+    pause_seconds: float = 0.0  # between recordings of ``negatives``
     seed: int = 2028
 
 
@@ -74,7 +75,7 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
     seconds = sum(kind.seconds for kind in kinds) + times * 3.5 * (len(clips.labels) if clips else 0)
     with progress_bar("measuring", round(seconds), unit="s") as bar:
         tell = hearing.telling(bar)
-        sounds = [hearing.hear(kind, scorer, labels, request.texts, tell) for kind in kinds]
+        sounds = [hearing.hear(kind, scorer, labels, request.texts, tell, request.pause_seconds) for kind in kinds]
         keywords = {
             key: [hearing.hear_trial(trial, scorer, tell) for trial in streams] for key, streams in spoken.items()
         }
@@ -87,6 +88,7 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
         "settings": detector.to_json(settings, labels),
         "goal": _goal(model, settings),
         "shared": shared,
+        "pause_seconds": request.pause_seconds,
         "negatives": [
             row | {"recordings": len(kind.recordings), "faults": tape.faults.lines(audio.Faults())}
             for row, kind, (_, tape) in zip(rows, kinds, sounds, strict=True)

@@ -49,6 +49,9 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
                          "each 10 dB over noise (default: -50,-40,-30,-20,-15)")  # fmt: skip
     measure.add_argument("--clips", type=int, default=30, metavar="N", help="recordings of each word; 0 takes all "
                          "(default: 30)")  # fmt: skip
+    measure.add_argument("--pause", type=float, default=0.0, metavar="S", help="seconds of faint noise between the "
+                         "recordings of --negatives, up to 10 (default: 0): joined recordings make sounds that nobody "
+                         "made")  # fmt: skip
     arguments.add_transcripts(measure)
     measure.add_argument("--shared", default="refuse", choices=("refuse", "leave-out", "allow"), help="what to do with "
                          "recordings and speakers that the model learned from (default: refuse)")  # fmt: skip
@@ -110,6 +113,8 @@ def _measure(args: argparse.Namespace) -> int:
         raise UserError("give sound to measure on: --negatives FOLDER… without the words, --keywords FOLDER with them")
     if args.rooms and not args.keywords:
         raise UserError("--rooms says where words are heard; give the words too: --keywords FOLDER")
+    if not 0 <= args.pause <= 10:
+        raise UserError(f"--pause is from 0 to 10 seconds, got {args.pause:g}")
     if args.clips < 0:
         raise UserError(f"--clips is a number of recordings, 0 for all, got {args.clips}")
     model = artifact.load(args.run, args.coding, args.level_control)
@@ -129,6 +134,7 @@ def _measure(args: argparse.Namespace) -> int:
         clips=args.clips,
         shared=args.shared,
         accepts=args.save_accepts,
+        pause_seconds=args.pause,
     )
     found = measure.measure(model, request, settings, heard.read(place / heard.FILE))
     if out:

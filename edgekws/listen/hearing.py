@@ -91,27 +91,34 @@ class Texts:
 
 
 def hear(
-    kind: Kind, scorer: Scorer, labels: Sequence[str], texts: Texts, tell: Callable[[int], object]
+    kind: Kind,
+    scorer: Scorer,
+    labels: Sequence[str],
+    texts: Texts,
+    tell: Callable[[int], object],
+    pause_seconds: float = 0.0,
 ) -> tuple[Scored, Tape]:
     """The scores of a folder's recordings as one stream, and the tape, which knows the place of each recording.
 
-    ``tell`` is called with the number of samples heard since its last call. Raises UserError if recordings cannot be
-    read, or are shorter than a second all together.
+    ``tell`` is called with the number of samples heard since its last call. ``pause_seconds`` of faint noise come
+    before each recording, and do not count as its time. Raises UserError if recordings cannot be read, or are shorter
+    than a second all together.
     """
     spoken = {number: texts.places(one) for number, one in enumerate(kind.recordings)}
     cut = texts.mode == "cut"
-    tape = Tape(kind.recordings, {n: [place[1:] for place in places] for n, places in spoken.items()} if cut else {})
+    out = {n: [place[1:] for place in places] for n, places in spoken.items()} if cut else {}
+    tape = Tape(kind.recordings, out, pause=round(pause_seconds * SAMPLE_RATE))
     scorer.reset()
     parts: list[np.ndarray] = [np.zeros((0, len(labels)), np.int8)]
     for block in tape.blocks():
         parts.append(scorer.push(block).copy())
         tell(len(block))
-    if tape.samples < scorer.window:
+    if tape.samples - tape.pauses < scorer.window:
         rest = " once the words are cut out" if cut else ""
         raise UserError(f"{kind.name} holds less than {scorer.window / SAMPLE_RATE:g} s of sound{rest}; add recordings")
     scores = np.concatenate(parts)
     allowed = None if cut or not any(spoken.values()) else _allowed(len(scores), scorer, labels, tape, spoken)
-    return Scored(kind.name, None, tape.samples / SAMPLE_RATE, scores, (), allowed), tape
+    return Scored(kind.name, None, (tape.samples - tape.pauses) / SAMPLE_RATE, scores, (), allowed), tape
 
 
 def hear_trial(trial: Trial, scorer: Scorer, tell: Callable[[int], object]) -> Scored:

@@ -27,6 +27,7 @@ _NAMED = {
     NOISE: r"(\w*)noises?|sounds?|ambien(t|ce|ces)|silence|traffic|rain|rooms?",
 }
 _SHORT_HOURS = 0.1
+_FAINT = 3.0  # RMS of a pause, of 32,768
 
 
 @dataclass(frozen=True)
@@ -105,11 +106,15 @@ class Tape:
     recordings: Sequence[Recording]
     cut: dict[int, list[tuple[float, float]]] = field(default_factory=dict)  # by recording: seconds to leave out
     faults: audio.Faults = field(default_factory=audio.Faults)
+    pause: int = 0  # samples of faint noise before each recording, so that no two are joined
     samples: int = 0  # of the stream so far
+    pauses: int = 0  # of these, in pauses
     _pieces: list[tuple[int, int, int]] = field(default_factory=list)  # place in the stream, recording, place in it
 
     def blocks(self) -> Iterator[np.ndarray]:
         for number, recording in enumerate(self.recordings):
+            if self.pause:
+                yield self._quiet(number)
             place, follows = 0, -1  # follows: the sample that would continue the piece before
             for block in audio.blocks(recording.path, self.faults, pipes=False):
                 for start, stop in _kept(place, place + len(block), self.cut.get(number, ())):
@@ -120,6 +125,11 @@ class Tape:
                     follows = stop
                     yield piece
                 place += len(block)
+
+    def _quiet(self, seed: int) -> np.ndarray:
+        """What a microphone gives where nobody speaks: digital silence is a cue that no microphone gives."""
+        self.samples, self.pauses = self.samples + self.pause, self.pauses + self.pause
+        return np.rint(np.random.default_rng(seed).normal(0, _FAINT, self.pause)).astype(np.int16)
 
     def origin(self, sample: int) -> tuple[int, int]:
         """The number of the recording that a sample of the stream comes from, and its place there."""

@@ -103,6 +103,9 @@ def main() -> int:
     parser.add_argument("--split", default="", choices=("", "training", "validation", "testing"))
     parser.add_argument("--threshold", type=float)
     parser.add_argument("--false-accepts-per-hour", type=float, dest="per_hour", help="thresholds tuned for so many")
+    parser.add_argument(
+        "--pause", type=float, default=0.0, help="seconds of faint noise between recordings of --speech"
+    )
     parser.add_argument("--no-peers", action="store_true", help="edgekws alone, which takes a tenth of the time")
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args()
@@ -144,11 +147,13 @@ def main() -> int:
         paths = set(kept((one.path for one in kind.recordings), place, args.split))
         mine = sound_kinds.Kind(kind.name, tuple(one for one in kind.recordings if one.path in paths))
         texts = hearing.Texts.of(transcripts.of_folder(place), model.labels, "text")
-        scored, _ = hearing.hear(mine, scorer, model.labels, texts, lambda samples: None)
+        scored, _ = hearing.hear(mine, scorer, model.labels, texts, lambda samples: None, args.pause)
         wrong = thresholds.unexcused(thresholds.sweep(scored.scores, settings, np.array([settings.thresholds])), scored)
         per_hour[kind.name, model.name] = (len(wrong.word), scored.seconds / 3600)
         for name, hear in others.items():
-            sound = np.concatenate(list(sound_kinds.Tape(mine.recordings).blocks()))
+            sound = np.concatenate(
+                list(sound_kinds.Tape(mine.recordings, pause=round(args.pause * SAMPLE_RATE)).blocks())
+            )
             per_hour[kind.name, name] = (len(hear(sound)), scored.seconds / 3600)
     for spotter in (model.name, *others) if per_hour else ():
         mine = [numbers for (_, name), numbers in per_hour.items() if name == spotter]

@@ -1,3 +1,4 @@
+import contextlib
 import os
 import pty
 import sys
@@ -72,7 +73,10 @@ def test_on_a_terminal_one_line_moves_and_tells_the_time_left(monkeypatch):
             bar.advance(2)
             bar.result("validation 0.9")
             bar.advance(2)
-        shown = os.read(ours, 1 << 16).decode()
+    shown = ""
+    with contextlib.suppress(OSError):  # as the terminal is closed
+        while part := os.read(ours, 1 << 16):
+            shown += part.decode()
     os.close(ours)
     assert "\r" in shown
     assert "float 1/2: 100%" in shown

@@ -1,5 +1,7 @@
 """Talk by name in the commands that take folders of sound."""
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
@@ -47,3 +49,14 @@ def test_a_file_in_place_of_a_folder_is_told_before_measuring(talk, tmp_path, ca
     assert main(["measure", "small-listen", "--negatives", "librispeech", option, "taken"]) == 2
     assert "taken is a file; expected a folder" in capsys.readouterr().err
     assert (tmp_path / "taken").read_text() == "mine"
+
+
+def test_a_pause_between_recordings_takes_no_time_of_theirs(talk, tmp_path, capsys):
+    heard = []
+    for pause in ([], ["--pause", "1"]):
+        assert main(["measure", "small-listen", "--negatives", "librispeech", "--json", *pause]) == 0
+        heard.append(json.loads(capsys.readouterr().out))
+    assert [one["pause_seconds"] for one in heard] == [0.0, 1.0]
+    assert heard[0]["negatives"][0]["hours"] == heard[1]["negatives"][0]["hours"]
+    assert main(["measure", "small-listen", "--negatives", "librispeech", "--pause", "-1"]) == 2
+    assert "--pause is from 0 to 10 seconds, got -1" in capsys.readouterr().err

@@ -81,6 +81,17 @@ def test_every_sample_of_a_tape_comes_from_where_it_says(tmp_path_factory, cuts)
         assert [tape.span(i) for i in range(3)] == [(0, 30_000), (30_000, 900), (30_900, 20_000)]
 
 
+def test_a_pause_comes_before_each_recording(tmp_path):
+    paths = [ramp(tmp_path / f"{i}.wav", 1000 * i, 2000) for i in (1, 2)]
+    tape = Tape([Recording.of(path, tmp_path) for path in paths], pause=500)
+    sound = np.concatenate(list(tape.blocks()))
+    assert (tape.samples, tape.pauses, len(sound)) == (5000, 1000, 5000)
+    assert np.array_equal(sound[500:2500], np.arange(1000, 3000))
+    assert np.array_equal(sound[3000:], np.arange(2000, 4000))
+    assert 0 < np.abs(sound[2500:3000]).max() < 20  # faint, and no digital silence
+    assert [tape.origin(at) for at in (500, 3000, 4999)] == [(0, 0), (1, 0), (1, 1999)]
+
+
 def test_excerpts_are_the_samples_asked_for(tmp_path):
     path = ramp(tmp_path / "r.wav", 0, 30_000)
     spans = [(-500, 500), (400, 1400), (20_000, 22_000), (21_000, 21_500), (29_000, 31_000), (40_000, 41_000)]
