@@ -66,9 +66,10 @@ def align(
             of_phrase.recordings += 1
             place = (out / phrase / path.relative_to(folder / phrase)).with_suffix("")
             sound = audio.read(path)[0] if middles else np.zeros(0, np.int16)
+            if middles:
+                make_folder(place.parent)
             for number, piece in enumerate(_pieces(sound, middles, spotter.window), 1):
                 file = place.with_name(_named(place.name, number))
-                make_folder(file.parent)
                 atomic_write(file, audio.to_wav(piece))
                 of_phrase.written.append(file)
             of_phrase.without += [] if middles else [path]

@@ -72,7 +72,8 @@ def measure(model: Artifact, request: Request, settings: Settings, known: dict[s
     without_text = request.texts.check(kinds)
     spoken = _streams(clips, request) if clips else {}
     times = sum(map(len, spoken.values()))  # that every clip is heard
-    seconds = sum(kind.seconds for kind in kinds) + times * 3.5 * (len(clips.labels) if clips else 0)
+    pauses = request.pause_seconds * sum(len(kind.recordings) for kind in kinds)
+    seconds = sum(kind.seconds for kind in kinds) + pauses + times * 3.5 * (len(clips.labels) if clips else 0)
     with progress_bar("measuring", round(seconds), unit="s") as bar:
         tell = hearing.telling(bar)
         sounds = [hearing.hear(kind, scorer, labels, request.texts, tell, request.pause_seconds) for kind in kinds]

@@ -102,7 +102,8 @@ def tune(
         "testing": tested[per_hour],
         "goals": [
             {"goal": goal, "unseen_per_hour": goals[goal].unseen_per_hour}
-            | {key: tested[goal][key] for key in ("kind", "false_accepts", "hours", "per_hour", "interval", "misses")}
+            | _rate(tested[goal])
+            | {"misses": tested[goal]["misses"]}
             for goal in kept
         ],
         **det(chosen, model.labels, choice.family, testing.keywords, deciding(testing.negatives)),
@@ -120,8 +121,9 @@ def apart(kind: Kind, run: Run, known: Mapping[str, Heard] | None) -> dict[str, 
     data = run.recipe.data
     parts: dict[str, list[Recording]] = {name: [] for name in SEEDS}
     for one in kind.recordings:
-        split = split_of(one, kind, data, known)
-        if split == "training" and not heard.learned(known or {}, one.speaker, one.path):
+        learned = heard.learned(known or {}, one.speaker, one.path)
+        split = learned or _unlearned(one, kind, data)
+        if split == "training" and not learned:
             split = speaker_split(one.speaker or f"{kind.name}/{one.name}", 50, 50)
         if split != "training":
             parts[split].append(one)
@@ -137,8 +139,10 @@ def apart(kind: Kind, run: Run, known: Mapping[str, Heard] | None) -> dict[str, 
 def split_of(one: Recording, kind: Kind, data: Data, known: Mapping[str, Heard] | None) -> str:
     """The split of a recording: where the run has its speaker, else by the folder's lists, else by the data set's
     rule."""
-    if learned := heard.learned(known or {}, one.speaker, one.path):
-        return learned
+    return heard.learned(known or {}, one.speaker, one.path) or _unlearned(one, kind, data)
+
+
+def _unlearned(one: Recording, kind: Kind, data: Data) -> str:
     if kind.lists is not None:
         return kind.lists.get(text.normal(one.name), "training")
     return speaker_split(one.speaker or f"{kind.name}/{one.name}", data.validation_percent, data.testing_percent)
@@ -188,7 +192,7 @@ def summary(
     """False accepts an hour of each kind of sound, the worst kind of speech first, then noise or music, and misses."""
     rows = outcome.of_negatives(settings, labels, negatives)
     worst = outcome.worst(rows) or max(rows, key=lambda row: row["per_hour"])
-    quiet = [row for sort in (sound_kinds.NOISE, sound_kinds.MUSIC) if (row := outcome.worst(rows, sort))]
+    quiet = [row for sort in sound_kinds.QUIET if (row := outcome.worst(rows, sort))]
     words = [label for label in labels if not rejects(label)]
     return {
         **_rate(worst),

@@ -167,8 +167,8 @@ def _check_shipped(run: Run, damaged: list[str], ladder_too: bool, robustness_to
     if not (ladder_too or robustness_too):
         return 0
     changes: dict[str, list[str]] = {} if robustness_too else {"data.held_out_noise": []}  # the ladder needs none
-    named = run.recipe.data.unknown_from
-    if missing := [folder for folder in named if not (talk.named(folder) or Path(folder).expanduser().is_dir())]:
+    folders = run.recipe.data.unknown_from
+    if missing := [folder for folder in folders if not (talk.named(folder) or Path(folder).expanduser().is_dir())]:
         print(f"note: without its recordings of no word, {', '.join(missing)} (--unknown-from says where they are)")
         changes["data.unknown_from"] = []
     clips = sources.of_recipe(recipe.replace(run.recipe, changes))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -68,10 +69,10 @@ class _Peaks:
         ]
         return cls(stream.kind, stream.seconds / 3600, parts)
 
-    @property
+    @cached_property
     def quiet(self) -> bool:
         """Whether nobody speaks in it."""
-        return sound_kinds.sort_of(self.kind) in (sound_kinds.NOISE, sound_kinds.MUSIC)
+        return sound_kinds.sort_of(self.kind) in sound_kinds.QUIET
 
     def without(self, part: int) -> _Peaks:
         rest = [one for number, one in enumerate(self.parts) if number != part]

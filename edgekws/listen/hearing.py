@@ -113,12 +113,13 @@ def hear(
     for block in tape.blocks():
         parts.append(scorer.push(block).copy())
         tell(len(block))
-    if tape.samples - tape.pauses < scorer.window:
+    sounding = tape.samples - tape.pauses
+    if sounding < scorer.window:
         rest = " once the words are cut out" if cut else ""
         raise UserError(f"{kind.name} holds less than {scorer.window / SAMPLE_RATE:g} s of sound{rest}; add recordings")
     scores = np.concatenate(parts)
     allowed = None if cut or not any(spoken.values()) else _allowed(len(scores), scorer, labels, tape, spoken)
-    return Scored(kind.name, None, (tape.samples - tape.pauses) / SAMPLE_RATE, scores, (), allowed), tape
+    return Scored(kind.name, None, sounding / SAMPLE_RATE, scores, (), allowed), tape
 
 
 def hear_trial(trial: Trial, scorer: Scorer, tell: Callable[[int], object]) -> Scored:

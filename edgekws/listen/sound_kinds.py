@@ -21,6 +21,7 @@ from edgekws.errors import UserError
 from edgekws.files import folder_name
 
 SPEECH, NOISE, MUSIC, WORDS = "speech", "noise", "music", "words alone"
+QUIET = (NOISE, MUSIC)  # in which nobody speaks
 _NAMED = {
     WORDS: r"unknown words|recorded words",
     MUSIC: r"music\w*|songs?|melod(y|ies)|instruments?|instrumental",

@@ -150,10 +150,9 @@ def main() -> int:
         scored, _ = hearing.hear(mine, scorer, model.labels, texts, lambda samples: None, args.pause)
         wrong = thresholds.unexcused(thresholds.sweep(scored.scores, settings, np.array([settings.thresholds])), scored)
         per_hour[kind.name, model.name] = (len(wrong.word), scored.seconds / 3600)
+        tape = sound_kinds.Tape(mine.recordings, pause=round(args.pause * SAMPLE_RATE))
+        sound = np.concatenate(list(tape.blocks())) if others else np.zeros(0, np.int16)
         for name, hear in others.items():
-            sound = np.concatenate(
-                list(sound_kinds.Tape(mine.recordings, pause=round(args.pause * SAMPLE_RATE)).blocks())
-            )
             per_hour[kind.name, name] = (len(hear(sound)), scored.seconds / 3600)
     for spotter in (model.name, *others) if per_hour else ():
         mine = [numbers for (_, name), numbers in per_hour.items() if name == spotter]
