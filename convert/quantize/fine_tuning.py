@@ -9,12 +9,11 @@ import numpy as np
 
 from convert.quantize import fake_quant
 from edgekws import workspace
-from edgekws.corpus import other_sound
 from edgekws.corpus.clips import Corpus
 from edgekws.files import atomic_write, sha256
 from edgekws.guard import archives, untrusted
 from edgekws.model import catalogue, coding, front_end, network
-from edgekws.train import float_model, loop
+from edgekws.train import feed, float_model, loop
 from edgekws.workspace import Run
 
 DRAWS = 16  # more than one step's augmentation draws; each draw moves the random state by one
@@ -100,29 +99,17 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> loop.Outcome:
     def coded(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
         return coding.network_input(front_end.codes(samples, recipe.model))
 
-    learn, validate = clips.split("training"), clips.split("validation")
-    size = recipe.training.batch_size
-    classes, mixup = len(clips.words), recipe.augment.mixup
+    validate = clips.split("validation")
+    size, classes = recipe.training.batch_size, len(clips.words)
     teach = _float_scores(run)
-    batches = loop.batches(
-        tf_keras,
-        learn.samples,
-        learn.labels,
-        classes,
-        size,
-        recipe.seed + 1,
-        augmented,
-        mixup=mixup,
-        teach=teach,
-        continued=other_sound.continued(learn.clips),
-    )
+    batches = feed.of_training(tf_keras, recipe, clips, recipe.seed + 1, augmented, teach)
     schedule = loop.cosine_schedule(tf_keras, settings.learning_rate, settings.epochs, len(batches), 0.0)
     model.compile(tf_keras.optimizers.Adam(schedule), "categorical_crossentropy", metrics=["accuracy"])
     return loop.fit(
         tf_keras,
         model,
         batches,
-        loop.batches(tf_keras, validate.samples, validate.labels, classes, size, None, coded, teach=teach),
+        feed.batches(tf_keras, validate.samples, validate.labels, classes, size, None, coded, teach=teach),
         epochs=settings.epochs,
         batch_size=size,
         patience=0,

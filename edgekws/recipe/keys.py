@@ -150,6 +150,12 @@ class Augment:
     room_probability: float = _key(
         0.0, "share of clips that sound as in a room, some metres from the microphone (data.rooms)", low=0, high=1
     )
+    onset_probability: float = _key(
+        0.0,
+        "share of the clips of no word that begin nearly silent up to a random place: speech or noise out of quiet",
+        low=0,
+        high=1,
+    )
     mask_ms: float = _key(0.0, "longest stretch of the clip made silent, milliseconds", low=0, high=500)
     mixup: float = _key(0.0, "alpha of mixup: two clips sound together, the target says how much; 0: no", low=0, high=8)
 

@@ -10,7 +10,6 @@ import numpy as np
 
 from edgekws import recipe as recipes
 from edgekws import workspace
-from edgekws.corpus import other_sound
 from edgekws.corpus.clips import UNKNOWN, Corpus
 from edgekws.corpus.sources import labels_of
 from edgekws.errors import UserError
@@ -19,7 +18,7 @@ from edgekws.guard import untrusted
 from edgekws.model import catalogue, network
 from edgekws.recipe import Recipe
 from edgekws.train import device as devices
-from edgekws.train import earlier, fast_layers, keras_file, loop
+from edgekws.train import earlier, fast_layers, feed, keras_file, loop
 from edgekws.train.device import Device
 from edgekws.workspace import Run
 
@@ -250,7 +249,7 @@ def compiled(
 def _validation(keras: Any, run: Run, clips: Corpus, devices: int) -> Any:
     """Batches of the validation split, as they are."""
     split, size = clips.split("validation"), run.recipe.training.batch_size
-    return loop.batches(keras, split.samples, split.labels, len(clips.words), size, None, devices=devices)
+    return feed.batches(keras, split.samples, split.labels, len(clips.words), size, None, devices=devices)
 
 
 def _mean(models: Sequence[Any]) -> list[np.ndarray]:
@@ -275,24 +274,13 @@ def _told_of(other: Run) -> dict[str, str]:
 
 def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int, identity: str) -> loop.Outcome:
     settings = run.recipe.training
-    learn = clips.split("training")
-    size, classes = settings.batch_size, len(clips.words)
     return loop.fit(
         keras,
         model,
-        loop.batches(
-            keras,
-            learn.samples,
-            learn.labels,
-            classes,
-            size,
-            run.recipe.seed,
-            mixup=run.recipe.augment.mixup,
-            continued=other_sound.continued(learn.clips),
-        ),
+        feed.of_training(keras, run.recipe, clips, run.recipe.seed),
         _validation(keras, run, clips, devices),
         epochs=settings.epochs,
-        batch_size=size,
+        batch_size=settings.batch_size,
         patience=settings.patience,
         checkpoint=run.state("float.npz"),
         title="float",

@@ -21,11 +21,9 @@ from edgekws.errors import UserError
 from edgekws.files import atomic_write
 from edgekws.guard import archives, untrusted
 from edgekws.progress import progress_bar
-from edgekws.train.mixup import mixed
 
 _REMEDY = "remove it, and the training begins anew"
 HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate")
-Prepare = Callable[[np.ndarray, int, int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -36,73 +34,6 @@ class Outcome:
     best_epoch: int
     history: list[dict[str, float]]
     clips_per_second: float
-
-
-def batches(
-    keras: Any,
-    samples: np.ndarray,
-    labels: np.ndarray,
-    classes: int,
-    batch_size: int,
-    seed: int | None,
-    prepare: Prepare | None = None,
-    devices: int = 1,
-    mixup: float = 0.0,
-    teach: Callable[[np.ndarray], np.ndarray] | None = None,
-    continued: np.ndarray | None = None,
-) -> Any:
-    """A Keras dataset of int16 clips (n, window) and labels (n,), shuffled by ``seed`` and epoch; in order for None.
-
-    The targets are float32 (batch, classes), with 1 for the label.
-
-    Args:
-        prepare: ``prepare(clips, epoch, step)`` makes the network's input, if the model does not do so itself.
-            devices: every batch can be divided evenly among these. Without a seed, this leaves out the last clips.
-        mixup: alpha of ``edgekws.train.mixup``; 0: no mixup.
-        teach: ``teach(input)`` makes targets in place of the labels.
-        continued: bool (n,): clips that continue in the next clip. Each epoch cuts these at another place.
-    """
-    if seed is None:
-        labels = labels[: len(labels) - len(labels) % devices]
-    one_hot = np.eye(classes, dtype=np.float32)
-    base = keras.utils.PyDataset if hasattr(keras.utils, "PyDataset") else keras.utils.Sequence
-
-    class Batches(base):  # type: ignore[misc, valid-type]
-        epoch = 0
-
-        def __len__(self) -> int:
-            whole = len(labels) // batch_size if seed is not None else math.ceil(len(labels) / batch_size)
-            return max(whole, 1)
-
-        def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-            order = self.order()[step * batch_size : (step + 1) * batch_size]
-            chosen = np.sort(order) if isinstance(order, np.ndarray) else order
-            clips, targets = np.asarray(samples[chosen]), one_hot[labels[chosen]]
-            if continued is not None and seed is not None:
-                clips = moved_on(samples, chosen, continued, np.random.default_rng([seed, self.epoch, step, 1]))
-            if mixup and seed is not None:
-                clips, targets = mixed(clips, targets, mixup, np.random.default_rng([seed, self.epoch, step]))
-            inputs = prepare(clips, self.epoch, step) if prepare else clips
-            return inputs, (teach(inputs) if teach else targets)
-
-        def order(self) -> Any:
-            if seed is None:
-                return np.arange(len(labels))
-            if getattr(self, "drawn", None) != self.epoch:
-                self.permutation = np.random.default_rng([seed, self.epoch]).permutation(len(labels))
-                self.drawn = self.epoch
-            return self.permutation
-
-    # with two threads tf.data has no autotuner; the end of an epoch waited for it, sometimes as long as the epoch took
-    return Batches(workers=2) if hasattr(keras.utils, "PyDataset") else Batches()
-
-
-def moved_on(samples: np.ndarray, chosen: np.ndarray, continued: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The chosen clips of samples (n, length). Those that continue in the next clip begin at a random sample."""
-    length = samples.shape[1]
-    flat = samples.reshape(-1)
-    starts = chosen * length + rng.integers(0, length, len(chosen)) * continued[chosen]
-    return np.stack([flat[start : start + length] for start in starts.tolist()])
 
 
 def cosine_schedule(keras: Any, peak: float, epochs: int, steps: int, warmup_epochs: float) -> Any:

@@ -144,7 +144,7 @@ def _speed(options: argparse.Namespace) -> None:
     import keras
     import numpy as np
 
-    from edgekws.train import device, loop
+    from edgekws.train import device, feed
 
     end = time.monotonic() + 60 * options.minutes
     corpus, found = packed_clips.unpack(options.files), device.find()
@@ -158,7 +158,7 @@ def _speed(options: argparse.Namespace) -> None:
             continue
         core, model = _model(keras, options.model, EVERY_AUGMENTATION, corpus, found)
         chosen = np.resize(np.arange(len(learn.labels)), steps * batch)
-        fed = loop.batches(keras, learn.samples[chosen], learn.labels[chosen], classes, batch, 1, mixup=0.2)
+        fed = feed.batches(keras, learn.samples[chosen], learn.labels[chosen], classes, batch, 1, mixup=0.2)
         first, trained = _epochs(keras, model, fed)
         step = _epochs(keras, model, _again(keras, fed[0], len(fed)))[1]
         _, bare_model = _model(keras, options.model, NO_AUGMENTATION, corpus, found)

@@ -44,12 +44,12 @@ def main() -> None:
     from training_speed import _model
 
     from edgekws import recipe
-    from edgekws.train import loop
+    from edgekws.train import feed
 
     settings = recipe.load(Path(__file__).parents[2] / "edgekws/recipes/gsc16-small.toml")
     rng = np.random.default_rng(0)
     clips = rng.integers(-9000, 9000, (BATCH * STEPS, 16_000)).astype(np.int16)
-    batches = loop.batches(keras, clips, rng.integers(0, CLASSES, len(clips)), CLASSES, BATCH, 1)
+    batches = feed.batches(keras, clips, rng.integers(0, CLASSES, len(clips)), CLASSES, BATCH, 1)
     model = _model(options.model, settings, options.mixed_precision, clips[:500])
     model.fit(batches, epochs=1, verbose=0)  # what is traced and allocated once
     with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ import numpy as np
 
 from edgekws import recipe
 from edgekws.model import catalogue, network
-from edgekws.train import augment, fast_layers, loop
+from edgekws.train import augment, fast_layers, feed
 
 CLASSES, BATCH, STEPS = 16, 64, 30
 
@@ -32,7 +32,7 @@ def main() -> None:
     settings = recipe.load(Path(__file__).parents[2] / "edgekws/recipes/gsc16-small.toml")
     rng = np.random.default_rng(0)
     clips = rng.integers(-9000, 9000, (BATCH * STEPS, 16_000)).astype(np.int16)
-    batches = loop.batches(keras, clips, rng.integers(0, CLASSES, len(clips)), CLASSES, BATCH, 1)
+    batches = feed.batches(keras, clips, rng.integers(0, CLASSES, len(clips)), CLASSES, BATCH, 1)
     models = [
         _model(options.model, settings, options.mixed_precision, clips[:500]),
         _model(options.model, settings, None, clips[:500]),

@@ -10,7 +10,7 @@ from edgekws.corpus import other_sound, transcripts
 from edgekws.corpus.clips import Selection
 from edgekws.corpus.transcripts import Transcript
 from edgekws.errors import UserError
-from edgekws.train import loop
+from edgekws.train import feed
 
 
 def table(path, *rows, heading="file,transcript,words (word:start-end)"):
@@ -117,6 +117,14 @@ def test_clip_that_goes_on_is_taken_from_any_place():
     samples = np.arange(40, dtype=np.int16).reshape(4, 10)
     continued = np.array([True, False, True, False])
     rng = np.random.default_rng(0)
-    seen = {tuple(loop.moved_on(samples, np.arange(4), continued, rng)[:, 0].tolist()) for _ in range(200)}
+    seen = {tuple(feed.moved_on(samples, np.arange(4), continued, rng)[:, 0].tolist()) for _ in range(200)}
     assert {first for first, *_ in seen} == set(range(10))
     assert {(one[1], one[3]) for one in seen} == {(10, 30)}
+
+
+@pytest.mark.parametrize("beside", ["talk.csv", "elsewhere/stored.csv"])
+def test_a_linked_folder_keeps_its_table(tmp_path, beside):
+    (tmp_path / "elsewhere" / "stored").mkdir(parents=True)
+    (tmp_path / "talk").symlink_to(tmp_path / "elsewhere" / "stored", target_is_directory=True)
+    table(tmp_path / beside, "a.wav,go on,")
+    assert transcripts.of_folder(tmp_path / "talk")["a.wav"].text == "go on"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from edgekws.errors import UserError
-from edgekws.train import loop
+from edgekws.train import feed, loop
 
 keras = pytest.importorskip("keras")
 RNG = np.random.default_rng(0)
@@ -29,8 +29,8 @@ def model(epochs: int = 6, rate: float = 0.01):
 
 def fit(path, epochs=6, kill_after=None, identity="x", patience=0, built=None, prepare=None):
     built = built or model()
-    learn = loop.batches(keras, SAMPLES, LABELS, 2, 8, 5)
-    validate = loop.batches(keras, SAMPLES, LABELS, 2, 8, None)
+    learn = feed.batches(keras, SAMPLES, LABELS, 2, 8, 5)
+    validate = feed.batches(keras, SAMPLES, LABELS, 2, 8, None)
     if kill_after is not None:
         write = loop._Progress.write
 
@@ -111,17 +111,17 @@ def test_a_loss_that_is_no_number_is_told(tmp_path):
 
 
 def test_order_depends_on_seed_and_epoch_alone():
-    a, b = (loop.batches(keras, SAMPLES, LABELS, 2, 8, 5) for _ in range(2))
+    a, b = (feed.batches(keras, SAMPLES, LABELS, 2, 8, 5) for _ in range(2))
     np.testing.assert_array_equal(a[2][0], b[2][0])
     first = a[0][0]
     a.epoch = 1
     assert not np.array_equal(a[0][0], first)
     assert len(a) == 6  # the incomplete last batch is left out of training, not of validation
-    assert len(loop.batches(keras, SAMPLES, LABELS, 2, 8, None)) == 7
+    assert len(feed.batches(keras, SAMPLES, LABELS, 2, 8, None)) == 7
 
 
 def test_batches_can_be_shared_out_among_devices():
-    shared = loop.batches(keras, SAMPLES[:47], LABELS[:47], 2, 8, None, devices=4)
+    shared = feed.batches(keras, SAMPLES[:47], LABELS[:47], 2, 8, None, devices=4)
     assert [len(shared[i][1]) for i in range(len(shared))] == [8, 8, 8, 8, 8, 4]
 
 
@@ -129,17 +129,3 @@ def test_schedule_warms_up_and_falls_to_zero():
     schedule = loop.cosine_schedule(keras, 0.1, 10, 10, 2.0)
     rates = [float(schedule(step)) for step in (0, 10, 20, 60, 100)]
     np.testing.assert_allclose(rates, [0.0, 0.05, 0.1, 0.05, 0.0], atol=1e-6)
-
-
-def test_mixup_is_of_training_alone_and_the_same_again():
-    clips = (3000 * RNG.normal(size=(16, 16_000))).astype(np.int16)
-    labels = np.arange(16) % 4
-    mixed, again, plain = (loop.batches(keras, clips, labels, 4, 8, 5, mixup=alpha) for alpha in (1.0, 1.0, 0.0))
-    np.testing.assert_array_equal(mixed[1][0], again[1][0])
-    np.testing.assert_array_equal(mixed[1][1], again[1][1])
-    assert not np.array_equal(mixed[1][0], plain[1][0])
-    assert set(np.unique(plain[1][1])) == {0, 1}
-    first = mixed[1][1]
-    again.epoch = 1
-    assert not np.array_equal(again[1][1], first)
-    np.testing.assert_array_equal(loop.batches(keras, clips, labels, 4, 8, None, mixup=1.0)[0][0], clips[:8])
