@@ -35,8 +35,8 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     )
     arguments.add_model(measure)
     measure.add_argument("--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of sound "
-                         "without the words; a folder counts as noise or music where its name has that word, else as "
-                         f"speech{arguments.TALK}")  # fmt: skip
+                         "without the words; a folder counts as noise, music or words alone where its name says so, "
+                         f"else as speech{arguments.TALK}")  # fmt: skip
     measure.add_argument("--keywords", type=Path, metavar="FOLDER", help="recordings of the words, as WORD/*.wav; "
                          "where the folder has lists of splits, those of the testing list")  # fmt: skip
     measure.add_argument("--noise", type=Path, metavar="FOLDER", help="the noise that words are mixed with (default: "

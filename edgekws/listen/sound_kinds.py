@@ -23,7 +23,7 @@ from edgekws.files import folder_name
 SPEECH, NOISE, MUSIC, WORDS = "speech", "noise", "music", "words alone"
 QUIET = (NOISE, MUSIC)  # in which nobody speaks
 _NAMED = {
-    WORDS: r"unknown words|recorded words",
+    WORDS: r"unknown words|recorded words|words alone",
     MUSIC: r"music\w*|songs?|melod(y|ies)|instruments?|instrumental",
     NOISE: r"(\w*)noises?|sounds?|ambien(t|ce|ces)|silence|traffic|rain|rooms?",
 }

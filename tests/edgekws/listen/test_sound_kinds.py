@@ -26,6 +26,8 @@ def ramp(path, first, count, rate=16_000):
         ("sounds", "noise"),
         ("white-noise-2", "noise"),
         ("rain", "noise"),
+        ("words-alone", "words alone"),
+        ("words", "speech"),
         ("musical", "music"),
         ("train-clean-100", "speech"),  # has a rain in it
         ("classroom", "speech"),
