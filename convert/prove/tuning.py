@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -69,7 +69,7 @@ def tune(
         }  # fmt: skip
     validation, testing = streams["validation"], streams["testing"]
     candidates = choosing.choices(
-        validation.keywords, deciding(validation.negatives), model.labels, scorer.hop, scorer.window
+        validation.keywords, deciding(validation.negatives, shared), model.labels, scorer.hop, scorer.window
     )
     goals = {goal: choosing.choose(candidates, goal) for goal in sorted({*choosing.GOALS, per_hour})}
     choice = goals[per_hour]
@@ -79,7 +79,7 @@ def tune(
         goal: summary(one, model.labels, testing.keywords, testing.negatives)
         for goal, one in {**kept, per_hour: chosen}.items()
     }
-    decided = {stream.kind for stream in deciding(testing.negatives)}
+    decided = {stream.kind for stream in deciding(testing.negatives, shared)}
     found = {
         "goal": per_hour,
         "quiet_goal": choosing.quiet_goal(per_hour),
@@ -106,7 +106,7 @@ def tune(
             | {"misses": tested[goal]["misses"]}
             for goal in kept
         ],
-        **det(chosen, model.labels, choice.family, testing.keywords, deciding(testing.negatives)),
+        **det(chosen, model.labels, choice.family, testing.keywords, deciding(testing.negatives, shared)),
         "sliding": testing.sliding(chosen, model.labels),
         "excerpt": testing.excerpt(chosen, model.labels),
     }
@@ -153,11 +153,14 @@ def is_recorded(kind: str) -> bool:
     return sound_kinds.sort_of(kind) == sound_kinds.SPEECH and kind != trials.SYNTHETIC
 
 
-def deciding(negatives: Sequence[Scored]) -> list[Scored]:
+def deciding(negatives: Sequence[Scored], given: Collection[str] = ()) -> list[Scored]:
     """The streams that must keep to the goal: those long enough for a rate. If people speak in one of them, eSpeak's
-    sentences do not count, nor do streams of single words in a row, since nobody speaks like that."""
+    sentences do not count, nor do streams of single words in a row, since nobody speaks like that. If people speak in
+    one that a user has ``given``, those that he gave decide, with noise."""
     long = sound_kinds.long_enough([stream.seconds / 3600 for stream in negatives])
     streams = [stream for stream, enough in zip(negatives, long, strict=True) if enough]
+    if any(is_recorded(stream.kind) for stream in streams if stream.kind in given):
+        streams = [stream for stream in streams if stream.kind in (*given, sound_kinds.NOISE)]
     if any(is_recorded(stream.kind) for stream in streams):
         return [s for s in streams if sound_kinds.sort_of(s.kind) != sound_kinds.WORDS and s.kind != trials.SYNTHETIC]
     return streams

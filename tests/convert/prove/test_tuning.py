@@ -187,6 +187,16 @@ def test_rates_are_told_by_kind_and_the_headline_is_the_worst_kind_of_speech():
     assert [stream.kind for stream in tuning.deciding(streams[:3])] == ["noise", "eSpeak's voices", "unknown words"]
 
 
+def test_the_talk_that_a_user_gives_decides_alone_with_noise():
+    kinds = ["noise", "eSpeak's voices", "learned talk", "my talk", "music"]
+    streams = [Scored(kind, None, 3600.0, np.zeros((1, 2), np.int8), ()) for kind in kinds]
+    decided = {
+        given: [stream.kind for stream in tuning.deciding(streams, given)] for given in [("my talk",), ("music",), ()]
+    }
+    assert decided["my talk",] == ["noise", "my talk"]
+    assert decided["music",] == decided[()] == ["noise", "learned talk", "my talk", "music"]  # nobody speaks in it
+
+
 def test_given_sound_is_a_kind_of_its_own_in_report_and_card(tuned, tmp_path, monkeypatch, capsys):
     run, clips, _ = tuned
     copy = workspace.Run(shutil.copytree(run.folder, tmp_path / "given"), run.recipe)

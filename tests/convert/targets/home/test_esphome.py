@@ -32,7 +32,7 @@ needs_esphome = pytest.mark.skipif(
 def made(tmp_path_factory):
     place = tmp_path_factory.mktemp("esphome bundles")
     folders = {}
-    gated = artifact.load("nano").opened(("no",), 6.0)
+    gated = artifact.load("nano").opened(("right",), 6.0)
     for model, component in ((artifact.load("small-listen"), LISTEN), (gated, NANO)):
         folders[component] = bundle.make(Request(model), "esphome", place / component)
     return folders
@@ -169,11 +169,11 @@ def test_words_behind_a_phrase_are_those_of_the_pc(made, objects, tmp_path):
     body = f"ears.set_threshold(-1, 0.4f);\n  ears.setup();\n{HEARS}"
     run = program(tmp_path, main_of(NANO, body), NANO, made=made, objects=objects)
     done, samples = hears_the_demo(run)
-    behind = events(edgekws.load("nano", threshold=0.4, opened_by=["no"], open_seconds=6.0), samples)
+    behind = events(edgekws.load("nano", threshold=0.4, opened_by=["right"], open_seconds=6.0), samples)
     all_of_it = events(edgekws.load("nano", threshold=0.4), samples)
     assert done.stdout.decode().splitlines() == printed(behind)
-    assert [event.word for event in behind] == ["no", "one", "two", "three"]
-    assert [event.word for event in all_of_it] == ["yes", "no", "one", "two", "three", "five", "down", "happy"]
+    assert [event.word for event in behind] == ["right", "one", "four", "three"]
+    assert [event.word for event in all_of_it] == ["yes", "right", "one", "four", "three", "five", "down", "happy"]
 
 
 @needs_cpp

@@ -252,7 +252,7 @@ def test_a_hundred_clients_at_once_all_hear_their_own_words(service, tmp_path):
         return await asyncio.gather(*map(one, range(100)))
 
     assert asyncio.run(talk()) == [wanted[number % len(excerpts)] for number in range(100)]
-    assert {word for words in wanted for word in words} >= {"one", "two", "three", "five", "down"}
+    assert {word for words in wanted for word in words} >= {"one", "four", "three", "five", "down"}
 
 
 def memory(service):
