@@ -185,16 +185,16 @@ def test_a_recordings_words_are_those_of_listen(with_microphone, address, model)
 
 def test_a_stricter_user_is_shown_the_pcs_words_at_the_stricter_thresholds(with_microphone, address, model):
     page = opened(with_microphone, address)
-    page.locator("#strictness").fill("15")
+    page.locator("#strictness").fill("25")
     page.get_by_label("Open a recording").set_input_files(DEMO)
     page.get_by_role("status").filter(has_text="The recording has ended").wait_for()
     tuned = detector.fitting(model.detector, model.labels, host_library.hop(model))
-    thresholds = tuple(t if t == detector.NEVER else min(t + 38, 255) for t in tuned.thresholds)
+    thresholds = tuple(t if t == detector.NEVER else min(t + 64, 255) for t in tuned.thresholds)
     stricter = dataclasses.replace(tuned, thresholds=thresholds, releases=detector.releases(thresholds))
     strict = dataclasses.replace(model, detector=detector.Tuned(stricter))
     samples, _ = audio.read(DEMO)
     expected = pc(strict, within_quiet([samples], stricter), stricter.delay)
-    assert len(expected) == 7
+    assert 0 < len(expected) < 8
     assert [row[:2] for row in rows(page)] == [row[:2] for row in shown(expected)]
 
 

@@ -78,7 +78,7 @@ def test_thresholds_are_of_all_words_or_by_word(package):
 
 
 def test_any_memory_of_16_bit_samples_is_taken_and_nothing_else(package):
-    sound = samples()[: 2 * 24_000]
+    sound = samples()[: 2 * 30_000]
     expected = package.Spotter(0.4).push(sound)
     assert [event.word for event in expected] == ["yes"]
     for same in (bytearray(sound), memoryview(sound), array.array("h", sound), np.frombuffer(sound, np.int16)):
