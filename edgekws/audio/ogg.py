@@ -18,6 +18,7 @@ _MIRRORED = bytes(int(f"{value:08b}"[::-1], 2) for value in range(256))
 _MOST_JUNK = 2**20
 _MOST_PLACES = 1_000  # places that look like a page but are none, at most
 _SCRAP = 256  # so few bytes after the last page are no fault
+_BLOCK = 8_192  # samples of Vorbis's longest block: by less, some encoders' last pages count too many
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _part(stream: _Stream, faults: Faults) -> Part:
     last = stream.last
     assert last
     if last.flags & _LAST:
-        return Part(tuple(stream.pages), trust=True)
+        return Part(tuple(stream.pages), trust=True, slack=_BLOCK)
     faults.unfinished += 1
     before = range(stream.pages[-1].start, last.at)
     return Part((*stream.pages[:-1], before, _marked(last)), trust=True)

@@ -74,6 +74,25 @@ def test_a_page_cut_off_is_told_after_what_there_is(subtype, tmp_path):
     assert 0.3 * len(LONG) < count < len(LONG)
 
 
+def recounted(content, more):
+    """With a last page that counts so many samples more."""
+    at = pages(content)[-1]
+    page = bytearray(content[at:])
+    page[6:14] = (int.from_bytes(page[6:14], "little") + more).to_bytes(8, "little")
+    page[22:26] = ogg._sum(page).to_bytes(4, "little")
+    return content[:at] + bytes(page)
+
+
+def test_a_last_page_that_counts_a_little_too_many_is_no_cut(tmp_path):
+    """Three pieces of Debian's hyperrogue-music count 104 samples too many."""
+    samples, faults = heard(tmp_path / "a.ogg", recounted(written("OGG", "VORBIS", LONG), 104))
+    assert likeness(samples[: len(LONG)], LONG) > 0.99
+    assert abs(len(samples) - len(LONG)) <= 104
+    assert faults.damaged == 0
+    with pytest.raises(UserError, match="is truncated"):
+        heard(tmp_path / "b.ogg", recounted(written("OGG", "VORBIS", LONG), 40_000))
+
+
 @pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
 def test_a_damaged_page_is_told_after_what_there_is(subtype, tmp_path):
     content, faults, count = bytearray(written("OGG", subtype, LONG)), audio.Faults(), 0
