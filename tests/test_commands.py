@@ -51,7 +51,19 @@ SHORTER = {
 }
 INSTEAD = {"runs/espeak-nano": "runs/mine", "runs/gsc16-small-listen": "small-listen"}  # runs that nobody trains here
 WORDS = ("on", "off", "stop", "eight", "yes", "no")
-TALK = ("talk", "music", "radio", "rooms", "read-speech", "orders", "neural-voice")
+STRANGE = tuple(f"strange/{kind}" for kind in ("prompts", "stamps", "words-alone", "game-sounds", "game-music"))
+TALK = (
+    "talk",
+    "music",
+    "radio",
+    "rooms",
+    "read-speech",
+    "orders",
+    "neural-voice",
+    "speechocean",
+    "esc-sounds",
+    *STRANGE,
+)
 
 
 def commands(page: Path) -> list[str]:
@@ -88,7 +100,7 @@ def desk(tmp_path_factory):
         recordings(Path("speech_commands"), tuple(dict.fromkeys((*WORDS, *artifact.load("small").labels))), speakers=5)
         rng = np.random.default_rng(0)
         for name in TALK:
-            Path(name).mkdir()
+            Path(name).mkdir(parents=True)
             for number in range(40):  # so that each split gets some
                 soundfile.write(f"{name}/speaker{number}.wav", rng.normal(0, 0.02, 20_000), 16_000)
         Path("tests").symlink_to(ROOT / "tests")
