@@ -104,8 +104,8 @@ def _rows(items: Sequence[T], count: int) -> Iterator[tuple[int, Sequence[T]]]:
 
 def of_folder(folder: Path) -> dict[str, Transcript]:
     """The transcripts of a folder's recordings by file name, from FOLDER.csv and FOLDER/transcripts.csv."""
-    there = folder.resolve()  # where a link leads, a table may lie as well
-    tables = (there.with_name(f"{there.name}.csv"), Path(f"{os.path.abspath(folder)}.csv"), folder / "transcripts.csv")
+    beside = dict.fromkeys((f"{folder.resolve()}.csv", f"{os.path.abspath(folder)}.csv"))  # two for a link
+    tables = (*map(Path, beside), folder / "transcripts.csv")
     return {name: text for table in tables if table.is_file() for name, text in read(table).items()}
 
 
