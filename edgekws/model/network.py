@@ -21,17 +21,19 @@ def build(
     keras: Any = None,
     norm: Any = None,
     convolution: Any = None,
+    pooling: Any = None,
 ) -> Any:
     """The model: float32 (batch, 1, window, 1) in, softmax probabilities (batch, classes) out.
 
     ``keras`` is Keras 3 (default) or tf_keras. Layers have the architecture's names, so weights can be moved by name.
-    ``norm`` and ``convolution`` are classes, by default Keras's own; others must have the same weights. Without batch
-    norm the ReLU is part of the convolution, since TFMOT quantizes the kernel only there.
+    ``norm``, ``convolution`` and ``pooling`` are classes, by default Keras's own; others must have the same weights.
+    Without batch norm the ReLU is part of the convolution, since TFMOT quantizes the kernel only there.
     """
     if keras is None:
         keras = importlib.import_module("keras")
     layers = keras.layers
     normalize, convolve = norm or layers.BatchNormalization, convolution or layers.Conv2D
+    pooling = pooling or layers.MaxPooling2D
     inputs = x = keras.Input((1, architecture.window, 1), name="input")
     for i, block in enumerate(architecture.blocks):
         for j, conv in enumerate(block.convolutions):
@@ -48,10 +50,10 @@ def build(
             if batch_norm:
                 x = normalize(epsilon=BATCH_NORM_EPSILON, momentum=0.95, name=f"{name}_bn")(x)
                 if block.pool and j == len(block.convolutions) - 1:
-                    x = pool(layers, block.pool, i)(x)  # before ReLU: the same result for a third of its work
+                    x = pool(pooling, block.pool, i)(x)  # before ReLU: the same result for a third of its work
                 x = layers.ReLU(name=f"{name}_relu")(x)
         if block.pool and not batch_norm:
-            x = pool(layers, block.pool, i)(x)
+            x = pool(pooling, block.pool, i)(x)
     x = layers.Flatten(name="flatten")(x)
     for i, units in enumerate((*architecture.hidden, classes)):
         name = dense_name(i, len(architecture.hidden))
@@ -63,10 +65,10 @@ def build(
     return keras.Model(inputs, x, name=architecture.name.replace("/", "-"))
 
 
-def pool(layers: Any, of: MaxPool, block: int) -> Any:
-    """The pooling layer of block number ``block``."""
+def pool(pooling: Any, of: MaxPool, block: int) -> Any:
+    """The pooling layer, of the class ``pooling``, of block number ``block``."""
     size = (1, of.size)
-    return layers.MaxPooling2D(size, strides=size, padding=of.padding, name=f"pool_{block}")
+    return pooling(size, strides=size, padding=of.padding, name=f"pool_{block}")
 
 
 def folded_weights(model: Any, architecture: Architecture) -> dict[str, tuple[np.ndarray, np.ndarray]]:

@@ -1,13 +1,7 @@
 """Layers that train faster than Keras's own, with the same weights.
 
 Batch norm on TensorFlow   the fused kernel; Keras needs nine operations over the data
-Convolution on JAX, GPU    one matrix product. cuDNN is slow where channels are few and sound is long. Value and
-                           gradients of 64 clips through five taps on an H200, in milliseconds:
-
-                           positions, channels in and out      cuDNN    one product
-                           16,000     16 and 16    bfloat16      4.5           0.47
-                           8,000      32 and 32    bfloat16      2.3           0.43
-                           8,000      32 and 32    float32      15.3           0.60
+Everything on JAX, GPU     ``gpu_layers``: matrix products in place of cuDNN, which is slow where channels are few
 """
 
 from __future__ import annotations
@@ -17,17 +11,13 @@ from typing import Any
 from edgekws.model import network
 from edgekws.model.architecture import Architecture
 
-MOST_TAPS = 256  # kernel times input channels: for more, cuDNN was not compared, and the copies get large
-
 
 def norm(keras: Any) -> Any:
-    """The batch norm class for training: the fused one on the TensorFlow backend, else None for Keras's own.
+    """The batch norm class for training on the TensorFlow backend: the fused one.
 
     It has the weights of ``keras.layers.BatchNormalization``. As in cuDNN, the moving variance in training uses
     n / (n - 1) times the batch's variance, where n is the number of the batch's values in a channel.
     """
-    if keras.backend.backend() != "tensorflow":
-        return None
     import tensorflow as tf
 
     class FusedBatchNormalization(keras.layers.BatchNormalization):
@@ -73,45 +63,25 @@ def _by_halves(tf: Any, inputs: Any, gamma: Any, beta: Any, epsilon: float) -> t
     return tf.reshape(outputs, tf.shape(inputs)), tf.reduce_mean(means, 0), variance
 
 
-def convolution(keras: Any) -> Any:
-    """The convolution class for training: one matrix product on JAX with a GPU, else None for Keras's own."""
-    if keras.backend.backend() != "jax":
-        return None
-    import jax
+def of_backend(keras: Any) -> dict[str, Any]:
+    """The classes that ``network.build`` takes in place of Keras's own, by argument."""
+    if keras.backend.backend() == "tensorflow":
+        return {"norm": norm(keras)}
+    if keras.backend.backend() == "jax":
+        import jax
 
-    return matmul_convolution(keras) if jax.default_backend() == "gpu" else None  # a CPU takes twice as long
+        if jax.default_backend() == "gpu":  # on a CPU they take twice as long
+            from edgekws.train import gpu_layers
 
-
-def matmul_convolution(keras: Any) -> Any:
-    """A class with the weights and the result of ``keras.layers.Conv2D``, of kernel (1, taps) and stride (1, s)."""
-
-    class MatmulConvolution(keras.layers.Conv2D):
-        def call(self, inputs: Any) -> Any:
-            (_, taps), (_, stride) = self.kernel_size, self.strides
-            if taps * inputs.shape[-1] > MOST_TAPS:
-                return super().call(inputs)
-            return self.activation(_convolved(keras.ops, inputs, self.kernel, stride, self.padding) + self.bias)
-
-    return MatmulConvolution
-
-
-def _convolved(ops: Any, inputs: Any, kernel: Any, stride: int, padding: str) -> Any:
-    """(batch, 1, length, channels) and (1, taps, channels, filters) → (batch, 1, positions, filters)."""
-    taps, length = kernel.shape[1], inputs.shape[2]
-    if padding == "same":  # as TensorFlow pads: the odd one at the end
-        missing = max((-(-length // stride) - 1) * stride + taps - length, 0)
-        inputs = ops.pad(inputs, ((0, 0), (0, 0), (missing // 2, missing - missing // 2), (0, 0)))
-        length += missing
-    last = (length - taps) // stride * stride + 1
-    shifted = [inputs[:, :, tap : tap + last : stride] for tap in range(taps)]
-    return ops.matmul(ops.concatenate(shifted, axis=-1), ops.reshape(kernel, (-1, kernel.shape[-1])))
+            return gpu_layers.classes(keras)
+    return {}
 
 
 def build(architecture: Architecture, **settings: Any) -> Any:
     """``network.build`` with these layers, and without training biases that batch norm undoes."""
     import keras
 
-    core = network.build(architecture, norm=norm(keras), convolution=convolution(keras), **settings)
+    core = network.build(architecture, **of_backend(keras), **settings)
     without_bias(core)
     return core
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ from edgekws.recipe import Recipe
 
 LEAST_DB, MOST_DB = 20.0, 70.0  # by how much the beginning of a clip out of quiet is lowered
 _RISE = SAMPLE_RATE // 100  # samples
+_CACHED = 1 << 18  # samples that are mixed at once: as float32 they fit into a processor's cache
+MOST_WORKERS = 16  # threads that prepare batches
 Prepare = Callable[[np.ndarray, int, int], np.ndarray]
 
 
@@ -106,8 +109,12 @@ def batches(
                 self.drawn = self.epoch
             return self.permutation
 
-    # with two threads tf.data has no autotuner; the end of an epoch waited for it, sometimes as long as the epoch took
-    return Batches(workers=2) if hasattr(keras.utils, "PyDataset") else Batches()
+    if not hasattr(keras.utils, "PyDataset"):
+        return Batches()
+    # with two threads or more tf.data has no autotuner, for which the end of an epoch waited as long as the epoch took;
+    # a GPU takes batches faster than two threads mix them
+    workers = min(max(os.cpu_count() or 2, 2), MOST_WORKERS)
+    return Batches(workers=workers, max_queue_size=max(2 * workers, 10))
 
 
 def moved_on(samples: np.ndarray, chosen: np.ndarray, continued: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -141,11 +148,21 @@ def mixed(
     As in Tokozume et al. (arXiv:1711.10282), both clips first get the same level, or only the louder one would be
     heard. The sum gets the level of the first.
     """
-    partner = rng.permutation(len(samples))
-    share = rng.beta(alpha, alpha, (len(samples), 1)).astype(np.float32)
+    count, length = samples.shape
+    partner = rng.permutation(count)
+    share = rng.beta(alpha, alpha, (count, 1)).astype(np.float32)
     share = np.maximum(share, 1 - share)
-    first = samples.astype(np.float32)
-    level = np.sqrt(np.mean(np.square(first), axis=1, keepdims=True)) + 1
-    sound = share * first + (1 - share) * (level / level[partner]) * first[partner]
-    scale = level / (np.sqrt(np.mean(np.square(sound), axis=1, keepdims=True)) + 1)
-    return to_int16(sound * scale, 1), share * targets + (1 - share) * targets[partner]
+    rows = max(_CACHED // length, 1)
+    groups = [slice(first, first + rows) for first in range(0, count, rows)]
+    level = np.concatenate([_rms(samples[group].astype(np.float32)) for group in groups]) + 1
+    other = (1 - share) * (level / level[partner])
+    sound = np.empty_like(samples)
+    for group in groups:
+        mix = samples[group] * share[group]
+        mix += samples[partner[group]] * other[group]
+        sound[group] = to_int16(mix, level[group] / (_rms(mix) + 1))
+    return sound, share * targets + (1 - share) * targets[partner]
+
+
+def _rms(clips: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.mean(np.square(clips), axis=1, keepdims=True))

@@ -7,7 +7,8 @@ The first command, on any machine, makes eight files of under 40 MB of Speech Co
 all but the cells. The second, on the machine with the GPU, trains two epochs of each network, precision and batch size
 with every change of clips, runs the tests of training, and then trains cells of the 2019 report until the time is over.
 results/results.json has every figure and what there was no time for, results/cells the float models with history and
-record. ``cells`` and ``speed`` alone do a part of it. --tiny rehearses it on a CPU in two minutes.
+record. ``cells`` and ``speed`` alone do a part of it; ``gpu_layers.py`` times single layers. --tiny rehearses it on a
+CPU in two minutes.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ CELLS = ("channel-32/6 do50_bn", "dropout-64/8 do75", "custom-64/8 do50", "vgg-6
          "channel-128/6 do50_bn", "base/5-2fc do50_bn", "kernel-5/7 do50_bn", "only-conv/5 do50_bn",
          "custom-32/8 do50")  # fmt: skip
 GOOD = ROOT / "edgekws/recipes/gsc16-custom-32-8.toml"
-GOOD_CHANGES = {"model.batch_norm": True, "training.epochs": 24, "training.learning_rate": 0.005}
+GOOD_CHANGES = {"model.batch_norm": True, "training.epochs": 12, "training.learning_rate": 0.005}
 
 
 def main() -> None:
@@ -151,11 +152,12 @@ def _speed(options: argparse.Namespace) -> None:
     if options.precision != "none":
         keras.mixed_precision.set_global_policy(f"mixed_{options.precision}")
     bandwidth = _bandwidth(1 << (24 if options.tiny else 30))
-    learn, classes, steps = corpus.split("training"), len(corpus.words), 8 if options.tiny else 60
+    learn, classes = corpus.split("training"), len(corpus.words)
     for batch in (8,) if options.tiny else (64, 256, 1024):
         if time.monotonic() > end:
             _keep(options.out, {"step": f"speed {options.model} batch {batch}", "left out": "no time was left"})
             continue
+        steps = 8 if options.tiny else max(28_672 // batch, 60)  # as an epoch of the whole corpus has
         core, model = _model(keras, options.model, EVERY_AUGMENTATION, corpus, found)
         chosen = np.resize(np.arange(len(learn.labels)), steps * batch)
         fed = feed.batches(keras, learn.samples[chosen], learn.labels[chosen], classes, batch, 1, mixup=0.2)

@@ -102,33 +102,3 @@ def test_the_saved_network_is_keras_alone(tmp_path):
     assert {type(layer) for layer in norms} == {keras.layers.BatchNormalization}
     assert all(np.ptp(layer.moving_mean) > 0 for layer in norms)
     assert not any(np.any(layer.bias) for layer in saved.layers if isinstance(layer, keras.layers.Conv2D))
-
-
-@pytest.mark.parametrize("padding", ["same", "valid"])
-@pytest.mark.parametrize("name", ["nano", "small", "custom-32/8", "kernel-5/7", "only-conv/5"])
-def test_a_convolution_as_a_matrix_product_is_that_of_keras(name, padding):
-    for block in find(name).architecture.blocks:
-        for conv in block.convolutions:
-            pair = []
-            for kind in (keras.layers.Conv2D, fast_layers.matmul_convolution(keras)):
-                pair.append(kind(conv.channels, (1, conv.kernel), (1, conv.stride), padding, activation="relu"))
-                pair[-1].build((None, 1, 101, 6))
-                rng = np.random.default_rng(3)
-                pair[-1].set_weights([rng.normal(size=w.shape) for w in pair[-1].get_weights()])
-            for length in (101, 100, max(conv.kernel, 99)):
-                x = tf.constant(np.random.default_rng(4).normal(size=(2, 1, length, 6)).astype(np.float32))
-                seen = []
-                for layer in pair:
-                    with tf.GradientTape() as tape:
-                        tape.watch(x)
-                        y = layer(x)
-                        loss = tf.reduce_sum(y**2)
-                    seen.append([y, *tape.gradient(loss, [x, layer.kernel.value, layer.bias.value])])
-                for theirs, ours in zip(*seen, strict=True):
-                    np.testing.assert_allclose(ours, theirs, rtol=2e-4, atol=2e-2)
-
-
-def test_with_many_channels_the_convolution_is_left_to_keras(monkeypatch):
-    layer = fast_layers.matmul_convolution(keras)(4, (1, 5), padding="same")
-    monkeypatch.setattr(fast_layers, "_convolved", lambda *_: pytest.fail("a product of too many taps"))
-    assert layer(np.zeros((1, 1, 20, fast_layers.MOST_TAPS // 5 + 1), np.float32)).shape == (1, 1, 20, 4)
