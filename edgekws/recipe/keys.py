@@ -214,6 +214,12 @@ class Training:
         "training",
         low=0,
     )
+    keep: str = _key(
+        "best",
+        "the epoch whose weights count: best, the one with the best validation accuracy, or last; not in "
+        "quantization-aware training",
+        choices=("best", "last"),
+    )
     mixed_precision: str = _key(
         "auto",
         "compute type; auto: bfloat16 where the GPU or the CPU computes it fast, else none, which is float32",

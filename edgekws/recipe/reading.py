@@ -14,6 +14,7 @@ from edgekws.model import catalogue
 from edgekws.recipe import toml_text
 from edgekws.recipe.keys import EMBEDDED, Data, Model, Recipe
 
+EXTENDS = "extends"
 _OF_WEIGHTS = ("architecture", "batch_norm", "coding")  # keys of [model] that weights to start from must share
 
 
@@ -29,8 +30,40 @@ def load(path: Path) -> Recipe:
 
 
 def read_tables(path: Path) -> dict[str, Any]:
-    """The tables of a recipe's file, without defaults. A UserError if the file is missing or not TOML."""
-    return toml_text.read(path, "recipe", "; 'edgekws new' writes one")
+    """The tables of a recipe's file, without defaults, over those of the recipe that its ``extends`` names.
+
+    A UserError if a file is missing or not TOML, or if it extends itself.
+    """
+    return _read_over(path, ())
+
+
+def _read_over(path: Path, inner: tuple[Path, ...]) -> dict[str, Any]:
+    """The tables of ``path``, which the files ``inner`` extend, each the next."""
+    tables = toml_text.read(path, "recipe", "; 'edgekws new' writes one")
+    if EXTENDS not in tables:
+        return tables
+    other = tables.pop(EXTENDS)
+    if not isinstance(other, str) or not other:
+        raise UserError(f"{path}: {EXTENDS} must be the path of a recipe, from this file's folder; got {other!r}")
+    below, chain = _beside(path, other), (*inner, path.resolve())
+    if below.resolve() in chain:
+        raise UserError(f"{path}: {EXTENDS}: {other} extends this recipe in turn; leave it out in one of them")
+    return _laid_over(_read_over(below, chain), tables)
+
+
+def _beside(path: Path, other: str) -> Path:
+    """The recipe that a recipe's file names: beside it, or one of edgekws's own."""
+    beside = path.parent / other
+    return beside if beside.exists() else find(Path(other))
+
+
+def _laid_over(below: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Tables over others, key by key."""
+    made = dict(below)
+    for key, value in tables.items():
+        under = made.get(key)
+        made[key] = {**under, **value} if isinstance(value, Mapping) and isinstance(under, Mapping) else value
+    return made
 
 
 def over_default(tables: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,10 +78,7 @@ def over_default(tables: Mapping[str, Any]) -> dict[str, Any]:
     own = {key: made["model"].get(key, getattr(Model, key)) for key in _OF_WEIGHTS}
     if isinstance(model, Mapping) and any(model.get(key, mine) != mine for key, mine in own.items()):
         del made["training"]["start_from"]
-    for key, value in tables.items():
-        below = made.get(key)
-        made[key] = {**below, **value} if isinstance(value, Mapping) and isinstance(below, Mapping) else value
-    return made
+    return _laid_over(made, tables)
 
 
 def from_tables(tables: Mapping[str, Any], origin: str = "recipe") -> Recipe:

@@ -24,7 +24,7 @@ from edgekws.workspace import Run
 
 
 def train(run: Run, clips: Corpus) -> None:
-    """Train by the run's recipe. Writes ``float.keras`` (the best epoch on validation), ``history.csv``, a record."""
+    """Train by the run's recipe. Writes ``float.keras`` (of the epoch that counts), ``history.csv``, a record."""
     loop.deterministic(run.recipe.seed)
     import keras
 
@@ -282,6 +282,7 @@ def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int, identity
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         patience=settings.patience,
+        keep=settings.keep,
         checkpoint=run.state("float.npz"),
         title="float",
         identity=identity,

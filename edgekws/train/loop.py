@@ -28,7 +28,10 @@ HISTORY = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_ra
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of a training: the best weights on validation (if equal, the lower loss), and each epoch's figures."""
+    """The result of a training: the weights of the epoch that counts, and each epoch's figures.
+
+    The epoch is the best on validation (if equal, the one with the lower loss), or the last where that is asked for.
+    """
 
     best: list[np.ndarray]
     best_epoch: int
@@ -57,13 +60,14 @@ def fit(
     title: str,
     identity: str,
     prepare: Callable[[int], None] | None = None,
+    keep: str = "best",
 ) -> Outcome:
     """Train a compiled model. It continues from ``checkpoint`` if that has epochs of the same ``identity``.
 
     After every epoch, all variables (weights, optimizer, random seeds), the best weights and the history are written
     atomically, and the data order depends only on seed and epoch. So a training that was killed and started again gives
     the same result; on JAX with a GPU only a similar one, as that adds in another order each time. ``prepare(epoch)``
-    is called when an epoch begins, to set anything else that it depends on.
+    is called when an epoch begins, to set anything else that it depends on. ``keep``: "best" or "last" epoch's weights.
     """
     model.optimizer.build(model.trainable_variables)
     variables = list(model.variables) + list(model.optimizer.variables)
@@ -101,6 +105,8 @@ def fit(
                       verbose=0, callbacks=[Epochs()])  # fmt: skip
     done = len(state.history) - first
     rate = done * steps * batch_size / max(time.monotonic() - started, 1e-9)
+    if keep == "last":
+        return Outcome(model.get_weights(), len(state.history), state.history, rate)
     return Outcome(state.best, state.best_epoch, state.history, rate)
 
 

@@ -97,6 +97,40 @@ def test_missing_and_broken_files(tmp_path):
         recipe.load(tmp_path / "latin.toml")
 
 
+def test_a_recipe_extends_another_key_by_key(tmp_path):
+    (tmp_path / "deeper").mkdir()
+    (tmp_path / "first.toml").write_text("seed = 7\n[training]\nepochs = 5\nbatch_size = 32\n")
+    (tmp_path / "deeper/second.toml").write_text('extends = "../first.toml"\n[training]\nepochs = 9\n')
+    (tmp_path / "deeper/third.toml").write_text('extends = "second.toml"\nname = "third"\n')
+    made = recipe.load(tmp_path / "deeper/third.toml")
+    changes = {"name": "third", "seed": 7, "training.epochs": 9, "training.batch_size": 32}
+    assert made == recipe.replace(Recipe(), changes)
+
+
+def test_a_recipe_extends_one_of_our_own_from_any_folder(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('extends = "edgekws/recipes/gsc16-small.toml"\nname = "mine"\n')
+    theirs = recipe.load(recipe.find(Path("edgekws/recipes/gsc16-small.toml")))
+    assert recipe.load(path) == recipe.replace(theirs, {"name": "mine"})
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("3", "extends must be the path of a recipe, from this file's folder; got 3"),
+        ('""', "extends must be the path of a recipe"),
+        ('"mine.toml"', "extends: mine.toml extends this recipe in turn"),
+        ('"other.toml"', "other.toml: extends: mine.toml extends this recipe in turn"),
+        ('"missing.toml"', "missing.toml: cannot read the recipe"),
+    ],
+)
+def test_what_cannot_be_extended_is_told(written, message, tmp_path):
+    (tmp_path / "mine.toml").write_text(f"extends = {written}\n")
+    (tmp_path / "other.toml").write_text('extends = "mine.toml"\n')
+    with pytest.raises(UserError, match=message):
+        recipe.load(tmp_path / "mine.toml")
+
+
 def test_integers_are_taken_for_numbers():
     assert recipe.from_tables({"model": {"dropout": 0}}).model.dropout == 0.0
 

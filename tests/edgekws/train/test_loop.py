@@ -27,7 +27,7 @@ def model(epochs: int = 6, rate: float = 0.01):
     return built
 
 
-def fit(path, epochs=6, kill_after=None, identity="x", patience=0, built=None, prepare=None):
+def fit(path, epochs=6, kill_after=None, identity="x", patience=0, built=None, prepare=None, keep="best"):
     built = built or model()
     learn = feed.batches(keras, SAMPLES, LABELS, 2, 8, 5)
     validate = feed.batches(keras, SAMPLES, LABELS, 2, 8, None)
@@ -44,7 +44,7 @@ def fit(path, epochs=6, kill_after=None, identity="x", patience=0, built=None, p
             fit(path, epochs, identity=identity, built=built)
         return None
     return loop.fit(keras, built, learn, validate, epochs=epochs, batch_size=8, patience=patience, checkpoint=path,
-                        title="test", identity=identity, prepare=prepare)  # fmt: skip
+                        title="test", identity=identity, prepare=prepare, keep=keep)  # fmt: skip
 
 
 def on_a_gpu_by_jax():
@@ -100,6 +100,16 @@ def test_patience_stops_early(tmp_path):
     outcome = fit(tmp_path / "c.npz", patience=2, built=model(rate=0.0))
     assert len(outcome.history) == 3
     assert len(fit(tmp_path / "c.npz", patience=2).history) == 3
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_the_last_epoch_is_kept_where_that_is_asked_for(resumed, tmp_path):
+    built = model(rate=0.0)  # with equal figures in each epoch, the first is the best
+    best = fit(tmp_path / "c.npz", built=built)
+    last = fit(tmp_path / ("c.npz" if resumed else "d.npz"), built=None if resumed else built, keep="last")
+    assert (best.best_epoch, last.best_epoch) == (1, 6)
+    for one, other in zip(last.best, built.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_loss_that_is_no_number_is_told(tmp_path):
