@@ -60,7 +60,7 @@ def train(run: Run, clips: Corpus) -> None:
     model.set_weights(outcome.best)
     accuracy = outcome.history[outcome.best_epoch - 1]["val_accuracy"]
     if averaged:
-        core.set_weights(_mean([core, *(_loaded(other, "averaged_with") for other in averaged)]))
+        core.set_weights(_mean([core, *map(_unlowered, averaged)]))
         accuracy = model.evaluate(_validation(keras, run, clips, device.count), verbose=0, return_dict=True)["accuracy"]
         others["averaged_with"] = list(map(_told_of, averaged))
     _lower_unknown(core, clips.words, recipe.training.unknown_lowered)
@@ -255,6 +255,13 @@ def _validation(keras: Any, run: Run, clips: Corpus, devices: int) -> Any:
 def _mean(models: Sequence[Any]) -> list[np.ndarray]:
     """The mean of networks' weights: a "model soup" (Wortsman et al., arXiv:2203.05482)."""
     return [np.mean(weights, axis=0) for weights in zip(*(one.get_weights() for one in models), strict=True)]
+
+
+def _unlowered(other: Run) -> Any:
+    """The float model of a run to average with, with _unknown_ where its training left it."""
+    model = _loaded(other, "averaged_with")
+    _lower_unknown(model, labels_of(other.recipe), -other.recipe.training.unknown_lowered)
+    return model
 
 
 def _lower_unknown(core: Any, words: Sequence[str], nats: float) -> None:

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import keras
 
-from edgekws.train import gpu_layers
+from edgekws.train.fast_layers import gpu_layers
 
 # length, channels, filters, taps, stride, padding: of custom-32/8, -64/8 and -128/9, channel-32/6 and -128/6, small
 CONVOLUTIONS = (

@@ -10,6 +10,7 @@ from edgekws.corpus.sources import load
 from edgekws.model import network
 from edgekws.model.catalogue import find
 from edgekws.train import fast_layers, float_model
+from edgekws.train.fast_layers import fused_norm
 
 keras = pytest.importorskip("keras")
 if keras.backend.backend() != "tensorflow":
@@ -20,7 +21,7 @@ tf = pytest.importorskip("tensorflow")
 def layers(momentum=0.9):
     rng, made = np.random.default_rng(1), []
     weights = [rng.normal(size=5), rng.normal(size=5), rng.normal(size=5), rng.uniform(0.5, 2, 5)]
-    for kind in (keras.layers.BatchNormalization, fast_layers.norm(keras)):
+    for kind in (keras.layers.BatchNormalization, fused_norm.norm(keras)):
         made.append(kind(epsilon=1e-3, momentum=momentum))
         made[-1].build((None, 1, 30, 5))
         made[-1].set_weights(weights)
@@ -67,7 +68,7 @@ def test_biases_before_batch_norm_are_not_trained_and_others_are():
 def test_half_precision_with_channels_that_are_no_multiple_of_16(positions):
     rng = np.random.default_rng(3)
     x = tf.constant(rng.normal(2, 3, (*positions, 24)), tf.bfloat16)
-    layer = fast_layers.norm(keras)(epsilon=1e-3, momentum=0.0, dtype="mixed_bfloat16")
+    layer = fused_norm.norm(keras)(epsilon=1e-3, momentum=0.0, dtype="mixed_bfloat16")
     layer.build((None, 1, None, 24))
     layer.set_weights([rng.normal(size=24), rng.normal(size=24), np.zeros(24), np.ones(24)])
     with tf.GradientTape() as tape:

@@ -108,11 +108,28 @@ def test_the_float_model_is_the_mean_of_what_was_trained_and_of_the_runs_named(c
     assert record["validation_accuracy"] == pytest.approx(np.mean(scores.argmax(1) == split.labels), abs=1e-6)
 
 
-def test_unknown_is_lowered_after_training(clips, tmp_path):
-    words = ("low", "middle", "_unknown_")
+def with_unknown(clips):
+    """The clips, of which "high" is no word; and the recipe's changes for them."""
     renamed = {"low": "low", "middle": "middle", "high": "_unknown_"}
-    heard = replace(clips, words=words, clips=tuple(replace(c, word=renamed[c.word]) for c in clips.clips))
-    options = {"training__epochs": 1, "data__words": list(words[:2]), "data__unknown": ["high"]}
+    heard = replace(clips, words=("low", "middle", "_unknown_"),
+                    clips=tuple(replace(c, word=renamed[c.word]) for c in clips.clips))  # fmt: skip
+    return heard, {"training__epochs": 1, "data__words": ["low", "middle"], "data__unknown": ["high"]}
+
+
+def test_unknown_is_lowered_once_in_a_mean_of_runs_that_lowered_it(clips, tmp_path):
+    heard, options = with_unknown(clips)
+    options |= {"training__unknown_lowered": 3.0}
+    first = trained(tmp_path / "first", heard, **options)
+    start = {"training__start_from": str(first.folder), **options}
+    alone = trained(tmp_path / "alone", heard, **start)
+    mean = trained(tmp_path / "mean", heard, training__averaged_with=[str(first.folder)], **start)
+    weights = [float_model.load(run.float_model).get_weights() for run in (first, alone, mean)]
+    for a, b, found in zip(*weights, strict=True):
+        np.testing.assert_allclose(found, (a + b) / 2, atol=1e-5)
+
+
+def test_unknown_is_lowered_after_training(clips, tmp_path):
+    heard, options = with_unknown(clips)
     plain, lower = (
         float_model.load(trained(tmp_path / str(nats), heard, training__unknown_lowered=nats, **options).float_model)
         for nats in (0.0, 3.0)

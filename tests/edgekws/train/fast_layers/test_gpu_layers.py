@@ -5,7 +5,7 @@ import pytest
 
 from edgekws.model import network
 from edgekws.model.catalogue import find
-from edgekws.train import gpu_layers
+from edgekws.train.fast_layers import gpu_layers
 
 keras = pytest.importorskip("keras")
 if keras.backend.backend() != "tensorflow":

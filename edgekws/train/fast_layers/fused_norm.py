@@ -1,15 +1,8 @@
-"""Layers that train faster than Keras's own, with the same weights.
-
-Batch norm on TensorFlow   the fused kernel; Keras needs nine operations over the data
-Everything on JAX, GPU     ``gpu_layers``: matrix products in place of cuDNN, which is slow where channels are few
-"""
+"""Batch normalization of training on the TensorFlow backend, by the fused kernel."""
 
 from __future__ import annotations
 
 from typing import Any
-
-from edgekws.model import network
-from edgekws.model.architecture import Architecture
 
 
 def norm(keras: Any) -> Any:
@@ -61,34 +54,3 @@ def _by_halves(tf: Any, inputs: Any, gamma: Any, beta: Any, epsilon: float) -> t
     means = tf.reshape(mean, (2, -1))
     variance = tf.reduce_mean(tf.reshape(variance, (2, -1)), 0) + tf.math.reduce_variance(means, 0)
     return tf.reshape(outputs, tf.shape(inputs)), tf.reduce_mean(means, 0), variance
-
-
-def of_backend(keras: Any) -> dict[str, Any]:
-    """The classes that ``network.build`` takes in place of Keras's own, by argument."""
-    if keras.backend.backend() == "tensorflow":
-        return {"norm": norm(keras)}
-    if keras.backend.backend() == "jax":
-        import jax
-
-        if jax.default_backend() == "gpu":  # on a CPU they take twice as long
-            from edgekws.train import gpu_layers
-
-            return gpu_layers.classes(keras)
-    return {}
-
-
-def build(architecture: Architecture, **settings: Any) -> Any:
-    """``network.build`` with these layers, and without training biases that batch norm undoes."""
-    import keras
-
-    core = network.build(architecture, **of_backend(keras), **settings)
-    without_bias(core)
-    return core
-
-
-def without_bias(core: Any) -> None:
-    """Do not train the biases before batch norm: subtracting the mean cancels them, and each costs a pass."""
-    names = {layer.name for layer in core.layers}
-    for layer in core.layers:
-        if f"{layer.name}_bn" in names:
-            layer.bias.trainable = False
