@@ -99,8 +99,6 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> loop.Outcome:
     def coded(samples: np.ndarray, epoch: int, step: int) -> np.ndarray:
         return coding.network_input(front_end.codes(samples, recipe.model))
 
-    validate = clips.split("validation")
-    size, classes = recipe.training.batch_size, len(clips.words)
     teach = _float_scores(run)
     batches = feed.of_training(tf_keras, recipe, clips, recipe.seed + 1, augmented, teach)
     schedule = loop.cosine_schedule(tf_keras, settings.learning_rate, settings.epochs, len(batches), 0.0)
@@ -109,9 +107,9 @@ def _train(tf_keras: Any, run: Run, clips: Corpus, model: Any) -> loop.Outcome:
         tf_keras,
         model,
         batches,
-        feed.batches(tf_keras, validate.samples, validate.labels, classes, size, None, coded, teach=teach),
+        feed.of_validation(tf_keras, recipe, clips, coded, teach),
         epochs=settings.epochs,
-        batch_size=size,
+        batch_size=recipe.training.batch_size,
         patience=0,
         checkpoint=run.state("qat.npz"),
         title="quantization-aware",

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-Padding = Literal["same", "valid"]
+from edgekws.model.architecture import Padding, padding_before
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Convolution:
     @property
     def pad_before(self) -> int:
         """How many frames of padding, filled with the input's zero point, come before the first frame."""
-        return _pad_before(self.input.length, self.output.length, self.kernel, self.stride, self.padding)
+        return padding_before(self.input.length, self.output.length, self.kernel, self.stride, self.padding)
 
     @property
     def multiply_accumulates(self) -> int:
@@ -72,7 +71,7 @@ class MaxPool:
     @property
     def pad_before(self) -> int:
         """How many positions of the first window lie before the input."""
-        return _pad_before(self.input.length, self.output.length, self.window, self.stride, self.padding)
+        return padding_before(self.input.length, self.output.length, self.window, self.stride, self.padding)
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +136,3 @@ class Graph:
     def arena_bytes(self) -> int:
         """The bytes that a runtime needs if it keeps whole activations: the most bytes of tensors alive at one time."""
         return max(layer.input.size + layer.output.size for layer in self.layers)
-
-
-def _pad_before(in_length: int, out_length: int, window: int, stride: int, padding: Padding) -> int:
-    return 0 if padding == "valid" else max((out_length - 1) * stride + window - in_length, 0) // 2

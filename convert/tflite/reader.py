@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from convert.tflite.graph import Activation, Convolution, Dense, Graph, Layer, MaxPool, Padding, Softmax
+from convert.tflite.graph import Activation, Convolution, Dense, Graph, Layer, MaxPool, Softmax
 from edgekws.errors import UserError
 from edgekws.guard import untrusted
+from edgekws.model.architecture import Padding
 
 MAX_LAYERS = 1000
 MAX_ELEMENTS = 1 << 28  # in one tensor

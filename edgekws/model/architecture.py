@@ -20,6 +20,11 @@ def output_length(length: int, kernel: int, stride: int, padding: Padding) -> in
     return ceil(length / stride) if padding == "same" else max((length - kernel) // stride + 1, 0)
 
 
+def padding_before(length: int, positions: int, kernel: int, stride: int, padding: Padding) -> int:
+    """How many zeros a sliding window has before ``length`` inputs. As in TensorFlow, the odd one comes after them."""
+    return 0 if padding == "valid" else max((positions - 1) * stride + kernel - length, 0) // 2
+
+
 @dataclass(frozen=True)
 class Convolution:
     """A 1-D convolution with bias, followed by (batch norm and) ReLU."""

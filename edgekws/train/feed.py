@@ -47,6 +47,21 @@ def of_training(
     )
 
 
+def of_validation(
+    keras: Any,
+    recipe: Recipe,
+    clips: Corpus,
+    prepare: Prepare | None = None,
+    teach: Callable[[np.ndarray], np.ndarray] | None = None,
+    devices: int = 1,
+) -> Any:
+    """The validation split of a recipe's clips as ``batches``, in order and unchanged."""
+    split, size = clips.split("validation"), recipe.training.batch_size
+    return batches(
+        keras, split.samples, split.labels, len(clips.words), size, None, prepare, devices=devices, teach=teach
+    )
+
+
 def batches(
     keras: Any,
     samples: np.ndarray,

@@ -61,7 +61,8 @@ def train(run: Run, clips: Corpus) -> None:
     accuracy = outcome.history[outcome.best_epoch - 1]["val_accuracy"]
     if averaged:
         core.set_weights(_mean([core, *map(_unlowered, averaged)]))
-        accuracy = model.evaluate(_validation(keras, run, clips, device.count), verbose=0, return_dict=True)["accuracy"]
+        validation = feed.of_validation(keras, recipe, clips, devices=device.count)
+        accuracy = model.evaluate(validation, verbose=0, return_dict=True)["accuracy"]
         others["averaged_with"] = list(map(_told_of, averaged))
     _lower_unknown(core, clips.words, recipe.training.unknown_lowered)
     atomic_write(run.history, loop.history_csv(outcome.history))
@@ -246,12 +247,6 @@ def compiled(
     return core, model
 
 
-def _validation(keras: Any, run: Run, clips: Corpus, devices: int) -> Any:
-    """Batches of the validation split, as they are."""
-    split, size = clips.split("validation"), run.recipe.training.batch_size
-    return feed.batches(keras, split.samples, split.labels, len(clips.words), size, None, devices=devices)
-
-
 def _mean(models: Sequence[Any]) -> list[np.ndarray]:
     """The mean of networks' weights: a "model soup" (Wortsman et al., arXiv:2203.05482)."""
     return [np.mean(weights, axis=0) for weights in zip(*(one.get_weights() for one in models), strict=True)]
@@ -285,7 +280,7 @@ def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int, identity
         keras,
         model,
         feed.of_training(keras, run.recipe, clips, run.recipe.seed),
-        _validation(keras, run, clips, devices),
+        feed.of_validation(keras, run.recipe, clips, devices=devices),
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         patience=settings.patience,

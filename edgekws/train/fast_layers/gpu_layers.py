@@ -25,6 +25,8 @@ import math
 from functools import reduce
 from typing import Any
 
+from edgekws.model.architecture import Padding, output_length, padding_before
+
 WIDTH = 256  # numbers in a row of the product, about: outputs of a block
 MOST_TAPS = 1024  # kernel times input channels: with 25 taps of 128 cuDNN took a third of the time
 
@@ -49,17 +51,15 @@ def block_convolution(keras: Any) -> Any:
     return BlockConvolution
 
 
-def convolved(ops: Any, inputs: Any, kernel: Any, stride: int, padding: str, block: int) -> Any:
+def convolved(ops: Any, inputs: Any, kernel: Any, stride: int, padding: Padding, block: int) -> Any:
     """(batch, 1, length, channels) and (1, taps, channels, filters) → (batch, 1, positions, filters).
 
     A row of the product makes ``block`` positions. It reads this many steps of input, and a few more for the last taps.
     """
     _, taps, channels, filters = kernel.shape
-    length, before = inputs.shape[2], 0
-    positions = (length - taps) // stride + 1
-    if padding == "same":  # as TensorFlow pads: the odd one at the end
-        positions = -(-length // stride)
-        before = max((positions - 1) * stride + taps - length, 0) // 2
+    length = inputs.shape[2]
+    positions = output_length(length, taps, stride, padding)
+    before = padding_before(length, positions, taps, stride, padding)
     block = min(block, positions)
     count, step = -(-positions // block), block * stride
     aligned = 8 // math.gcd(8, channels)  # tensor cores want rows of a multiple of eight numbers
@@ -71,8 +71,7 @@ def convolved(ops: Any, inputs: Any, kernel: Any, stride: int, padding: str, blo
     )
     steps = ops.reshape(inputs, (-1, count + overlapping - 1, step * channels))
     parts = [steps[:, i : i + count, : min(step, reach - i * step) * channels] for i in range(overlapping)]
-    rows = ops.concatenate(parts, axis=-1) if len(parts) > 1 else parts[0]
-    outputs = ops.matmul(rows, _banded(ops, kernel[0], stride, reach, block))
+    outputs = ops.matmul(ops.concatenate(parts, axis=-1), _banded(ops, kernel[0], stride, reach, block))
     return ops.reshape(outputs, (-1, 1, count * block, filters))[:, :, :positions]
 
 
@@ -114,12 +113,11 @@ def slice_pooling(keras: Any) -> Any:
     class SlicePooling(keras.layers.MaxPooling2D):
         def call(self, inputs: Any) -> Any:
             size, length = self.pool_size[1], inputs.shape[2]
-            positions = -(-length // size) if self.padding == "same" else length // size
-            before = (positions * size - length) // 2 if self.padding == "same" else 0
+            positions = output_length(length, size, size, self.padding)
+            before = padding_before(length, positions, size, size, self.padding)
             after = positions * size - length - before
             if after > 0:
-                lowest = -math.inf
-                inputs = ops.pad(inputs, ((0, 0), (0, 0), (before, after), (0, 0)), constant_values=lowest)
+                inputs = ops.pad(inputs, ((0, 0), (0, 0), (before, after), (0, 0)), constant_values=-math.inf)
             groups = ops.reshape(inputs[:, :, : positions * size], (-1, 1, positions, size, inputs.shape[-1]))
             return reduce(ops.maximum, [groups[:, :, :, place] for place in range(size)])
 

@@ -105,9 +105,19 @@ def test_patience_stops_early(tmp_path):
 @pytest.mark.parametrize("resumed", [False, True])
 def test_the_last_epoch_is_kept_where_that_is_asked_for(resumed, tmp_path):
     built = model(rate=0.0)  # with equal figures in each epoch, the first is the best
-    best = fit(tmp_path / "c.npz", built=built)
-    last = fit(tmp_path / ("c.npz" if resumed else "d.npz"), built=None if resumed else built, keep="last")
+    kernel = built.layers[-1].kernel
+
+    def worse(epoch):
+        if epoch == 5:
+            kernel.assign(np.full(kernel.shape, 9.0))
+
+    best = fit(tmp_path / "c.npz", built=built, prepare=worse)
+    if not resumed:
+        built = model(rate=0.0)
+        kernel = built.layers[-1].kernel
+    last = fit(tmp_path / ("c.npz" if resumed else "d.npz"), built=built, prepare=worse, keep="last")
     assert (best.best_epoch, last.best_epoch) == (1, 6)
+    assert not any(np.any(one == 9.0) for one in best.best)
     for one, other in zip(last.best, built.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
 
