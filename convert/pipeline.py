@@ -213,18 +213,25 @@ def add_robustness(run: Run, clips: Corpus, found: dict[str, Any]) -> None:
 
 
 def tune(
-    run: Run, clips: Corpus, per_hour: float, hours: float, given: Sequence[Kind] = (), texts: Texts | None = None
+    run: Run,
+    clips: Corpus,
+    per_hour: float,
+    hours: float,
+    given: Sequence[Kind] = (),
+    texts: Texts | None = None,
+    alone: float | None = None,
 ) -> dict[str, Any]:
     """Tune the detector of a checked run. Writes detector.json, listening.json, the run report and the manifest.
 
     ``given``: kinds of sound without keywords, in addition to the run's own. ``texts`` tells what is said in them.
+    ``alone`` takes the place of the recipe's ``detector.alone``.
     """
     from convert.prove import tuning
 
     for path, step in ((run.int8_model, "convert"), (run.report, "check"), (run.predictions, "check")):
         _needs(run, path, step)
     known = run.read_report()
-    tuned, found = tuning.tune(run, clips, per_hour, hours, given, texts)
+    tuned, found = tuning.tune(run, clips, per_hour, hours, given, texts, alone)
     workspace.write_json(run.detector, detector.tuned_to_json(tuned, clips.words))
     workspace.write_json(run.listening, {"model": sha256(run.int8_model), "found": found})
     _write_report(run, clips, known | {"listening": found})

@@ -133,6 +133,7 @@ def load(
     *,
     false_accepts_per_hour: float | None = None,
     threshold: float | None = None,
+    alone: float | None = None,
     opened_by: Sequence[str] = (),
     open_seconds: float | None = None,
 ) -> Spotter:
@@ -143,6 +144,7 @@ def load(
         false_accepts_per_hour: use the thresholds that tuning chose for at most so many false accepts an hour: words
             heard where none was said.
         threshold: one threshold for every word, above 0 and up to 1, in place of the model's own.
+        alone: by how much thresholds are higher, 0 to 1, for a word that follows talk; None: as the model was tuned.
         opened_by: words of the model, or other models, such as "wake". Words count only after one of these was heard.
         open_seconds: for how many seconds words then count (default: 5).
 
@@ -154,7 +156,7 @@ def load(
     from convert.tflite import artifact
     from edgekws.listen import detector
 
-    found = artifact.load(model).at(false_accepts_per_hour)
+    found = artifact.load(model).at(false_accepts_per_hour).said_alone(alone)
     if false_accepts_per_hour is not None:
         detector.check_hop(found.detector, host_library.hop(found), found.name)
     words = [name for name in opened_by if normal(name) in found.labels]
@@ -222,6 +224,7 @@ def bundle(
     folder: str | Path,
     *,
     false_accepts_per_hour: float | None = None,
+    alone: float | None = None,
     opened_by: Sequence[str] = (),
     open_seconds: float | None = None,
 ) -> Path:
@@ -231,7 +234,8 @@ def bundle(
         model: as for ``load``.
         target: a name in ``edgekws bundle --list``.
         folder: where to write. An earlier bundle there is replaced, unless it was changed.
-        false_accepts_per_hour, opened_by, open_seconds: as for ``load``, but only words of the model can open it.
+        false_accepts_per_hour, alone, opened_by, open_seconds: as for ``load``, but only words of the model can open
+            it.
 
     Returns:
         The bundle's folder, or its zip file.
@@ -243,7 +247,7 @@ def bundle(
     from convert.targets import bundle as bundles
     from convert.tflite import artifact
 
-    found = artifact.load(model).at(false_accepts_per_hour).opened(opened_by, open_seconds)
+    found = artifact.load(model).at(false_accepts_per_hour).opened(opened_by, open_seconds).said_alone(alone)
     return bundles.make(targets.request(found, targets.find(target)), target, Path(folder))
 
 

@@ -35,7 +35,13 @@ SEEDS = {"validation": 2026, "testing": 2027}  # each split gets other sentences
 
 
 def tune(
-    run: Run, clips: Corpus, per_hour: float, hours: float, given: Sequence[Kind] = (), texts: Texts | None = None
+    run: Run,
+    clips: Corpus,
+    per_hour: float,
+    hours: float,
+    given: Sequence[Kind] = (),
+    texts: Texts | None = None,
+    alone: float | None = None,
 ) -> tuple[Tuned, dict[str, Any]]:
     """The settings chosen on validation streams, and the figures for report.json. Nothing is written.
 
@@ -46,6 +52,7 @@ def tune(
             no word and ``given`` are added to them.
         given: kinds of sound without keywords. Each speaker serves one split.
         texts: what is said in ``given``.
+        alone: in place of the recipe's ``detector.alone``.
 
     Raises:
         UserError: a split gets nothing of ``given``.
@@ -69,7 +76,12 @@ def tune(
         }  # fmt: skip
     validation, testing = streams["validation"], streams["testing"]
     candidates = choosing.choices(
-        validation.keywords, deciding(validation.negatives, shared), model.labels, scorer.hop, scorer.window
+        validation.keywords,
+        deciding(validation.negatives, shared),
+        model.labels,
+        scorer.hop,
+        scorer.window,
+        run.recipe.detector.alone if alone is None else alone,
     )
     goals = {goal: choosing.choose(candidates, goal) for goal in sorted({*choosing.GOALS, per_hour})}
     choice = goals[per_hour]

@@ -14,7 +14,7 @@ from edgekws.corpus.clips import UNKNOWN
 from edgekws.errors import UserError
 from edgekws.guard import untrusted
 from edgekws.listen.detector import FILE as DETECTOR_FILE
-from edgekws.listen.detector import Gate, Settings, Tuned, default, fitting, from_json
+from edgekws.listen.detector import Gate, Settings, Tuned, after_talk, default, fitting, from_json
 from edgekws.listen.detector import read as read_detector
 from edgekws.model.coding import CODINGS
 from edgekws.text import normal
@@ -39,6 +39,7 @@ class Artifact:
     level_control: bool = False  # whether the front end brings sound to one level
     gate: Gate = field(default_factory=Gate)  # when words count
     logit_adjustment: float = 0.0  # nats by which _unknown_ is likelier on a stream
+    alone: float | None = None  # how much higher thresholds are after talk; None: as tuned
 
     @classmethod
     def of(
@@ -79,6 +80,14 @@ class Artifact:
         gate.on(default(self.labels, SAMPLE_RATE), self.labels)
         return replace(self, gate=gate)
 
+    def said_alone(self, share: float | None) -> Artifact:
+        """The same with thresholds that are higher by ``share``, 0 to 1, for a word that follows talk; with None as it
+        is. Raises UserError for another share, and if the model has no class _unknown_."""
+        if share is None:
+            return self
+        after_talk(default(self.labels, SAMPLE_RATE), self.labels, share)
+        return replace(self, alone=share)
+
     @cached_property
     def on_stream(self) -> Artifact:
         """The model as it scores a stream: all classes but _unknown_ are lowered by ``logit_adjustment``, since what is
@@ -98,7 +107,10 @@ class Artifact:
 
     def settings(self, hop: int) -> Settings:
         """The detector's for a result every ``hop`` samples: as the model was tuned for that, else the default."""
-        return self.gate.on(fitting(self.detector, self.labels, hop, self.graph.input.length), self.labels)
+        settings = fitting(self.detector, self.labels, hop, self.graph.input.length)
+        if self.alone is not None:
+            settings = after_talk(settings, self.labels, self.alone)
+        return self.gate.on(settings, self.labels)
 
 
 def load(named: str | Path, coding: str | None = None, level_control: bool | None = None) -> Artifact:

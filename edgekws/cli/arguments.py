@@ -50,6 +50,13 @@ def add_thresholds(parser: argparse.ArgumentParser) -> None:
     either.add_argument("--false-accepts-per-hour", type=float, metavar="N", dest="per_hour", help="the thresholds for "
                         "at most N false accepts an hour, as the model was tuned (default: the model's "
                         "own)")  # fmt: skip
+    add_alone(parser)
+
+
+def add_alone(parser: argparse.ArgumentParser) -> None:
+    """Describe ``--alone``."""
+    parser.add_argument("--alone", type=float, metavar="P", help="by how much, 0 to 1, a threshold is higher for a "
+                        "word that follows talk (default: as the model was tuned)")  # fmt: skip
 
 
 def add_opened(parser: argparse.ArgumentParser, *, models: bool = False) -> None:

@@ -37,6 +37,7 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     bundle.add_argument("--false-accepts-per-hour", type=float, metavar="N", dest="per_hour", help="give the example "
                         "that listens the thresholds for at most N false accepts an hour, as the model was tuned "
                         "(default: the model's own)")  # fmt: skip
+    arguments.add_alone(bundle)
     arguments.add_opened(bundle)
     bundle.add_argument("--mode", metavar="MODE", help="window: a result for each window; sliding: a result every hop, "
                         "a fraction of a second (default: sliding for a tuned model, else window)")  # fmt: skip
@@ -108,7 +109,7 @@ def _bundle(args: argparse.Namespace) -> int:
         raise UserError("--false-accepts-per-hour needs --mode sliding: thresholds are tuned for a result every hop")
     run = zoo.place(args.run)
     model = artifact.load(run, args.coding, args.level_control).at(args.per_hour)
-    model = model.opened(args.opened_by, args.open_seconds)
+    model = model.opened(args.opened_by, args.open_seconds).said_alone(args.alone)
     # a folder of the user's, not one where edgekws is installed
     own = run.is_dir() and (args.run.exists() or run not in zoo.folders().values())
     failed = 0

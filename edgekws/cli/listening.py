@@ -132,7 +132,9 @@ def _listen(args: argparse.Namespace) -> int:
         raise UserError("--picture hears a recording twice and writes a file: expected two file names, not -")
     folder = Path(args.model) if args.model else zoo.default(zoo.LISTENING)
     opened = {"opened_by": args.opened_by, "open_seconds": args.open_seconds}
-    model = spotter.load(folder, false_accepts_per_hour=args.per_hour, threshold=args.threshold, **opened)
+    model = spotter.load(
+        folder, false_accepts_per_hour=args.per_hour, threshold=args.threshold, alone=args.alone, **opened
+    )
     print(f"{model.name} by {model.engine}", file=sys.stderr)
     failed, events = 0, 0
     nearest: Event | None = None

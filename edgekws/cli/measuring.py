@@ -86,6 +86,8 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     tune.add_argument("--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of your own "
                       "sound without the words, one for each kind; the goal must be kept in the "
                       f"worst kind of speech{arguments.TALK}")  # fmt: skip
+    tune.add_argument("--alone", type=float, metavar="P", help="by how much, 0 to 1, thresholds are higher for a word "
+                      "that follows talk (default: detector.alone of the recipe)")  # fmt: skip
     arguments.add_transcripts(tune)
     arguments.add_moved(tune)
 
@@ -117,7 +119,7 @@ def _measure(args: argparse.Namespace) -> int:
         raise UserError(f"--pause is from 0 to 10 seconds, got {args.pause:g}")
     if args.clips < 0:
         raise UserError(f"--clips is a number of recordings, 0 for all, got {args.clips}")
-    model = artifact.load(args.run, args.coding, args.level_control)
+    model = artifact.load(args.run, args.coding, args.level_control).said_alone(args.alone)
     settings = measure.settings_of(model, args.per_hour, args.threshold)
     place = zoo.place(args.run)
     out = args.out or (place if (place / "corpus.json").exists() else None)
@@ -173,7 +175,7 @@ def _tune(args: argparse.Namespace) -> int:
     clips = pipeline.load_corpus(run)
     given = sound_kinds.find(args.negatives, "--negatives")
     texts = arguments.texts_of(args, args.negatives, clips.words)
-    found = pipeline.tune(run, clips, args.per_hour, args.hours, given, texts)
+    found = pipeline.tune(run, clips, args.per_hour, args.hours, given, texts, args.alone)
     print("\n".join(listening_lines.lines(found)))
     print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")
     after = next_step.after_tuning(run.folder, reached=found["reached"], per_hour=args.per_hour)

@@ -67,7 +67,7 @@ def _serve(args: argparse.Namespace) -> int:
         raise UserError("serve needs the Wyoming library: pip install 'edgekws[wyoming]'")
     if args.open_seconds is not None and not args.opened_by:
         raise UserError("--open-seconds needs --opened-by: nothing else would open the detector")
-    model = artifact.load(args.run).at(args.per_hour).opened(args.opened_by, args.open_seconds)
+    model = artifact.load(args.run).at(args.per_hour).opened(args.opened_by, args.open_seconds).said_alone(args.alone)
     options = ["--uri", args.uri, *(["--threshold", str(args.threshold)] if args.threshold is not None else [])]
     options += [name for name, on in (("--no-zeroconf", args.no_zeroconf), ("--debug", args.debug)) if on]
     with scratch() as folder:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
 from edgekws.corpus.clips import rejects
 from edgekws.listen import sound_kinds, tail, thresholds
-from edgekws.listen.detector import NEVER, REFRACTORY_SECONDS, Settings, releases
+from edgekws.listen.detector import NEVER, REFRACTORY_SECONDS, Settings, after_talk, releases
 from edgekws.listen.thresholds import LEVELS, Scored, Tally
 
 AVERAGED_SECONDS = (0.1, 0.25, 0.4, 0.55, 0.85)
@@ -61,6 +61,7 @@ class _Peaks:
     @classmethod
     def of(cls, stream: Scored, settings: Settings, words: Sequence[int]) -> _Peaks:
         sums = thresholds.moving_sums(stream.scores, settings.results)
+        sums = np.maximum(sums - thresholds.raised(stream.scores, settings)[:, None], 0)
         if stream.allowed is not None:
             sums[stream.allowed] = 0
         parts = [
@@ -99,8 +100,9 @@ def choices(
     labels: Sequence[str],
     hop: int,
     window: int = CLIP_SAMPLES,
+    alone: float = 0.0,
 ) -> list[Choice]:
-    """Possible settings, from which ``choose`` takes one.
+    """Possible settings, from which ``choose`` takes one. ``alone`` is the recipe's ``detector.alone``.
 
     For each averaging time and minimum count, every word's misses are counted at each of ``LEVELS``, and its false
     accepts an hour are estimated there (``edgekws.listen.tail``). A price says how many misses a false accept is worth.
@@ -117,7 +119,7 @@ def choices(
     for results in sorted({max(round(seconds * SAMPLE_RATE / hop), 1) for seconds in AVERAGED_SECONDS}):
         odds = tail.log_odds(np.arange(NEVER) * results, results)
         for minimum in sorted({1, min(2, results)}):
-            base = _settings(common[0], results, minimum, hop, window)
+            base = after_talk(_settings(common[0], results, minimum, hop, window), labels, alone)
             heard = thresholds.tally(keywords, labels, base, common)
             peaks = [_Peaks.of(stream, base, words) for stream in negatives]
             family = _family(heard, peaks, odds, words, common)
@@ -131,7 +133,7 @@ def choices(
                 quiet = max((rate for rate, one in rates if one.quiet), default=0.0)
                 speech = [pair for pair in rates if not pair[1].quiet] or rates
                 rate, worst = max(speech, key=lambda pair: pair[0])
-                settings = _settings(row, results, minimum, hop, window)
+                settings = replace(base, thresholds=tuple(row.tolist()), releases=releases(row.tolist()))
                 found.append(Choice(settings, rate, quiet, worst.kind, worst.hours, share, members))
     return found
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE
-from edgekws.corpus.clips import rejects
+from edgekws.corpus.clips import UNKNOWN, rejects
 from edgekws.errors import UserError, nearest
 from edgekws.guard import untrusted
 
@@ -22,6 +22,8 @@ FILE = "detector.json"
 AVERAGED_SECONDS, REFRACTORY_SECONDS = 0.4, 0.75
 THRESHOLD, HYSTERESIS = 205, 51  # 0.8 and 0.2
 LONGEST_OPEN_SECONDS = 600
+BEFORE_SECONDS = 1.5  # of talk that tell a word said alone from one in running speech
+TALK = 192  # an average of _unknown_ from which on somebody is talking
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ class Settings:
         window: samples that one result covers.
         opened_by: classes that open the detector for the others.
         open: for how many results the others then count, or after ``Detector.open``. 0: they always count.
+        alone: by so much a threshold is higher, 0 to 256, where somebody talked just before the word. A word that
+            follows what opens the detector needs no quiet before it.
+        before: how many results before those averaged tell that: their average of ``unknown`` is at least ``TALK``.
+        unknown: the class of what is no word; -1: there is none.
     """
 
     thresholds: tuple[int, ...]
@@ -49,6 +55,9 @@ class Settings:
     window: int = CLIP_SAMPLES
     opened_by: tuple[int, ...] = ()
     open: int = 0
+    alone: int = 0
+    before: int = 0
+    unknown: int = -1
 
     def __post_init__(self) -> None:
         if len(self.thresholds) != len(self.releases) or not self.thresholds:
@@ -61,6 +70,12 @@ class Settings:
             raise UserError(f"the detector's hop must be a number of samples, got {self.hop}")
         if not 0 <= self.open <= 65_535 or not all(0 <= one < len(self.thresholds) for one in self.opened_by):
             raise UserError("the detector is open for 0 to 65,535 results after one of its classes")
+        if not (0 <= self.alone <= NEVER and 0 <= self.before <= 255 and -1 <= self.unknown < len(self.thresholds)):
+            raise UserError(
+                f"the detector raises thresholds by 0 to {NEVER} after up to 255 results of one of its classes"
+            )
+        if self.alone and (self.unknown < 0 or not self.before):
+            raise UserError("the detector needs results and a class that tell whether somebody talked before a word")
 
     @property
     def delay(self) -> int:
@@ -91,6 +106,19 @@ class Gate:
         classes = tuple(sorted({labels.index(phrase) for phrase in self.opened_by}))
         results = min(max(round(self.seconds * SAMPLE_RATE / settings.hop), 1), 65_535)
         return replace(settings, opened_by=classes, open=results)
+
+
+def after_talk(settings: Settings, labels: Sequence[str], share: float) -> Settings:
+    """The settings with thresholds that are higher by ``share``, 0 to 1, after talk. Raises UserError for another
+    share, and where the model has no class for talk."""
+    if not 0 <= share <= 1:
+        raise UserError(f"detector.alone raises thresholds by 0 to 1 after talk, got {share:g}")
+    if not share:
+        return replace(settings, alone=0, before=0, unknown=-1)
+    if UNKNOWN not in labels:
+        raise UserError(f"detector.alone needs a model with the class {UNKNOWN}, which tells talk from words")
+    before = max(round(BEFORE_SECONDS * SAMPLE_RATE / settings.hop), 1)
+    return replace(settings, alone=round(NEVER * share), before=before, unknown=labels.index(UNKNOWN))
 
 
 @dataclass(frozen=True)
@@ -159,12 +187,15 @@ def check_hop(tuned: Tuned | None, hop: int, name: str) -> None:
 def from_json(stored: dict[str, Any], labels: Sequence[str]) -> Settings:
     """The inverse of ``to_json``. KeyError, TypeError, ValueError or OverflowError if a value is missing or wrong."""
     thresholds, releases = (tuple(int(stored[key][label]) for label in labels) for key in ("thresholds", "releases"))
-    numbers = {"window": CLIP_SAMPLES, "open": 0, **stored}
-    results, minimum, refractory, hop, window, opened = (
-        int(numbers[key]) for key in ("results", "minimum", "refractory", "hop", "window", "open")
+    numbers = {"window": CLIP_SAMPLES, "open": 0, "alone": 0, "before": 0, **stored}
+    results, minimum, refractory, hop, window, opened, alone, before = (
+        int(numbers[key]) for key in ("results", "minimum", "refractory", "hop", "window", "open", "alone", "before")
     )
     opened_by = tuple(labels.index(phrase) for phrase in stored.get("opened_by", ()))
-    return Settings(thresholds, releases, results, minimum, refractory, hop, window, opened_by, opened)
+    unknown = labels.index(UNKNOWN) if alone else -1
+    return Settings(
+        thresholds, releases, results, minimum, refractory, hop, window, opened_by, opened, alone, before, unknown
+    )
 
 
 def with_threshold(settings: Settings, probability: float) -> Settings:
@@ -180,7 +211,9 @@ def to_json(settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
     """The settings with thresholds by word, as in a bundle's manifest and at the top of ``detector.json``."""
     by_word = {key: dict(zip(labels, getattr(settings, key), strict=True)) for key in ("thresholds", "releases")}
     told = asdict(settings) | by_word | {"opened_by": [labels[one] for one in settings.opened_by]}
-    return told if settings.open else {key: value for key, value in told.items() if key not in ("opened_by", "open")}
+    unused = {"unknown"} | ({"opened_by", "open"} if not settings.open else set())
+    unused |= {"alone", "before"} if not settings.alone else set()
+    return {key: value for key, value in told.items() if key not in unused}
 
 
 def tuned_to_json(tuned: Tuned, labels: Sequence[str]) -> dict[str, Any]:
@@ -204,6 +237,8 @@ class Detector:
         classes = len(self.settings.thresholds)
         self._recent = np.zeros((self.settings.results, classes), np.int64)
         self._sums = np.zeros(classes, np.int64)
+        self._before = np.zeros(max(self.settings.before, 1), np.int64)
+        self._talk = self._oldest = 0
         self._next = self._quiet = self._run = self._candidate = self._open = 0
         self._held = -1
 
@@ -221,9 +256,19 @@ class Detector:
         best = int(parts.argmax())
         return best, float(parts[best])
 
+    def _hear_before(self, unknown: int) -> None:
+        """Add the score of talk in the result that leaves those averaged to those before them."""
+        self._talk += unknown - int(self._before[self._oldest])
+        self._before[self._oldest] = unknown
+        self._oldest = (self._oldest + 1) % self.settings.before
+
     def push(self, scores: np.ndarray) -> int:
         """Take one result. Returns the class that it detects, or -1."""
-        values = scores.astype(np.int64) + 128
+        values, needed = scores.astype(np.int64) + 128, self._thresholds
+        if self.settings.alone:
+            self._hear_before(int(self._recent[self._next][self.settings.unknown]))
+            if not self.settings.open and self._talk >= TALK * self.settings.before:
+                needed = needed + self.settings.alone * self.settings.results
         self._sums += values - self._recent[self._next]
         self._recent[self._next] = values
         self._next = (self._next + 1) % self.settings.results
@@ -231,7 +276,7 @@ class Detector:
             self._held = -1
         best = int(self._sums.argmax())
         counts = not self.settings.open or self._open > 0 or best in self.settings.opened_by
-        if not counts or self._sums[best] < self._thresholds[best] or best == self._held:
+        if not counts or self._sums[best] < needed[best] or best == self._held:
             self._run = 0
         else:
             self._run = self._run + 1 if self._run and best == self._candidate else 1

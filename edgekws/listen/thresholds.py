@@ -13,7 +13,7 @@ import numpy as np
 
 from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus.clips import rejects
-from edgekws.listen.detector import NEVER, Settings, releases
+from edgekws.listen.detector import NEVER, TALK, Settings, releases
 from edgekws.listen.trials import Spoken
 
 TOLERANCE = 3 * SAMPLE_RATE // 4  # a detection so near to a word's middle belongs to this word
@@ -62,7 +62,7 @@ def sweep(scores: np.ndarray, settings: Settings, thresholds: np.ndarray) -> Eve
     """Every event in scores (results, classes), for each row of ``thresholds`` (K, classes) and the other settings."""
     sums = moving_sums(scores, settings.results)
     best = sums.argmax(axis=1)
-    top = sums[np.arange(len(sums)), best]
+    top = sums[np.arange(len(sums)), best] - raised(scores, settings)
     over = thresholds.astype(np.int64) * settings.results
     under = np.array([releases(row) for row in thresholds.tolist()], np.int64) * settings.results
     rows = np.arange(len(thresholds))
@@ -142,6 +142,15 @@ def moving_sums(scores: np.ndarray, results: int) -> np.ndarray:
     total = np.cumsum(scores.astype(np.int64) + 128, axis=0)
     total[results:] -= total[:-results].copy()
     return total
+
+
+def raised(scores: np.ndarray, settings: Settings) -> np.ndarray:
+    """By how much a word's sum must exceed its threshold's, int64 (results,): more than 0 where somebody talked."""
+    if not settings.alone or settings.open:
+        return np.zeros(len(scores), np.int64)
+    talk = moving_sums(scores[:, [settings.unknown]], settings.before)[:, 0]
+    before = np.concatenate([np.zeros(settings.results, np.int64), talk])[: len(scores)]
+    return np.where(before >= TALK * settings.before, settings.alone * settings.results, 0)
 
 
 def nearest(places: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

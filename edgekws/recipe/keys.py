@@ -255,6 +255,13 @@ class Detector:
         low=0,
         high=MOST_NATS,
     )
+    alone: float = _key(
+        0.0,
+        "a threshold is higher by so much, 0 to 1, where somebody talked in the 1.5 s before the word ('edgekws tune' "
+        "takes it): people say commands alone, and running speech is full of what sounds like them; needs _unknown_",
+        low=0,
+        high=1,
+    )
 
 
 @dataclass(frozen=True)

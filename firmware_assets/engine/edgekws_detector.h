@@ -13,8 +13,11 @@
  * Scores go from 0 to 255, in units of 1/256. A class that must never be detected has a threshold of 256.
  * edgekws_detector_push_at takes other thresholds, such as a user's, and their releases.
  *
+ * If EDGEKWS_DETECTOR_ALONE is not 0, thresholds are higher by it where somebody talked just before the word: where the
+ * scores of EDGEKWS_DETECTOR_UNKNOWN, over EDGEKWS_DETECTOR_BEFORE results before those averaged, are 192 in the mean.
  * If EDGEKWS_DETECTOR_OPEN is not 0, words count only for so many results after one of EDGEKWS_DETECTOR_OPENERS was
- * detected, or after edgekws_detector_open, with which a program opens one model after another heard a phrase. */
+ * detected, or after edgekws_detector_open, with which a program opens one model after another heard a phrase; talk before
+ * them is then no hindrance. */
 #ifndef EDGEKWS_DETECTOR_H
 #define EDGEKWS_DETECTOR_H
 
@@ -25,6 +28,7 @@
 #include "edgekws.h"
 #include "edgekws_detector_settings.h" /* generated */
 
+#define EDGEKWS_DETECTOR_HEARS_BEFORE (EDGEKWS_DETECTOR_ALONE && !EDGEKWS_DETECTOR_OPEN)
 typedef struct {
     uint8_t recent[EDGEKWS_DETECTOR_RESULTS][EDGEKWS_CLASSES];
     uint16_t sums[EDGEKWS_CLASSES]; /* over `recent` */
@@ -33,6 +37,10 @@ typedef struct {
     uint16_t run;                   /* results in a row in which `candidate` reached its threshold */
     uint16_t open;                  /* results in which words that open nothing count */
     int16_t candidate, held;        /* the word of `run`; the word that must fall below its release first, or -1 */
+#if EDGEKWS_DETECTOR_HEARS_BEFORE
+    uint8_t before[EDGEKWS_DETECTOR_BEFORE];
+    uint16_t talk, oldest; /* the sum over `before`; its place to overwrite next */
+#endif
 } edgekws_detector;
 
 static inline void edgekws_detector_reset(edgekws_detector *detector)
@@ -61,7 +69,15 @@ static inline int edgekws_detector_push_at(edgekws_detector *detector, const int
 {
     static const bool opens[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_OPENERS;
     uint8_t *row = detector->recent[detector->next];
+    uint32_t raised = 0;
     int best = 0;
+#if EDGEKWS_DETECTOR_HEARS_BEFORE
+    uint8_t *oldest = &detector->before[detector->oldest];
+    detector->talk = EDGEKWS_CAST(uint16_t, detector->talk + row[EDGEKWS_DETECTOR_UNKNOWN] - *oldest);
+    *oldest = row[EDGEKWS_DETECTOR_UNKNOWN];
+    detector->oldest = EDGEKWS_CAST(uint16_t, (detector->oldest + 1) % EDGEKWS_DETECTOR_BEFORE);
+    raised = detector->talk >= 192u * EDGEKWS_DETECTOR_BEFORE ? EDGEKWS_DETECTOR_ALONE : 0;
+#endif
     for (int i = 0; i < EDGEKWS_CLASSES; i++) {
         const uint8_t score = EDGEKWS_CAST(uint8_t, scores[i] + 128);
         detector->sums[i] = EDGEKWS_CAST(uint16_t, detector->sums[i] + score - row[i]);
@@ -74,7 +90,7 @@ static inline int edgekws_detector_push_at(edgekws_detector *detector, const int
         detector->held = -1;
 
     const bool counts = EDGEKWS_DETECTOR_OPEN == 0 || detector->open || opens[best];
-    const bool over = counts && detector->sums[best] >= EDGEKWS_CAST(uint32_t, threshold[best]) * EDGEKWS_DETECTOR_RESULTS;
+    const bool over = counts && detector->sums[best] >= (threshold[best] + raised) * EDGEKWS_DETECTOR_RESULTS;
     if (!over || best == detector->held)
         detector->run = 0;
     else if (detector->run == 0 || best != detector->candidate)
@@ -98,8 +114,7 @@ static inline int edgekws_detector_push_at(edgekws_detector *detector, const int
 /* The same with the thresholds that the model was tuned to. */
 static inline int edgekws_detector_push(edgekws_detector *detector, const int8_t *scores)
 {
-    static const uint16_t threshold[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_THRESHOLDS;
-    static const uint16_t release[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_RELEASES;
+    static const uint16_t threshold[] = EDGEKWS_DETECTOR_THRESHOLDS, release[] = EDGEKWS_DETECTOR_RELEASES;
     return edgekws_detector_push_at(detector, scores, threshold, release);
 }
 

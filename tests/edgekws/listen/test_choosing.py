@@ -47,6 +47,30 @@ def test_the_choice_keeps_to_the_false_accepts_asked_for():
     assert tally(negatives, LABELS, chosen, rows).strays.sum() == 0
 
 
+def test_words_said_alone_are_told_from_the_same_score_after_talk():
+    """`yes` is said at 180 out of quiet, and comes wrongly at 200, but always after somebody talked."""
+
+    def sounding(level, talk, count):
+        rows = np.full((40 * count, 3), -128, np.int8)
+        said = []
+        for i in range(count):
+            rows[40 * i : 40 * i + 20, 2] = talk - 128
+            rows[40 * i + 20 : 40 * i + 26, 0] = level - 128
+            middle = 16_000 + (40 * i + 21) * HOP
+            said.append(Spoken("yes", middle - 4000, middle, middle + 4000))
+        return rows, tuple(said)
+
+    rows, said = sounding(180, 60, 30)
+    keywords = [Scored("keywords", 10.0, 1.0, rows, said)]
+    negatives = [Scored("speech", None, 3600.0, sounding(200, 250, 30)[0], ())]
+    apart, same = (
+        choosing.choose(choosing.choices(keywords, negatives, LABELS, HOP, alone=alone), 0.5) for alone in (0.3, 0.0)
+    )
+    assert (apart.missed, same.missed) == (0.0, 1.0)
+    assert apart.settings.alone == round(0.3 * 256)
+    assert tally(negatives, LABELS, apart.settings, np.array([apart.settings.thresholds])).strays.sum() == 0
+
+
 def test_thresholds_keep_to_the_goal_on_streams_they_were_not_chosen_on():
     """Six words, and 360 sounds of any score an hour that are none: fitted to the few that remain, thresholds would let
     more through elsewhere."""

@@ -3,6 +3,7 @@
 import ctypes
 import json
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -59,6 +60,10 @@ CHOICES = (
     Settings((140, 150, 160), (100, 100, 100), results=2, minimum=1, refractory=2, hop=2187, opened_by=(1,), open=9),
     Settings((140, 150, 160), (100, 100, 100), results=2, minimum=1, refractory=2, hop=2187, opened_by=(0, 2), open=5),
 )
+ALONE = Settings(
+    (140, 150, 256), (100, 100, 256), results=3, minimum=1, refractory=2, hop=2187, alone=60, before=4, unknown=2
+)
+CHOICES += (ALONE, replace(ALONE, opened_by=(1,), open=9), replace(ALONE, alone=256, before=1, unknown=0))
 BY_PROGRAM = Settings((140, 150, 160), (100, 100, 100), results=2, minimum=1, refractory=2, hop=2187, open=9)
 
 
@@ -177,6 +182,38 @@ def test_a_program_opens_one_model_after_another_has_heard_a_phrase(compiled):
     assert set(events(BY_PROGRAM, scores)) == {-1}, "nothing opened it"
 
 
+def test_a_word_that_follows_talk_needs_a_higher_score(compiled):
+    talk, quiet = (2, 4), (None, 4)
+    said_alone, after_talk = (stream(before, (None, 1), (0, 2), (None, 3)) for before in (quiet, talk))
+    assert 0 in events(ALONE, said_alone)
+    assert 0 not in events(ALONE, after_talk)
+    assert 0 in events(ALONE, stream(talk, (None, 1), (0, 3))), "a high average counts after talk too"
+    assert 0 not in events(replace(ALONE, alone=256), stream(talk, (None, 1), (0, 3))), "nothing reaches it"
+    assert 0 in events(replace(ALONE, opened_by=(1,), open=9), stream((1, 2), talk, (0, 3))), "the phrase is talk too"
+
+
+def test_talk_counts_in_the_results_before_those_averaged():
+    """One result of talk, as many results before the word as are averaged and the last of those that tell it."""
+    one = replace(ALONE, results=1, before=2, alone=256)
+    heard = [0 in events(one, stream((None, 3), (2, 2), (None, gap), (0, 1))) for gap in range(4)]
+    assert heard == [False, True, True, True]
+    assert 0 in events(replace(ALONE, results=1, before=2), stream((0, 1))), "before the first result nobody talked"
+
+
+def test_words_said_alone_are_a_share_of_the_threshold_and_results_of_a_time():
+    labels, hop = ("yes", "no", "_unknown_"), 2000
+    settings = detector.default(labels, hop)
+    alone = detector.after_talk(settings, labels, 0.25)
+    assert (alone.alone, alone.before, alone.unknown) == (64, 12, 2)
+    assert detector.from_json(json.loads(json.dumps(detector.to_json(alone, labels))), labels) == alone
+    assert detector.after_talk(alone, labels, 0.0) == settings
+    assert not {"alone", "before", "unknown"} & set(detector.to_json(settings, labels))
+    with pytest.raises(UserError, match="needs a model with the class _unknown_"):
+        detector.after_talk(settings, ("yes", "no", "maybe"), 0.25)
+    with pytest.raises(UserError, match="by 0 to 1 after talk, got 1.5"):
+        detector.after_talk(settings, labels, 1.5)
+
+
 def test_a_gate_names_words_of_the_model_and_becomes_results():
     labels, hop = ("computer", "lights", "_unknown_"), 2000
     settings = detector.default(labels, hop)
@@ -245,6 +282,7 @@ def stored(**changes):
         stored(goals={"x": {}}),
         stored(goals={"1": 3}),
         stored(opened_by=["maybe"], open=3),
+        stored(alone=3, before=3),
     ],
 )
 def test_a_damaged_file_is_named(content, tmp_path):
@@ -270,6 +308,11 @@ def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
         {"hop": 0},
         {"opened_by": (3,)},
         {"open": 65_536},
+        {"alone": 257, "before": 3, "unknown": 2},
+        {"alone": 9, "before": 0, "unknown": 2},
+        {"alone": 9, "before": 256, "unknown": 2},
+        {"alone": 9, "before": 3, "unknown": 3},
+        {"alone": 9, "before": 3},
     ],
 )
 def test_settings_that_make_no_sense_are_refused(wrong):

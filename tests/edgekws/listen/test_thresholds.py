@@ -47,6 +47,7 @@ def test_a_sweep_is_many_detectors_on_long_streams(results, minimum):
     rows = np.array([[90, 200, NEVER], [255, 100, 120], [80, 80, 80], [240, 240, NEVER]])
     assert assert_equal_events(scores, settings(results, minimum), rows) > 20
     assert assert_equal_events(scores, replace(settings(results, minimum), opened_by=(1,), open=12), rows) > 20
+    assert assert_equal_events(scores, replace(settings(results, minimum), alone=30, before=3, unknown=2), rows) > 20
 
 
 @hypothesis_settings(max_examples=150)
@@ -57,9 +58,10 @@ def test_a_sweep_is_many_detectors_on_long_streams(results, minimum):
     st.integers(1, 3),
     st.integers(0, 6),
     st.sampled_from([((), 0), ((1,), 4), ((0, 2), 9)]),
+    st.sampled_from([{}, {"alone": 50, "before": 2, "unknown": 2}, {"alone": 256, "before": 7, "unknown": 0}]),
 )
-def test_a_sweep_is_many_detectors_on_any_scores(scores, rows, results, minimum, refractory, gate):
-    base = replace(settings(results, minimum, refractory), opened_by=gate[0], open=gate[1])
+def test_a_sweep_is_many_detectors_on_any_scores(scores, rows, results, minimum, refractory, gate, alone):
+    base = replace(settings(results, minimum, refractory), opened_by=gate[0], open=gate[1], **alone)
     assert_equal_events(np.array(scores, np.int8), base, np.array(rows))
 
 
