@@ -210,7 +210,7 @@ def _streams(clips: KeywordClips, request: Request) -> dict[str, list[trials.Tri
 def _goal(model: Artifact, settings: Settings) -> float | None:
     """The goal, in false accepts an hour, for which tuning chose these settings; None if there is none."""
     goals = model.detector.goals if model.detector else {}
-    return next((goal for goal in sorted(goals) if goals[goal] == settings), None)
+    return next((goal for goal in sorted(goals) if model.at(goal).settings(settings.hop) == settings), None)
 
 
 def _goals(
@@ -218,9 +218,9 @@ def _goals(
 ) -> list[dict[str, Any]]:
     """For each goal that the model was tuned to, what its thresholds give on this sound."""
     rows = []
-    for goal, settings in sorted(model.detector.goals.items()) if model.detector else ():
-        if settings.hop == hop:
-            settings = model.gate.on(settings, labels)
+    for goal, tuned in sorted(model.detector.goals.items()) if model.detector else ():
+        if tuned.hop == hop:
+            settings = model.at(goal).settings(hop)
             worst = outcome.worst(outcome.of_negatives(settings, labels, negatives))
             misses = outcome.of_keywords(settings, labels, keywords)["misses"] if keywords else []
             rows.append({"goal": goal, "worst": worst, "misses": misses})
@@ -233,7 +233,7 @@ def _tradeoffs(
     """A curve for each kind of sound and ratio: [false accepts an hour, share missed] over one common threshold."""
     family = thresholds.one_for_all(labels)
     curves = []
-    always = replace(settings, open=0)
+    always = detector.opened(settings)
     missed = [(one.snr_db, thresholds.tally([one], labels, always, family).miss_rate) for one in keywords]
     for stream in negatives if keywords else ():
         per_hour = outcome.rates(labels, settings, family, stream).sum(1)

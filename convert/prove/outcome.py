@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus.clips import rejects
 from edgekws.listen import sound_kinds, thresholds
-from edgekws.listen.detector import Settings
+from edgekws.listen.detector import Settings, opened
 from edgekws.listen.thresholds import Scored, Tally
 from edgekws.report import metrics
 
@@ -34,7 +33,7 @@ def of_keywords(settings: Settings, labels: Sequence[str], keywords: Sequence[Sc
 
     Words that count only after a phrase are counted as if they were said after it.
     """
-    settings = replace(settings, open=0)
+    settings = opened(settings)
     row = np.array([settings.thresholds])
     right = [(stream.snr_db, thresholds.tally([stream], labels, settings, row)) for stream in keywords]
     delays = [1000 * delay / SAMPLE_RATE for _, one in right for delay in one.delays[0]]

@@ -57,7 +57,8 @@ def tune(
     Raises:
         UserError: a split gets nothing of ``given``.
     """
-    model = artifact.load(run.folder)
+    model, alone = artifact.load(run.folder), run.recipe.detector.alone if alone is None else alone
+    model.said_alone(alone)  # fail now, not after hours of sound
     scorer, others = host_library.scorer(model), sources.other_words(run.recipe)
     shared = {kind.name: apart(kind, run, heard.read(run.heard)) for kind in given}
     texts = texts or Texts()
@@ -81,7 +82,7 @@ def tune(
         model.labels,
         scorer.hop,
         scorer.window,
-        run.recipe.detector.alone if alone is None else alone,
+        alone,
     )
     goals = {goal: choosing.choose(candidates, goal) for goal in sorted({*choosing.GOALS, per_hour})}
     choice = goals[per_hour]

@@ -122,7 +122,7 @@ def _align(args: argparse.Namespace) -> int:
     from edgekws.corpus.folder.find import recordings
     from edgekws.progress import progress_bar
 
-    heard = spotter.load(zoo.place(args.model), threshold=args.threshold)
+    heard = spotter.load(zoo.place(args.model), threshold=args.threshold, alone=0.0)
     with progress_bar("aligning", len(recordings(args.folder)), 0, "recording") as bar:
         found = aligning.align(heard, args.folder, args.out, lambda path: bar.advance())
     for phrase, one in found.items():

@@ -40,8 +40,8 @@ class Settings:
         window: samples that one result covers.
         opened_by: classes that open the detector for the others.
         open: for how many results the others then count, or after ``Detector.open``. 0: they always count.
-        alone: by so much a threshold is higher, 0 to 256, where somebody talked just before the word. A word that
-            follows what opens the detector needs no quiet before it.
+        alone: by so much a threshold is higher, 0 to 256, where somebody talked just before the word. While something
+            has opened the detector, words need no quiet before them.
         before: how many results before those averaged tell that: their average of ``unknown`` is at least ``TALK``.
         unknown: the class of what is no word; -1: there is none.
     """
@@ -140,6 +140,11 @@ class Tuned:
         return replace(self, settings=self.goals[max(fitting)])
 
 
+def opened(settings: Settings) -> Settings:
+    """The settings as they are while something has opened the detector."""
+    return replace(settings, open=0, alone=0) if settings.open else settings
+
+
 def releases(thresholds: Sequence[int]) -> tuple[int, ...]:
     """The releases for these thresholds: 0.2 below them, but not so low that no average could fall below them."""
     return tuple(max(t - HYSTERESIS, (t + 1) // 2) for t in thresholds)
@@ -229,7 +234,7 @@ class Detector:
         self.settings = settings
         self._thresholds = np.array(settings.thresholds, np.int64) * settings.results
         self._releases = np.array(settings.releases, np.int64) * settings.results
-        self._weights = np.array([1 / max(t, 1) / settings.results if t < NEVER else 0.0 for t in settings.thresholds])
+        self._words = np.array(settings.thresholds) < NEVER
         self.reset()
 
     def reset(self) -> None:
@@ -239,6 +244,7 @@ class Detector:
         self._sums = np.zeros(classes, np.int64)
         self._before = np.zeros(max(self.settings.before, 1), np.int64)
         self._talk = self._oldest = 0
+        self._raised = 0  # by so much a sum must exceed its threshold's
         self._next = self._quiet = self._run = self._candidate = self._open = 0
         self._held = -1
 
@@ -251,8 +257,8 @@ class Detector:
         return float(self._sums[word] / self.settings.results / 256)
 
     def nearest(self) -> tuple[int, float]:
-        """The class whose average is the largest share of its threshold, and that share."""
-        parts = self._sums * self._weights
+        """The class whose average is the largest share of what it needs now, and that share."""
+        parts = np.where(self._words, self._sums / np.maximum(self._thresholds + self._raised, 1), 0.0)
         best = int(parts.argmax())
         return best, float(parts[best])
 
@@ -264,11 +270,11 @@ class Detector:
 
     def push(self, scores: np.ndarray) -> int:
         """Take one result. Returns the class that it detects, or -1."""
-        values, needed = scores.astype(np.int64) + 128, self._thresholds
+        values = scores.astype(np.int64) + 128
         if self.settings.alone:
             self._hear_before(int(self._recent[self._next][self.settings.unknown]))
-            if not self.settings.open and self._talk >= TALK * self.settings.before:
-                needed = needed + self.settings.alone * self.settings.results
+            talk = not self._open and self._talk >= TALK * self.settings.before
+            self._raised = self.settings.alone * self.settings.results if talk else 0
         self._sums += values - self._recent[self._next]
         self._recent[self._next] = values
         self._next = (self._next + 1) % self.settings.results
@@ -276,7 +282,7 @@ class Detector:
             self._held = -1
         best = int(self._sums.argmax())
         counts = not self.settings.open or self._open > 0 or best in self.settings.opened_by
-        if not counts or self._sums[best] < needed[best] or best == self._held:
+        if not counts or self._sums[best] < self._thresholds[best] + self._raised or best == self._held:
             self._run = 0
         else:
             self._run = self._run + 1 if self._run and best == self._candidate else 1

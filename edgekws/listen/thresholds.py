@@ -62,7 +62,7 @@ def sweep(scores: np.ndarray, settings: Settings, thresholds: np.ndarray) -> Eve
     """Every event in scores (results, classes), for each row of ``thresholds`` (K, classes) and the other settings."""
     sums = moving_sums(scores, settings.results)
     best = sums.argmax(axis=1)
-    top = sums[np.arange(len(sums)), best] - raised(scores, settings)
+    top, higher = sums[np.arange(len(sums)), best], raised(scores, settings)
     over = thresholds.astype(np.int64) * settings.results
     under = np.array([releases(row) for row in thresholds.tolist()], np.int64) * settings.results
     rows = np.arange(len(thresholds))
@@ -78,7 +78,7 @@ def sweep(scores: np.ndarray, settings: Settings, thresholds: np.ndarray) -> Eve
             held[(held >= 0) & (low[held] < under[rows, held])] = -1
         word, previous = int(best[t]), t
         held[(held >= 0) & (sums[t][held] < under[rows, held])] = -1
-        counts = (top[t] >= over[:, word]) & (held != word)
+        counts = (top[t] >= over[:, word] + np.where(left > 0, 0, higher[t])) & (held != word)
         if settings.open and word not in settings.opened_by:
             counts &= left > 0
         run = np.where(counts, run + 1 if word == candidate else 1, 0)
@@ -145,8 +145,9 @@ def moving_sums(scores: np.ndarray, results: int) -> np.ndarray:
 
 
 def raised(scores: np.ndarray, settings: Settings) -> np.ndarray:
-    """By how much a word's sum must exceed its threshold's, int64 (results,): more than 0 where somebody talked."""
-    if not settings.alone or settings.open:
+    """By how much a word's sum must exceed its threshold's, int64 (results,): more than 0 where somebody talked. While
+    something has opened the detector it need not."""
+    if not settings.alone:
         return np.zeros(len(scores), np.int64)
     talk = moving_sums(scores[:, [settings.unknown]], settings.before)[:, 0]
     before = np.concatenate([np.zeros(settings.results, np.int64), talk])[: len(scores)]

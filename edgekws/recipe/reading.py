@@ -69,7 +69,8 @@ def _laid_over(below: Mapping[str, Any], tables: Mapping[str, Any]) -> dict[str,
 def over_default(tables: Mapping[str, Any]) -> dict[str, Any]:
     """These tables, over those of ``EMBEDDED`` where eSpeak speaks the words.
 
-    Its ``training.start_from`` is left out if the tables ask for another network than that of its weights.
+    Its ``training.start_from`` is left out if the tables ask for another network than that of its weights, and
+    ``frozen`` with it; that also if they ask for another start.
     """
     data, model = tables.get("data", {}), tables.get("model", {})
     if isinstance(data, Mapping) and data.get("source", Data.source) != Data.source:
@@ -78,6 +79,9 @@ def over_default(tables: Mapping[str, Any]) -> dict[str, Any]:
     own = {key: made["model"].get(key, getattr(Model, key)) for key in _OF_WEIGHTS}
     if isinstance(model, Mapping) and any(model.get(key, mine) != mine for key, mine in own.items()):
         del made["training"]["start_from"]
+    asked = tables.get("training", {})
+    if "start_from" not in made["training"] or (isinstance(asked, Mapping) and "start_from" in asked):
+        del made["training"]["frozen"]  # it is for that start
     return _laid_over(made, tables)
 
 
@@ -114,6 +118,10 @@ def _check_together(recipe: Recipe, origin: str) -> None:
         raise UserError(f"{origin}: detector.opened_by: {', '.join(strange)} is not in data.words; add it there")
     if detector.opened_by and not detector.open_seconds:
         raise UserError(f"{origin}: detector.opened_by needs detector.open_seconds, such as 5")
+    if detector.alone and not data.rejects:
+        raise UserError(
+            f"{origin}: detector.alone needs a class of no word; add some, such as data.unknown_spoken = 500"
+        )
     for word in data.unknown:
         words.check(word, f"{origin}: data.unknown")
     if both := sorted(set(data.unknown) & set(data.words)):

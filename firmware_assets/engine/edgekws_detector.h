@@ -16,7 +16,7 @@
  * If EDGEKWS_DETECTOR_ALONE is not 0, thresholds are higher by it where somebody talked just before the word: where the
  * scores of EDGEKWS_DETECTOR_UNKNOWN, over EDGEKWS_DETECTOR_BEFORE results before those averaged, are 192 in the mean.
  * If EDGEKWS_DETECTOR_OPEN is not 0, words count only for so many results after one of EDGEKWS_DETECTOR_OPENERS was
- * detected, or after edgekws_detector_open, with which a program opens one model after another heard a phrase; talk before
+ * detected, or after edgekws_detector_open, with which a program opens one model after another heard a phrase. Talk before
  * them is then no hindrance. */
 #ifndef EDGEKWS_DETECTOR_H
 #define EDGEKWS_DETECTOR_H
@@ -28,7 +28,6 @@
 #include "edgekws.h"
 #include "edgekws_detector_settings.h" /* generated */
 
-#define EDGEKWS_DETECTOR_HEARS_BEFORE (EDGEKWS_DETECTOR_ALONE && !EDGEKWS_DETECTOR_OPEN)
 typedef struct {
     uint8_t recent[EDGEKWS_DETECTOR_RESULTS][EDGEKWS_CLASSES];
     uint16_t sums[EDGEKWS_CLASSES]; /* over `recent` */
@@ -37,7 +36,7 @@ typedef struct {
     uint16_t run;                   /* results in a row in which `candidate` reached its threshold */
     uint16_t open;                  /* results in which words that open nothing count */
     int16_t candidate, held;        /* the word of `run`; the word that must fall below its release first, or -1 */
-#if EDGEKWS_DETECTOR_HEARS_BEFORE
+#if EDGEKWS_DETECTOR_ALONE
     uint8_t before[EDGEKWS_DETECTOR_BEFORE];
     uint16_t talk, oldest; /* the sum over `before`; its place to overwrite next */
 #endif
@@ -71,12 +70,12 @@ static inline int edgekws_detector_push_at(edgekws_detector *detector, const int
     uint8_t *row = detector->recent[detector->next];
     uint32_t raised = 0;
     int best = 0;
-#if EDGEKWS_DETECTOR_HEARS_BEFORE
+#if EDGEKWS_DETECTOR_ALONE
     uint8_t *oldest = &detector->before[detector->oldest];
     detector->talk = EDGEKWS_CAST(uint16_t, detector->talk + row[EDGEKWS_DETECTOR_UNKNOWN] - *oldest);
     *oldest = row[EDGEKWS_DETECTOR_UNKNOWN];
     detector->oldest = EDGEKWS_CAST(uint16_t, (detector->oldest + 1) % EDGEKWS_DETECTOR_BEFORE);
-    raised = detector->talk >= 192u * EDGEKWS_DETECTOR_BEFORE ? EDGEKWS_DETECTOR_ALONE : 0;
+    if (!detector->open && detector->talk >= 192u * EDGEKWS_DETECTOR_BEFORE) raised = EDGEKWS_DETECTOR_ALONE;
 #endif
     for (int i = 0; i < EDGEKWS_CLASSES; i++) {
         const uint8_t score = EDGEKWS_CAST(uint8_t, scores[i] + 128);

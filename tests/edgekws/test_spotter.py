@@ -193,3 +193,17 @@ def test_words_of_the_model_or_another_model_open_it():
         edgekws.load("nano", opened_by=["zerro"])
     with pytest.raises(UserError, match="say what opens the detector"):
         edgekws.load("nano", open_seconds=3.0)
+
+
+def test_a_word_that_follows_talk_needs_as_much_more_as_is_asked(tmp_path):
+    tuned = edgekws.load("small-listen")
+    assert tuned.settings.alone > 0
+    assert edgekws.load("small-listen", alone=0.0).settings.alone == 0
+    asked = edgekws.load("small-listen", false_accepts_per_hour=5, alone=0.5).settings
+    assert (asked.alone, asked.unknown) == (128, tuned.labels.index("_unknown_"))
+    assert asked.thresholds == edgekws.load("small-listen", false_accepts_per_hour=5).settings.thresholds
+    with pytest.raises(UserError, match="needs a model with the class _unknown_"):
+        edgekws.load("small", alone=0.3)
+    made = edgekws.bundle("small-listen", "c99", tmp_path / "made", alone=0.5)
+    assert "DETECTOR_ALONE 128" in next(made.rglob("*detector_settings.h")).read_text()
+    assert edgekws.load(made).settings.alone == 128

@@ -62,4 +62,6 @@ def nothing(name: str, nearest: Event | None, model: Spotter) -> str:
     if nearest is None:
         return text
     threshold = model.settings.thresholds[model.labels.index(nearest.word)] / 256
-    return f"{text}; nearest was {nearest.word} at {nearest.time:.2f} s: {nearest.score:.2f} of {threshold:.2f} needed"
+    more = f", and {model.settings.alone / 256:.2f} more after talk (--alone 0: not)" if model.settings.alone else ""
+    text += f"; nearest was {nearest.word} at {nearest.time:.2f} s: {nearest.score:.2f} of {threshold:.2f} needed"
+    return text + (more if nearest.score >= threshold else "")

@@ -46,13 +46,18 @@ def after_tuning(run: Path, *, reached: bool, per_hour: float) -> str:
     )
 
 
-def after_listening(model: str, *, heard: bool, tuned: bool, near: float, words: Sequence[str]) -> str:
-    """The next step after ``listen``. ``near`` is the score that came nearest to a threshold, 0 to 1."""
+def after_listening(
+    model: str, *, heard: bool, tuned: bool, near: float, words: Sequence[str], talk: bool = False
+) -> str:
+    """The next step after ``listen``. ``near`` is the score that came nearest to a threshold, 0 to 1; ``talk``: it was
+    enough, but for talk before it."""
     if heard:
         return f"'{call('bundle', model, '--target T')}' takes the model to a device"
     threshold = math.floor(20 * near - 0.5) / 20  # a round number, clearly lower
     hope = f"--threshold {threshold:.2f} hears it, and more that is not one of its words"
-    if threshold < LOWEST:
+    if talk:
+        hope = "--alone 0 hears it, and more that is not one of its words"
+    elif threshold < LOWEST:
         hope = f"nothing came near a word of this model, which are {', '.join(words)}"
     if tuned:
         return hope

@@ -190,6 +190,12 @@ def test_a_word_that_follows_talk_needs_a_higher_score(compiled):
     assert 0 in events(ALONE, stream(talk, (None, 1), (0, 3))), "a high average counts after talk too"
     assert 0 not in events(replace(ALONE, alone=256), stream(talk, (None, 1), (0, 3))), "nothing reaches it"
     assert 0 in events(replace(ALONE, opened_by=(1,), open=9), stream((1, 2), talk, (0, 3))), "the phrase is talk too"
+    gated = replace(ALONE, opened_by=(0,), open=9)
+    assert 0 not in events(gated, after_talk), "what opens it must be said alone as well"
+    assert 0 in events(gated, said_alone)
+    detectors = [Detector(one) for one in (ALONE, replace(ALONE, alone=0))]
+    shares = [[heard.nearest()[1] for row in after_talk if heard.push(row) < 99] for heard in detectors]
+    assert max(shares[0]) < 1 <= max(shares[1]), "the share is of what is needed after talk"
 
 
 def test_talk_counts_in_the_results_before_those_averaged():

@@ -26,7 +26,11 @@ def test_the_defaults_are_a_recipe_and_every_key_has_help():
 @pytest.mark.parametrize("key", LIMITED)
 def test_a_limit_is_taken_and_what_is_beyond_it_is_refused(key):
     low, high = KEYS[key]["low"], KEYS[key]["high"]
-    beside = {"augment.snr_db_low": {"augment.snr_db_high": 60}, "augment.snr_db_high": {"augment.snr_db_low": -20}}
+    beside = {
+        "augment.snr_db_low": {"augment.snr_db_high": 60},
+        "augment.snr_db_high": {"augment.snr_db_low": -20},
+        "detector.alone": {"data.unknown_spoken": 500},
+    }
     for limit, beyond in [(low, low - 1), *([(high, high + 1)] if high is not None else [])]:
         assert recipe.flat(recipe.replace(Recipe(), beside.get(key, {}) | {key: limit}))[key] == limit
         with pytest.raises(UserError, match=f"{key} must be"):

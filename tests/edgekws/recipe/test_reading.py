@@ -44,12 +44,30 @@ def test_the_default_for_spoken_words_has_a_recipe_of_its_own():
     ],
 )
 def test_the_default_starts_from_what_people_said_where_the_network_is_the_same(model, start):
-    assert recipe.from_tables(recipe.over_default({"model": model})).training.start_from == start
+    made = recipe.from_tables(recipe.over_default({"model": model})).training
+    assert (made.start_from, made.frozen) == (start, 4 if start else 0)
+
+
+@pytest.mark.parametrize(
+    ("training", "start", "frozen"),
+    [({}, "nano-listen", 4), ({"start_from": ""}, "", 0), ({"start_from": "nano"}, "nano", 0),
+     ({"start_from": "nano", "frozen": 2}, "nano", 2), ({"frozen": 0}, "nano-listen", 0)],
+)  # fmt: skip
+def test_what_is_frozen_belongs_to_the_start(training, start, frozen):
+    made = recipe.from_tables(recipe.over_default({"training": training})).training
+    assert (made.start_from, made.frozen) == (start, frozen)
 
 
 def test_another_start_counts_whatever_the_network():
     tables = {"model": {"architecture": "small"}, "training": {"start_from": "small"}}
     assert recipe.from_tables(recipe.over_default(tables)).training.start_from == "small"
+
+
+def test_higher_thresholds_after_talk_need_a_class_of_no_word():
+    with pytest.raises(UserError, match="detector.alone needs a class of no word; add some, such as data.unknown_"):
+        recipe.from_tables({"detector": {"alone": 0.3}})
+    tables = {"detector": {"alone": 0.3}, "data": {"unknown_spoken": 500}}
+    assert recipe.from_tables(tables).detector.alone == 0.3
 
 
 @pytest.mark.parametrize("data", [{"source": "recordings"}, {"source": 3}])

@@ -229,3 +229,5 @@ def test_what_ships_is_not_taken_for_other_thresholds(page):
     assert webassembly.shipped(Request(model, None, "sliding"))
     assert not webassembly.shipped(Request(other, None, "sliding"))
     assert not webassembly.shipped(Request(model, None, "window"))
+    assert not webassembly.shipped(Request(model.said_alone(0.5), None, "sliding"))
+    assert not webassembly.shipped(Request(model.opened(["yes"]), None, "sliding"))
