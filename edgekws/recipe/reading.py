@@ -70,7 +70,7 @@ def over_default(tables: Mapping[str, Any]) -> dict[str, Any]:
     """These tables, over those of ``EMBEDDED`` where eSpeak speaks the words.
 
     Its ``training.start_from`` is left out if the tables ask for another network than that of its weights, and
-    ``frozen`` with it; that also if they ask for another start.
+    ``frozen`` with it; that also if they ask for no start.
     """
     data, model = tables.get("data", {}), tables.get("model", {})
     if isinstance(data, Mapping) and data.get("source", Data.source) != Data.source:
@@ -80,8 +80,9 @@ def over_default(tables: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(model, Mapping) and any(model.get(key, mine) != mine for key, mine in own.items()):
         del made["training"]["start_from"]
     asked = tables.get("training", {})
-    if "start_from" not in made["training"] or (isinstance(asked, Mapping) and "start_from" in asked):
-        del made["training"]["frozen"]  # it is for that start
+    start = made["training"].get("start_from", "")
+    if not (asked.get("start_from", start) if isinstance(asked, Mapping) else start):
+        del made["training"]["frozen"]  # there is nothing to keep
     return _laid_over(made, tables)
 
 

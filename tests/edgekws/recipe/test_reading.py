@@ -50,10 +50,10 @@ def test_the_default_starts_from_what_people_said_where_the_network_is_the_same(
 
 @pytest.mark.parametrize(
     ("training", "start", "frozen"),
-    [({}, "nano-listen", 4), ({"start_from": ""}, "", 0), ({"start_from": "nano"}, "nano", 0),
+    [({}, "nano-listen", 4), ({"start_from": ""}, "", 0), ({"start_from": "nano"}, "nano", 4),
      ({"start_from": "nano", "frozen": 2}, "nano", 2), ({"frozen": 0}, "nano-listen", 0)],
 )  # fmt: skip
-def test_what_is_frozen_belongs_to_the_start(training, start, frozen):
+def test_nothing_is_frozen_without_a_start(training, start, frozen):
     made = recipe.from_tables(recipe.over_default({"training": training})).training
     assert (made.start_from, made.frozen) == (start, frozen)
 
