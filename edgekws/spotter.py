@@ -145,7 +145,7 @@ def load(
             heard where none was said.
         threshold: one threshold for every word, above 0 and up to 1, in place of the model's own. After talk ``alone``
             more is needed.
-        alone: by how much thresholds are higher, 0 to 1, for a word that follows talk; None: as the model was tuned.
+        alone: by how much thresholds are higher at most, 0 to 1, for a word that follows talk; None: as it was tuned.
         opened_by: words of the model, or other models, such as "wake". Words count only after one of these was heard.
         open_seconds: for how many seconds words then count (default: 5).
 

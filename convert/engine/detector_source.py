@@ -6,7 +6,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from convert.engine.codegen import MARK
-from edgekws.listen.detector import Settings
+from edgekws.listen.detector import TALK, Settings
 
 HEADER = "edgekws_detector.h"
 FRONT_END_HEADER = "edgekws_frontend.h"
@@ -19,7 +19,8 @@ def write(settings: Settings, folder: Path, *, classes_from: str = "edgekws.h") 
     lists = {"THRESHOLDS": settings.thresholds, "RELEASES": settings.releases, "OPENERS": opens}
     values = {name: "{" + ", ".join(map(str, numbers)) + "}" for name, numbers in lists.items()}
     numbers = ("results", "minimum", "refractory", "open", "alone", "before", "unknown", "hop", "delay")
-    values |= {key.upper(): str(getattr(settings, key)) for key in numbers}
+    values |= {key.upper(): str(getattr(settings, key)) for key in numbers} | {"TALK": f"{TALK}u"}
+    values["RISE"] = f"{settings.alone * settings.results}u"
     lines = [f"#define EDGEKWS_DETECTOR_{name} {value}" for name, value in values.items()]
     guard = "EDGEKWS_DETECTOR_SETTINGS_H"
     text = "\n".join([f"#ifndef {guard}", f"#define {guard}", "", *lines, "", "#endif", ""])

@@ -184,16 +184,7 @@ def _noise_of(request: Request) -> tuple[list[Path], str]:
 def _streams(clips: KeywordClips, request: Request) -> dict[str, list[trials.Trial]]:
     """Streams with the words: "ratios", one for each ratio; "levels", one for each level, at 10 dB or the asked ratio
     nearest to it; and, if rooms are given, "rooms", one at that ratio in which the rooms take turns."""
-    noises = [audio.read(path)[0] for path in _noise_of(request)[0]]
-    made = trials.Material(
-        clips.words,
-        clips.samples,
-        clips.labels,
-        np.zeros((0, clips.samples.shape[1]), np.int16),
-        noises,
-        (),
-        made_noise=False,
-    )
+    made = clips.over([audio.read(path)[0] for path in _noise_of(request)[0]])
     ten = min(request.snrs_db, key=lambda snr: abs(snr - 10))
     stream = partial(trials.keywords, seed=request.seed, gap_s=GAP_SECONDS)
     found = {

@@ -55,8 +55,8 @@ def add_thresholds(parser: argparse.ArgumentParser) -> None:
 
 def add_alone(parser: argparse.ArgumentParser) -> None:
     """Describe ``--alone``."""
-    parser.add_argument("--alone", type=float, metavar="P", help="by how much, 0 to 1, a threshold is higher for a "
-                        "word that follows talk (default: as the model was tuned)")  # fmt: skip
+    parser.add_argument("--alone", type=float, metavar="P", help="by how much, 0 to 1, a threshold is higher at "
+                        "most for a word that follows talk (default: as the model was tuned)")  # fmt: skip
 
 
 def add_opened(parser: argparse.ArgumentParser, *, models: bool = False) -> None:

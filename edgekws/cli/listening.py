@@ -168,7 +168,7 @@ def _listen(args: argparse.Namespace) -> int:
         tuned=model.tuned is not None and model.tuned.settings.hop == model.hop,
         near=nearest.score if nearest else 0.0,
         words=[label for label in model.labels if not rejects(label)],
-        talk=nearest is not None and 256 * nearest.score >= model.settings.thresholds[model.labels.index(nearest.word)],
+        talk=meter.only_talk(nearest, model),
     )
     next_step.tell(args, after)
     return failed

@@ -23,7 +23,7 @@ AVERAGED_SECONDS, REFRACTORY_SECONDS = 0.4, 0.75
 THRESHOLD, HYSTERESIS = 205, 51  # 0.8 and 0.2
 LONGEST_OPEN_SECONDS = 600
 BEFORE_SECONDS = 1.5  # of talk that tell a word said alone from one in running speech
-TALK = 192  # an average of _unknown_ from which on somebody is talking
+TALK = 96  # an average of _unknown_ from which on somebody may be talking; 256 is nothing but talk
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class Settings:
         window: samples that one result covers.
         opened_by: classes that open the detector for the others.
         open: for how many results the others then count, or after ``Detector.open``. 0: they always count.
-        alone: by so much a threshold is higher, 0 to 256, where somebody talked just before the word. While something
-            has opened the detector, words need no quiet before them.
-        before: how many results before those averaged tell that: their average of ``unknown`` is at least ``TALK``.
+        alone: by so much a threshold is higher, 0 to 256, for a word after nothing but talk, and by less after less
+            (``rise``). While something has opened the detector, words need no quiet before them.
+        before: how many results before those averaged tell how much talk there was, by their average of ``unknown``.
         unknown: the class of what is no word; -1: there is none.
     """
 
@@ -140,6 +140,15 @@ class Tuned:
         return replace(self, settings=self.goals[max(fitting)])
 
 
+def rise(settings: Settings, talk: Any) -> Any:
+    """By how much a word's sum must exceed its threshold's, where the scores of ``unknown`` before it sum up to
+    ``talk``: nothing up to an average of ``TALK``, then more in proportion. Whole numbers, or int64 arrays of them."""
+    if not settings.alone:
+        return talk * 0
+    over = np.maximum(talk - TALK * settings.before, 0)
+    return over * settings.alone * settings.results // ((NEVER - TALK) * settings.before)
+
+
 def opened(settings: Settings) -> Settings:
     """The settings as they are while something has opened the detector."""
     return replace(settings, open=0, alone=0) if settings.open else settings
@@ -154,16 +163,9 @@ def default(labels: Sequence[str], hop: int, window: int = CLIP_SAMPLES) -> Sett
     """Default settings for a result of ``window`` samples every ``hop`` samples. Classes whose label begins with _ are
     never detected."""
     thresholds = tuple(NEVER if rejects(label) else THRESHOLD for label in labels)
-    results = max(round(AVERAGED_SECONDS * SAMPLE_RATE / hop), 1)
-    return Settings(
-        thresholds,
-        releases(thresholds),
-        results,
-        min(2, results),
-        round(REFRACTORY_SECONDS * SAMPLE_RATE / hop),
-        hop,
-        window,
-    )
+    results, refractory = (round(s * SAMPLE_RATE / hop) for s in (AVERAGED_SECONDS, REFRACTORY_SECONDS))
+    results = max(results, 1)
+    return Settings(thresholds, releases(thresholds), results, min(2, results), refractory, hop, window)
 
 
 def read(path: Path, labels: Sequence[str]) -> Tuned:
@@ -273,8 +275,7 @@ class Detector:
         values = scores.astype(np.int64) + 128
         if self.settings.alone:
             self._hear_before(int(self._recent[self._next][self.settings.unknown]))
-            talk = not self._open and self._talk >= TALK * self.settings.before
-            self._raised = self.settings.alone * self.settings.results if talk else 0
+            self._raised = 0 if self._open else rise(self.settings, self._talk)
         self._sums += values - self._recent[self._next]
         self._recent[self._next] = values
         self._next = (self._next + 1) % self.settings.results

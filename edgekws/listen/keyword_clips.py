@@ -14,6 +14,7 @@ from edgekws.corpus.folder import splits
 from edgekws.corpus.folder.find import find, words_in
 from edgekws.corpus.folder.speakers import naming
 from edgekws.errors import UserError
+from edgekws.listen.trials import Material
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +28,11 @@ class KeywordClips:
     speakers: tuple[str, ...]  # "" if nothing says who speaks
     listed: bool  # whether they come from the folder's own testing list
     missing: tuple[str, ...]  # words of the model without recordings
+
+    def over(self, noises: Sequence[np.ndarray]) -> Material:
+        """The clips as a stream's sound over these noises, int16 each, and nothing else."""
+        others = np.zeros((0, self.samples.shape[1]), np.int16)
+        return Material(self.words, self.samples, self.labels, others, noises, (), made_noise=False)
 
     def without(self, left_out: Sequence[bool]) -> KeywordClips:
         """The clips without those marked in ``left_out``. A UserError if none is left."""

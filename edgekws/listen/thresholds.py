@@ -13,7 +13,7 @@ import numpy as np
 
 from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus.clips import rejects
-from edgekws.listen.detector import NEVER, TALK, Settings, releases
+from edgekws.listen.detector import NEVER, Settings, releases, rise
 from edgekws.listen.trials import Spoken
 
 TOLERANCE = 3 * SAMPLE_RATE // 4  # a detection so near to a word's middle belongs to this word
@@ -151,7 +151,7 @@ def raised(scores: np.ndarray, settings: Settings) -> np.ndarray:
         return np.zeros(len(scores), np.int64)
     talk = moving_sums(scores[:, [settings.unknown]], settings.before)[:, 0]
     before = np.concatenate([np.zeros(settings.results, np.int64), talk])[: len(scores)]
-    return np.where(before >= TALK * settings.before, settings.alone * settings.results, 0)
+    return rise(settings, before)
 
 
 def nearest(places: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -196,6 +196,13 @@ class Training:
         "in quantization-aware training",
     )
     second_teacher: str = _key("", "another teacher: the mean of both teachers' log scores is learned")
+    windows: int = _key(
+        1,
+        "the loss sees the mean score of so many windows of a clip, 250 ms apart, as a detector averages results, for "
+        "networks that listen; training takes so many times as long; not in quantization-aware training",
+        low=1,
+        high=4,
+    )
     unknown_lowered: float = _key(
         0.0,
         "after training, _unknown_ is lowered by so many nats before the softmax, for clips that may well be a word; "
@@ -257,8 +264,9 @@ class Detector:
     )
     alone: float = _key(
         0.0,
-        "a threshold is higher by so much, 0 to 1, where somebody talked in the 1.5 s before the word ('edgekws tune' "
-        "takes it): people say commands alone, and running speech is full of what sounds like them; needs _unknown_",
+        "a threshold is higher by so much, 0 to 1, for a word after 1.5 s of nothing but talk, and by less after less "
+        "('edgekws tune' takes it): people say commands alone, and running speech is full of what sounds like them; "
+        "needs _unknown_",
         low=0,
         high=1,
     )

@@ -28,6 +28,7 @@ def of_training(
     seed: int,
     prepare: Prepare | None = None,
     teach: Callable[[np.ndarray], np.ndarray] | None = None,
+    around: int = 0,
 ) -> Any:
     """The training split of a recipe's clips as ``batches``, as the recipe changes them before augmentation."""
     learn = clips.split("training")
@@ -44,6 +45,7 @@ def of_training(
         continued=other_sound.continued(learn.clips),
         onset=recipe.augment.onset_probability,
         no_word=[i for i, word in enumerate(clips.words) if rejects(word)],
+        around=around,
     )
 
 
@@ -54,12 +56,14 @@ def of_validation(
     prepare: Prepare | None = None,
     teach: Callable[[np.ndarray], np.ndarray] | None = None,
     devices: int = 1,
+    around: int = 0,
 ) -> Any:
     """The validation split of a recipe's clips as ``batches``, in order and unchanged."""
     split, size = clips.split("validation"), recipe.training.batch_size
     return batches(
-        keras, split.samples, split.labels, len(clips.words), size, None, prepare, devices=devices, teach=teach
-    )
+        keras, split.samples, split.labels, len(clips.words), size, None, prepare, devices=devices, teach=teach,
+        around=around,
+    )  # fmt: skip
 
 
 def batches(
@@ -76,6 +80,7 @@ def batches(
     continued: np.ndarray | None = None,
     onset: float = 0.0,
     no_word: Sequence[int] = (),
+    around: int = 0,
 ) -> Any:
     """A Keras dataset of int16 clips (n, window) and labels (n,), shuffled by ``seed`` and epoch; in order for None.
 
@@ -88,6 +93,7 @@ def batches(
         teach: ``teach(input)`` makes targets in place of the labels.
         continued: bool (n,): clips that continue in the next clip. Each epoch cuts these at another place.
         onset: share of the clips with a label of ``no_word`` that begin nearly silent.
+        around: samples more on either side of each clip: those of the recording where it continues, else silence.
     """
     if seed is None:
         labels = labels[: len(labels) - len(labels) % devices]
@@ -104,9 +110,10 @@ def batches(
         def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
             order = self.order()[step * batch_size : (step + 1) * batch_size]
             chosen = np.sort(order) if isinstance(order, np.ndarray) else order
-            clips, targets = np.asarray(samples[chosen]), one_hot[labels[chosen]]
+            clips, targets = np.pad(samples[chosen], ((0, 0), (around, around))), one_hot[labels[chosen]]
             if continued is not None and seed is not None:
-                clips = moved_on(samples, chosen, continued, np.random.default_rng([seed, self.epoch, step, 1]))
+                rng = np.random.default_rng([seed, self.epoch, step, 1])
+                clips = moved_on(samples, chosen, continued, rng, around)
             if onset and seed is not None:
                 rng = np.random.default_rng([seed, self.epoch, step, 2])
                 among = np.isin(labels[chosen], no_word) & (rng.random(len(chosen)) < onset)
@@ -132,12 +139,20 @@ def batches(
     return Batches(workers=workers, max_queue_size=max(2 * workers, 10))
 
 
-def moved_on(samples: np.ndarray, chosen: np.ndarray, continued: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The chosen clips of samples (n, length). Those that continue in the next clip begin at a random sample."""
+def moved_on(
+    samples: np.ndarray, chosen: np.ndarray, continued: np.ndarray, rng: np.random.Generator, around: int = 0
+) -> np.ndarray:
+    """The chosen clips of samples (n, length) with ``around`` samples more on either side: (chosen, length + 2 around).
+
+    Those that continue in the next clip are a stretch of both from a random sample on, the others lie in silence.
+    """
     length = samples.shape[1]
     flat = samples.reshape(-1)
-    starts = chosen * length + rng.integers(0, length, len(chosen)) * continued[chosen]
-    return np.stack([flat[start : start + length] for start in starts.tolist()])
+    starts = chosen * length + rng.integers(around, length - around, len(chosen)) * continued[chosen]
+    moved = np.pad(samples[chosen], ((0, 0), (around, around)))
+    for row in np.flatnonzero(continued[chosen]):
+        moved[row] = flat[starts[row] - around : starts[row] + length + around]
+    return moved
 
 
 def out_of_quiet(samples: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -16,7 +16,7 @@ from edgekws.errors import UserError
 from edgekws.files import atomic_write, sha256
 from edgekws.guard import untrusted
 from edgekws.model import catalogue, network
-from edgekws.recipe import Recipe
+from edgekws.recipe import Recipe, Training
 from edgekws.train import device as devices
 from edgekws.train import earlier, fast_layers, feed, keras_file, loop
 from edgekws.train.device import Device
@@ -61,7 +61,7 @@ def train(run: Run, clips: Corpus) -> None:
     accuracy = outcome.history[outcome.best_epoch - 1]["val_accuracy"]
     if averaged:
         core.set_weights(_mean([core, *map(_unlowered, averaged)]))
-        validation = feed.of_validation(keras, recipe, clips, devices=device.count)
+        validation = feed.of_validation(keras, recipe, clips, devices=device.count, around=_around(recipe))
         accuracy = model.evaluate(validation, verbose=0, return_dict=True)["accuracy"]
         others["averaged_with"] = list(map(_told_of, averaged))
     _lower_unknown(core, clips.words, recipe.training.unknown_lowered)
@@ -112,23 +112,24 @@ def load(path: Path) -> Any:
         return keras.saving.load_model(path, compile=False)
 
 
-def front(recipe: Recipe, clips: Corpus, with_dry: bool = False) -> Any:
-    """The layer that augments and codes clips as the recipe says. A UserError for rooms that are none."""
+def front(recipe: Recipe, clips: Corpus, with_dry: bool = False, around: int = 0) -> Any:
+    """The layer that augments and codes clips as the recipe says, with so many samples more on either side. A UserError
+    for rooms that are none."""
     from edgekws.train import reverberation
     from edgekws.train.augment import Front
 
     echoes = reverberation.bank(recipe.data.rooms, recipe.seed) if recipe.augment.room_probability else None
-    noises = training_noise(recipe, clips)
+    noises = training_noise(recipe, clips, around)
     return Front(recipe.augment, recipe.model, noises, recipe.seed, echoes, with_dry, name="front")
 
 
-def training_noise(recipe: Recipe, clips: Corpus) -> np.ndarray:
-    """Windows of the noises that the recipe does not hold out: int16 (windows, window)."""
+def training_noise(recipe: Recipe, clips: Corpus, around: int = 0) -> np.ndarray:
+    """Windows of the noises that the recipe does not hold out: int16 (windows, window + 2 around)."""
     from edgekws.corpus import rejection
     from edgekws.train import augment
 
     noises = rejection.noise_of("training", clips.noise, recipe.data.held_out_noise)
-    return augment.noise_windows(noises, recipe.model.window)
+    return augment.noise_windows(noises, recipe.model.window + 2 * around)
 
 
 def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
@@ -173,14 +174,16 @@ def _shapes(model: Any) -> dict[str, list[tuple[int, ...]]]:
     return {layer.name: [tuple(w.shape) for w in layer.weights] for layer in model.layers if layer.weights}
 
 
-def _taught(keras: Any, teachers: Sequence[Run], clips: Corpus, amount: float, heard: Any, scores: Any) -> Any:
+def _taught(keras: Any, teachers: Sequence[Run], clips: Corpus, training: Training, heard: Any, scores: Any) -> Any:
     """The scores (batch, classes) unchanged, with the loss against the teachers' scores of the same sound added.
 
-    A teacher's scores are brought to the student's ``amount`` of logit adjustment.
+    A teacher's scores are brought to the student's amount of logit adjustment.
     """
-    from edgekws.train import balance, distillation
+    from edgekws.train.losses import balance, distillation, windows
 
-    theirs = [_scores_of(keras, teacher, clips.words, heard, number) for number, teacher in enumerate(teachers)]
+    amount = training.logit_adjustment
+    known = [_teacher(keras, teacher, clips.words, number) for number, teacher in enumerate(teachers)]
+    theirs = [windows.averaged(one, heard, training.windows, training=False) for one in known]
     shares = balance.log_shares(_counts(clips))
     settings = [teacher.recipe.training for teacher in teachers]
     added = [
@@ -190,8 +193,8 @@ def _taught(keras: Any, teachers: Sequence[Run], clips: Corpus, amount: float, h
     return distillation.Lesson(columns, added, name="lesson")(scores, theirs)
 
 
-def _scores_of(keras: Any, teacher: Run, words: Sequence[str], heard: Any, number: int) -> Any:
-    """A teacher's scores of the same sound (batch, its classes)."""
+def _teacher(keras: Any, teacher: Run, words: Sequence[str], number: int) -> Any:
+    """A teacher's network: sound as the student hears it → scores (batch, its classes)."""
     theirs = labels_of(teacher.recipe)
     if missing := [word for word in words if word not in theirs]:
         raise UserError(
@@ -206,7 +209,7 @@ def _scores_of(keras: Any, teacher: Run, words: Sequence[str], heard: Any, numbe
         folded.get_layer(name).set_weights(weights)
     model = keras.Model(folded.inputs, folded.outputs[0], name=f"teacher_{number}")  # a unique name
     model.trainable = False
-    return model(heard, training=False)
+    return model
 
 
 def _counts(clips: Corpus) -> np.ndarray:
@@ -218,20 +221,19 @@ def compiled(
     keras: Any, recipe: Recipe, clips: Corpus, device: Device, teachers: Sequence[Run] = ()
 ) -> tuple[Any, Any]:
     """The network, and the model that is trained: int16 clips → front end → network."""
-    from edgekws.train import distillation
+    from edgekws.train.losses import distillation, windows
+    from edgekws.train.losses.balance import Balance
 
-    settings = recipe.training
+    settings, around = recipe.training, _around(recipe)
     core = _network(fast_layers.build, recipe, len(clips.words))
     _freeze(core, catalogue.find(recipe.model.architecture).architecture.convolutions[: settings.frozen])
-    inputs = keras.Input((core.input_shape[2],), dtype="int16")
+    inputs = keras.Input((core.input_shape[2] + 2 * around,), dtype="int16")
+    heard = front(recipe, clips, with_dry=bool(teachers), around=around)(inputs)
+    heard, dry = heard if teachers else (heard, None)
+    scores = windows.averaged(core, heard, settings.windows)
     if teachers:  # what was said is told best by who hears it without the room
-        heard, dry = front(recipe, clips, with_dry=True)(inputs)
-        scores = _taught(keras, teachers, clips, settings.logit_adjustment, dry, core(heard))
-    else:
-        scores = core(front(recipe, clips)(inputs))
+        scores = _taught(keras, teachers, clips, settings, dry, scores)
     if settings.logit_adjustment:
-        from edgekws.train.balance import Balance
-
         scores = Balance(_counts(clips), settings.logit_adjustment, name="balance")(scores)
     model = keras.Model(inputs, scores)
     steps = max(len(clips.split("training").labels) // settings.batch_size, 1)
@@ -245,6 +247,13 @@ def compiled(
         jit_compile=device.jit_compile,
     )
     return core, model
+
+
+def _around(recipe: Recipe) -> int:
+    """The samples on either side of a clip that the recipe's windows need."""
+    from edgekws.train.losses import windows
+
+    return windows.around(recipe.training.windows)
 
 
 def _mean(models: Sequence[Any]) -> list[np.ndarray]:
@@ -275,12 +284,12 @@ def _told_of(other: Run) -> dict[str, str]:
 
 
 def _fit(keras: Any, run: Run, clips: Corpus, model: Any, devices: int, identity: str) -> loop.Outcome:
-    settings = run.recipe.training
+    settings, around = run.recipe.training, _around(run.recipe)
     return loop.fit(
         keras,
         model,
-        feed.of_training(keras, run.recipe, clips, run.recipe.seed),
-        feed.of_validation(keras, run.recipe, clips, devices=devices),
+        feed.of_training(keras, run.recipe, clips, run.recipe.seed, around=around),
+        feed.of_validation(keras, run.recipe, clips, devices=devices, around=around),
         epochs=settings.epochs,
         batch_size=settings.batch_size,
         patience=settings.patience,

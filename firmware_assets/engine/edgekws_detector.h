@@ -12,9 +12,8 @@
  * EDGEKWS_DETECTOR_DELAY samples before the last sample of the window.
  * Scores go from 0 to 255, in units of 1/256. A class that must never be detected has a threshold of 256.
  * edgekws_detector_push_at takes other thresholds, such as a user's, and their releases.
- *
- * If EDGEKWS_DETECTOR_ALONE is not 0, thresholds are higher by it where somebody talked just before the word: where the
- * scores of EDGEKWS_DETECTOR_UNKNOWN, over EDGEKWS_DETECTOR_BEFORE results before those averaged, are 192 in the mean.
+ * Thresholds rise where somebody talked just before the word: with the mean of EDGEKWS_DETECTOR_UNKNOWN in the last
+ * EDGEKWS_DETECTOR_BEFORE results before those averaged, from EDGEKWS_DETECTOR_TALK on, to EDGEKWS_DETECTOR_ALONE at 256.
  * If EDGEKWS_DETECTOR_OPEN is not 0, words count only for so many results after one of EDGEKWS_DETECTOR_OPENERS was
  * detected, or after edgekws_detector_open, with which a program opens one model after another heard a phrase. Talk before
  * them is then no hindrance. */
@@ -68,14 +67,15 @@ static inline int edgekws_detector_push_at(edgekws_detector *detector, const int
 {
     static const bool opens[EDGEKWS_CLASSES] = EDGEKWS_DETECTOR_OPENERS;
     uint8_t *row = detector->recent[detector->next];
-    uint32_t raised = 0;
+    uint32_t needed = 0;
     int best = 0;
 #if EDGEKWS_DETECTOR_ALONE
     uint8_t *oldest = &detector->before[detector->oldest];
     detector->talk = EDGEKWS_CAST(uint16_t, detector->talk + row[EDGEKWS_DETECTOR_UNKNOWN] - *oldest);
     *oldest = row[EDGEKWS_DETECTOR_UNKNOWN];
     detector->oldest = EDGEKWS_CAST(uint16_t, (detector->oldest + 1) % EDGEKWS_DETECTOR_BEFORE);
-    if (!detector->open && detector->talk >= 192u * EDGEKWS_DETECTOR_BEFORE) raised = EDGEKWS_DETECTOR_ALONE;
+    const uint32_t talk = detector->open ? 0u : detector->talk, least = EDGEKWS_DETECTOR_TALK * EDGEKWS_DETECTOR_BEFORE;
+    if (talk > least) needed = (talk - least) * EDGEKWS_DETECTOR_RISE / (256u * EDGEKWS_DETECTOR_BEFORE - least);
 #endif
     for (int i = 0; i < EDGEKWS_CLASSES; i++) {
         const uint8_t score = EDGEKWS_CAST(uint8_t, scores[i] + 128);
@@ -89,8 +89,8 @@ static inline int edgekws_detector_push_at(edgekws_detector *detector, const int
         detector->held = -1;
 
     const bool counts = EDGEKWS_DETECTOR_OPEN == 0 || detector->open || opens[best];
-    const bool over = counts && detector->sums[best] >= (threshold[best] + raised) * EDGEKWS_DETECTOR_RESULTS;
-    if (!over || best == detector->held)
+    needed += EDGEKWS_CAST(uint32_t, threshold[best]) * EDGEKWS_DETECTOR_RESULTS;
+    if (!counts || detector->sums[best] < needed || best == detector->held)
         detector->run = 0;
     else if (detector->run == 0 || best != detector->candidate)
         detector->run = 1;

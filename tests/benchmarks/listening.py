@@ -37,11 +37,7 @@ def main() -> None:
     words = [word for word in load(options.models[0]).labels if not rejects(word)]
     clips = keyword_clips.read(options.keywords, words, options.clips, 0)
     noises = [audio.read(path)[0] for path in sorted((options.keywords / "_background_noise_").glob("*.wav"))]
-    material = trials.Material(
-        clips.words, clips.samples, clips.labels, np.zeros((0, audio.CLIP_SAMPLES), np.int16), noises, (),
-        made_noise=False,
-    )  # fmt: skip
-    trial = trials.keywords(material, options.snr, 0, level_db=LEVEL_DB)
+    trial = trials.keywords(clips.over(noises), options.snr, 0, level_db=LEVEL_DB)
     stream = np.concatenate([*trial.blocks, np.zeros(audio.SAMPLE_RATE, np.int16)])
     said = [(one.middle / audio.SAMPLE_RATE, one.word) for one in trial.said]
     sounds = {kind.name: _joined(kind) for kind in sound_kinds.find(options.negatives, "--negatives")}

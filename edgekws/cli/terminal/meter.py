@@ -56,12 +56,18 @@ def show(items: Iterable[Event | Progress], faults: Faults, name: str, as_json: 
             print(f"{heard.seconds:9.2f} s  {line}", file=sys.stderr)
 
 
+def only_talk(nearest: Event | None, model: Spotter) -> bool:
+    """Whether the word that came nearest reached its threshold, and was not heard for talk before it."""
+    return nearest is not None and 256 * nearest.score >= model.settings.thresholds[model.labels.index(nearest.word)]
+
+
 def nothing(name: str, nearest: Event | None, model: Spotter) -> str:
     """The text that no word was heard, and which word came nearest to its threshold."""
     text = f"{name}: no word was heard" if name else "no word was heard"
     if nearest is None:
         return text
     threshold = model.settings.thresholds[model.labels.index(nearest.word)] / 256
-    more = f", and {model.settings.alone / 256:.2f} more after talk (--alone 0: not)" if model.settings.alone else ""
+    alone = model.settings.alone / 256
+    more = f", and up to {alone:.2f} more after talk (--alone 0: not)" if alone else ""
     text += f"; nearest was {nearest.word} at {nearest.time:.2f} s: {nearest.score:.2f} of {threshold:.2f} needed"
-    return text + (more if nearest.score >= threshold else "")
+    return text + (more if only_talk(nearest, model) else "")

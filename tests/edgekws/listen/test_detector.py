@@ -17,7 +17,7 @@ from convert.tflite.artifact import Artifact
 from edgekws import zoo
 from edgekws.errors import UserError
 from edgekws.listen import detector
-from edgekws.listen.detector import Detector, Gate, Settings, Tuned
+from edgekws.listen.detector import NEVER, TALK, Detector, Gate, Settings, Tuned
 from edgekws.model import catalogue
 
 WRAPPER = r"""
@@ -61,7 +61,7 @@ CHOICES = (
     Settings((140, 150, 160), (100, 100, 100), results=2, minimum=1, refractory=2, hop=2187, opened_by=(0, 2), open=5),
 )
 ALONE = Settings(
-    (140, 150, 256), (100, 100, 256), results=3, minimum=1, refractory=2, hop=2187, alone=60, before=4, unknown=2
+    (140, 150, 256), (100, 100, 256), results=3, minimum=1, refractory=2, hop=2187, alone=90, before=4, unknown=2
 )
 CHOICES += (ALONE, replace(ALONE, opened_by=(1,), open=9), replace(ALONE, alone=256, before=1, unknown=0))
 BY_PROGRAM = Settings((140, 150, 160), (100, 100, 100), results=2, minimum=1, refractory=2, hop=2187, open=9)
@@ -199,11 +199,25 @@ def test_a_word_that_follows_talk_needs_a_higher_score(compiled):
 
 
 def test_talk_counts_in_the_results_before_those_averaged():
-    """One result of talk, as many results before the word as are averaged and the last of those that tell it."""
+    """Two results before the one that is averaged tell it: one of talk raises the threshold, two raise it more."""
     one = replace(ALONE, results=1, before=2, alone=256)
     heard = [0 in events(one, stream((None, 3), (2, 2), (None, gap), (0, 1))) for gap in range(4)]
-    assert heard == [False, True, True, True]
+    assert heard == [False, False, True, True]
+    half = replace(one, alone=160)
+    heard = [0 in events(half, stream((None, 3), (2, 2), (None, gap), (0, 1))) for gap in range(3)]
+    assert heard == [False, True, True]
     assert 0 in events(replace(ALONE, results=1, before=2), stream((0, 1))), "before the first result nobody talked"
+
+
+def test_the_rise_is_in_proportion_to_the_talk_and_none_where_there_is_little():
+    one = replace(ALONE, alone=80, results=5, before=10)
+    assert [detector.rise(one, 10 * mean) for mean in (0, TALK, TALK + 40, TALK + 80, NEVER)] == [0, 0, 100, 200, 400]
+    talk = np.arange(0, 2551)
+    risen = detector.rise(one, talk)
+    assert (np.diff(risen) >= 0).all()
+    assert risen.tolist() == [detector.rise(one, t) for t in talk.tolist()]
+    assert not detector.rise(replace(one, alone=0), talk).any()
+    assert (255 * 255 - TALK * 255) * NEVER * 255 < 2**32, "the largest product before the division fits into C's"
 
 
 def test_words_said_alone_are_a_share_of_the_threshold_and_results_of_a_time():

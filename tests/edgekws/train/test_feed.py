@@ -86,3 +86,27 @@ def test_words_keep_their_beginning():
     assert (other[:, -1] == 8_000).all()
     assert (plain[0] == 8_000).all()
     assert (feed.batches(keras, clips, labels, 2, 32, None, onset=1.0, no_word=[1])[0][0] == 8_000).all()
+
+
+def test_sound_around_a_clip_is_of_its_recording_or_silence():
+    samples = np.arange(1, 401, dtype=np.int16).reshape(4, 100)
+    continued = np.array([True, False, True, False])
+    rng = np.random.default_rng(0)
+    for _ in range(100):
+        wide = feed.moved_on(samples, np.arange(4), continued, rng, 30)
+        assert wide.shape == (4, 160)
+        assert (np.diff(wide[[0, 2]].astype(int)) == 1).all()
+        assert samples[0, 0] <= wide[0, 0] <= wide[0, -1] <= samples[1, -1]
+        assert samples[2, 0] <= wide[2, 0] <= wide[2, -1] <= samples[3, -1]
+        for row in (1, 3):
+            np.testing.assert_array_equal(wide[row, 30:130], samples[row])
+            assert not wide[row, :30].any()
+            assert not wide[row, 130:].any()
+
+
+def test_validation_hears_clips_in_the_middle_of_silence():
+    labels = np.arange(64) % 4
+    clips = RNG.integers(-30_000, 30_000, (64, 1_600)).astype(np.int16)
+    wide, plain = (feed.batches(keras, clips, labels, 4, 8, None, around=around)[3] for around in (200, 0))
+    np.testing.assert_array_equal(wide[0], np.pad(plain[0], ((0, 0), (200, 200))))
+    np.testing.assert_array_equal(wide[1], plain[1])

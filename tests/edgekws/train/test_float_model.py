@@ -212,7 +212,7 @@ def test_a_model_that_was_trained_again_meanwhile_is_refused(clips, tmp_path, mo
 
 @pytest.mark.slow
 def test_a_teacher_is_learned_from_where_the_labels_say_nothing(clips, tmp_path, monkeypatch):
-    from edgekws.train import distillation
+    from edgekws.train.losses import distillation
 
     monkeypatch.setattr(distillation, "WEIGHT", 1.0)  # the labels have no part in it
     teacher = trained(tmp_path / "teacher", clips, training__epochs=6)
@@ -224,6 +224,18 @@ def test_a_teacher_is_learned_from_where_the_labels_say_nothing(clips, tmp_path,
     assert record["taught_by"] == {"run": "tones", "float_model_sha256": sha256(teacher.float_model)}
     assert record["validation_accuracy"] > 0.6  # chance is a third
     assert "teacher" not in [layer.name for layer in float_model.load(run.float_model).layers]
+
+
+@pytest.mark.slow
+def test_a_network_learns_from_the_mean_of_windows_with_a_teacher(clips, first, tmp_path):
+    changes = {"training__windows": 3, "training__epochs": 4, "training__teacher": str(first.folder)}
+    run = trained(tmp_path / "wide", clips, **changes)
+    assert json.loads(run.record("train").read_text())["validation_accuracy"] > 0.6
+    model = float_model.load(run.float_model)
+    assert model.input_shape == (None, 1, 16_000, 1), "what ships hears one window"
+    again = trained(tmp_path / "again", clips, **changes)
+    for one, other in zip(model.get_weights(), float_model.load(again.float_model).get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_a_teacher_that_does_not_know_a_word_is_told(clips, tmp_path):

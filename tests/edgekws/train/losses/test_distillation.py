@@ -12,7 +12,7 @@ def softened(probabilities, temperature):
 
 
 def test_the_loss_is_the_divergence_of_the_softened_scores():
-    from edgekws.train import distillation
+    from edgekws.train.losses import distillation
 
     student = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8]], np.float32)
     teacher = np.array([[0.3, 0.1, 0.6], [0.8, 0.15, 0.05]], np.float32)  # in the order 2, 1, 0 of the student's
@@ -32,7 +32,7 @@ def test_the_loss_is_the_divergence_of_the_softened_scores():
 
 
 def test_of_two_teachers_the_mean_of_the_log_scores_is_learned_each_with_what_is_added():
-    from edgekws.train import distillation
+    from edgekws.train.losses import distillation
 
     student = np.array([[0.7, 0.2, 0.1]], np.float32)
     first, second = np.array([[0.3, 0.1, 0.6]], np.float32), np.array([[0.5, 0.25, 0.25]], np.float32)

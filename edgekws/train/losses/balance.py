@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from edgekws.train.distillation import log_of
+from edgekws.train.losses.distillation import log_of
 
 
 def log_shares(counts: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ keras = pytest.importorskip("keras")
 
 
 def test_the_odds_of_two_classes_are_those_of_their_shares_times_their_own():
-    from edgekws.train.balance import Balance
+    from edgekws.train.losses.balance import Balance
 
     scores = np.array([[0.5, 0.3, 0.2], [0.01, 0.09, 0.9]], np.float32)
     counts = np.array([100, 300, 1600])
@@ -21,7 +21,7 @@ def test_the_odds_of_two_classes_are_those_of_their_shares_times_their_own():
 
 
 def test_a_network_of_biases_alone_learns_equal_scores_from_unequal_shares():
-    from edgekws.train.balance import Balance
+    from edgekws.train.losses.balance import Balance
 
     labels = np.repeat([0, 1], [900, 100])
     inputs = keras.Input((1,))
