@@ -143,8 +143,8 @@ def load(
         model: a shipped model's name, such as "small", or the path of a run folder, a bundle or a .tflite file.
         false_accepts_per_hour: use the thresholds that tuning chose for at most so many false accepts an hour: words
             heard where none was said.
-        threshold: one threshold for every word, above 0 and up to 1, in place of the model's own. After talk ``alone``
-            more is needed.
+        threshold: one threshold for every word, above 0 and up to 1, in place of the model's own. After talk up to
+            ``alone`` more is needed.
         alone: by how much thresholds are higher at most, 0 to 1, for a word that follows talk; None: as it was tuned.
         opened_by: words of the model, or other models, such as "wake". Words count only after one of these was heard.
         open_seconds: for how many seconds words then count (default: 5).

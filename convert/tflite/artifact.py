@@ -39,7 +39,7 @@ class Artifact:
     level_control: bool = False  # whether the front end brings sound to one level
     gate: Gate = field(default_factory=Gate)  # when words count
     logit_adjustment: float = 0.0  # nats by which _unknown_ is likelier on a stream
-    alone: float | None = None  # how much higher thresholds are after talk; None: as tuned
+    alone: float | None = None  # how much higher thresholds are after talk at most; None: as tuned
 
     @classmethod
     def of(
@@ -81,8 +81,8 @@ class Artifact:
         return replace(self, gate=gate)
 
     def said_alone(self, share: float | None) -> Artifact:
-        """The same with thresholds that are higher by ``share``, 0 to 1, for a word that follows talk; with None as it
-        is. Raises UserError for another share, and if the model has no class _unknown_."""
+        """The same with thresholds that are up to ``share``, 0 to 1, higher for a word that follows talk; with None as
+        it is. Raises UserError for another share, and if the model has no class _unknown_."""
         if share is None:
             return self
         after_talk(default(self.labels, SAMPLE_RATE), self.labels, share)

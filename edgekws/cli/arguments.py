@@ -46,7 +46,7 @@ def add_thresholds(parser: argparse.ArgumentParser) -> None:
     """Describe ``--threshold`` and ``--false-accepts-per-hour``; only one may be given."""
     either = parser.add_mutually_exclusive_group()
     either.add_argument("--threshold", type=float, metavar="P", help="one threshold for every word, from 0 to 1, in "
-                        "place of the model's own; after talk --alone more is needed")  # fmt: skip
+                        "place of the model's own; after talk up to --alone more is needed")  # fmt: skip
     either.add_argument("--false-accepts-per-hour", type=float, metavar="N", dest="per_hour", help="the thresholds for "
                         "at most N false accepts an hour, as the model was tuned (default: the model's "
                         "own)")  # fmt: skip

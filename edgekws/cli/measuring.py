@@ -86,8 +86,8 @@ def add(command: Callable[..., argparse.ArgumentParser]) -> None:
     tune.add_argument("--negatives", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders of your own "
                       "sound without the words, one for each kind; the goal must be kept in the "
                       f"worst kind of speech{arguments.TALK}")  # fmt: skip
-    tune.add_argument("--alone", type=float, metavar="P", help="by how much, 0 to 1, thresholds are higher for a word "
-                      "that follows talk (default: detector.alone of the recipe)")  # fmt: skip
+    tune.add_argument("--alone", type=float, metavar="P", help="by how much, 0 to 1, thresholds are higher at most "
+                      "for a word that follows talk (default: detector.alone of the recipe)")  # fmt: skip
     arguments.add_transcripts(tune)
     arguments.add_moved(tune)
 

@@ -109,7 +109,7 @@ class Gate:
 
 
 def after_talk(settings: Settings, labels: Sequence[str], share: float) -> Settings:
-    """The settings with thresholds that are higher by ``share``, 0 to 1, after talk. Raises UserError for another
+    """The settings with thresholds that are higher by up to ``share``, 0 to 1, after talk. Raises UserError for another
     share, and where the model has no class for talk."""
     if not 0 <= share <= 1:
         raise UserError(f"detector.alone raises thresholds by 0 to 1 after talk, got {share:g}")

@@ -56,11 +56,13 @@ class Front(keras.layers.Layer):
         seed: int,
         rooms: np.ndarray | None = None,
         with_dry: bool = False,
+        around: int = 0,
         **kwargs: Any,
     ) -> None:
-        """With ``with_dry`` it returns two inputs: as heard in rooms, and the same clips without a room."""
+        """With ``with_dry`` it returns two inputs: as heard in rooms, and the same clips without a room. Noise is set
+        against the clip's level without ``around`` samples on either side, which may be silent."""
         super().__init__(dtype="float32", trainable=False, **kwargs)
-        self.with_dry = with_dry
+        self.with_dry, self.around = with_dry, around
         self.rooms: Any = None if rooms is None else ops.convert_to_tensor(rooms)
         self.settings = settings
         self.input_coding, self.level_control = heard.coding, heard.level_control
@@ -169,7 +171,8 @@ class Front(keras.layers.Layer):
         if not self._noisy:
             return wave * gain
         noise, factor = self._noise(drawn)
-        return wave * gain + noise * (factor * gain * _rms(wave))
+        clip = wave[:, self.around : wave.shape[1] - self.around]
+        return wave * gain + noise * (factor * gain * _rms(clip))
 
     def _shifted(self, samples: Any, drawn: dict[str, Any]) -> Any:
         """Each clip shifted by its own whole number of samples: one gather from the zero-padded batch."""

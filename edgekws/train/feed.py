@@ -117,7 +117,7 @@ def batches(
             if onset and seed is not None:
                 rng = np.random.default_rng([seed, self.epoch, step, 2])
                 among = np.isin(labels[chosen], no_word) & (rng.random(len(chosen)) < onset)
-                clips = out_of_quiet(clips, among, rng)
+                clips = out_of_quiet(clips, among, rng, around)
             if mixup and seed is not None:
                 clips, targets = mixed(clips, targets, mixup, np.random.default_rng([seed, self.epoch, step]))
             inputs = prepare(clips, self.epoch, step) if prepare else clips
@@ -155,13 +155,14 @@ def moved_on(
     return moved
 
 
-def out_of_quiet(samples: np.ndarray, chosen: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Clips, int16 (batch, n), of which those ``chosen``, bool (batch,), are lowered up to a random place.
+def out_of_quiet(samples: np.ndarray, chosen: np.ndarray, rng: np.random.Generator, around: int = 0) -> np.ndarray:
+    """Clips, int16 (batch, n + 2 around), of which those ``chosen``, bool (batch,), are lowered up to a random place.
 
-    Place and depth, 20 to 70 dB, are uniform; the sound rises within 10 ms.
+    Place, within the n samples of the clip, and depth, 20 to 70 dB, are uniform; the sound rises within 10 ms.
     """
     count, length = samples.shape
-    place = rng.integers(length // 10, length * 9 // 10, count)
+    inner = length - 2 * around
+    place = around + rng.integers(inner // 10, inner * 9 // 10, count)
     low = np.power(10.0, -rng.uniform(LEAST_DB, MOST_DB, count) / 20)
     rise = np.clip((np.arange(length) - place[:, None]) / _RISE, 0, 1)
     gain = (low[:, None] + (1 - low[:, None]) * rise).astype(np.float32)

@@ -120,7 +120,7 @@ def front(recipe: Recipe, clips: Corpus, with_dry: bool = False, around: int = 0
 
     echoes = reverberation.bank(recipe.data.rooms, recipe.seed) if recipe.augment.room_probability else None
     noises = training_noise(recipe, clips, around)
-    return Front(recipe.augment, recipe.model, noises, recipe.seed, echoes, with_dry, name="front")
+    return Front(recipe.augment, recipe.model, noises, recipe.seed, echoes, with_dry, around, name="front")
 
 
 def training_noise(recipe: Recipe, clips: Corpus, around: int = 0) -> np.ndarray:
@@ -181,32 +181,33 @@ def _taught(keras: Any, teachers: Sequence[Run], clips: Corpus, training: Traini
     """
     from edgekws.train.losses import balance, distillation, windows
 
-    amount = training.logit_adjustment
-    known = [_teacher(keras, teacher, clips.words, number) for number, teacher in enumerate(teachers)]
-    theirs = [windows.averaged(one, heard, training.windows, training=False) for one in known]
-    shares = balance.log_shares(_counts(clips))
-    settings = [teacher.recipe.training for teacher in teachers]
-    added = [
-        (one.logit_adjustment - amount) * shares + one.unknown_lowered * _is_unknown(clips.words) for one in settings
-    ]
-    columns = [[labels_of(teacher.recipe).index(word) for word in clips.words] for teacher in teachers]
-    return distillation.Lesson(columns, added, name="lesson")(scores, theirs)
+    shares, unknown = balance.log_shares(_counts(clips)), _is_unknown(clips.words)
+    columns, theirs = [], []
+    for number, teacher in enumerate(teachers):
+        known, one = labels_of(teacher.recipe), teacher.recipe.training
+        if missing := [word for word in clips.words if word not in known]:
+            raise UserError(
+                f"training.teacher: {teacher.folder} does not know {', '.join(missing)}; name a teacher of all words, "
+                "or leave training.teacher out"
+            )
+        added = (one.logit_adjustment - training.logit_adjustment) * shares + one.unknown_lowered * unknown
+        columns.append([known.index(word) for word in clips.words])
+        taught = _teacher(keras, teacher, columns[-1], added, number)
+        theirs.append(windows.averaged(taught, heard, training.windows, training=False))
+    return distillation.Lesson(columns, name="lesson")(scores, theirs)
 
 
-def _teacher(keras: Any, teacher: Run, words: Sequence[str], number: int) -> Any:
-    """A teacher's network: sound as the student hears it → scores (batch, its classes)."""
-    theirs = labels_of(teacher.recipe)
-    if missing := [word for word in words if word not in theirs]:
-        raise UserError(
-            f"training.teacher: {teacher.folder} does not know {', '.join(missing)}; name a teacher of all words, or "
-            "leave training.teacher out"
-        )
-    known = _loaded(teacher, "teacher")
+def _teacher(keras: Any, teacher: Run, columns: Sequence[int], added: np.ndarray, number: int) -> Any:
+    """A teacher's network, sound as the student hears it → scores (batch, its classes), with ``added`` before the
+    softmax of its ``columns``."""
     # without batch norm, and in the precision of training, the teacher takes a fraction of the time
     architecture = catalogue.architecture(teacher.recipe.model.architecture, teacher.recipe.model.window)
-    folded = network.build(architecture, classes=len(theirs))
-    for name, weights in network.folded_weights(known, architecture).items():
+    folded = network.build(architecture, classes=len(labels_of(teacher.recipe)))
+    for name, weights in network.folded_weights(_loaded(teacher, "teacher"), architecture).items():
         folded.get_layer(name).set_weights(weights)
+    kernel, bias = folded.get_layer("classes").get_weights()
+    bias[list(columns)] += added
+    folded.get_layer("classes").set_weights([kernel, bias])
     model = keras.Model(folded.inputs, folded.outputs[0], name=f"teacher_{number}")  # a unique name
     model.trainable = False
     return model
@@ -221,8 +222,7 @@ def compiled(
     keras: Any, recipe: Recipe, clips: Corpus, device: Device, teachers: Sequence[Run] = ()
 ) -> tuple[Any, Any]:
     """The network, and the model that is trained: int16 clips → front end → network."""
-    from edgekws.train.losses import distillation, windows
-    from edgekws.train.losses.balance import Balance
+    from edgekws.train.losses import balance, distillation, windows
 
     settings, around = recipe.training, _around(recipe)
     core = _network(fast_layers.build, recipe, len(clips.words))
@@ -234,7 +234,7 @@ def compiled(
     if teachers:  # what was said is told best by who hears it without the room
         scores = _taught(keras, teachers, clips, settings, dry, scores)
     if settings.logit_adjustment:
-        scores = Balance(_counts(clips), settings.logit_adjustment, name="balance")(scores)
+        scores = balance.Balance(_counts(clips), settings.logit_adjustment, name="balance")(scores)
     model = keras.Model(inputs, scores)
     steps = max(len(clips.split("training").labels) // settings.batch_size, 1)
     schedule = loop.cosine_schedule(keras, settings.learning_rate, settings.epochs, steps, settings.warmup_epochs)
@@ -251,7 +251,7 @@ def compiled(
 
 def _around(recipe: Recipe) -> int:
     """The samples on either side of a clip that the recipe's windows need."""
-    from edgekws.train.losses import windows
+    from edgekws.train.losses import windows  # imports Keras
 
     return windows.around(recipe.training.windows)
 

@@ -58,7 +58,9 @@ def show(items: Iterable[Event | Progress], faults: Faults, name: str, as_json: 
 
 def only_talk(nearest: Event | None, model: Spotter) -> bool:
     """Whether the word that came nearest reached its threshold, and was not heard for talk before it."""
-    return nearest is not None and 256 * nearest.score >= model.settings.thresholds[model.labels.index(nearest.word)]
+    if nearest is None or not model.settings.alone:
+        return False
+    return 256 * nearest.score >= model.settings.thresholds[model.labels.index(nearest.word)]
 
 
 def nothing(name: str, nearest: Event | None, model: Spotter) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
 TEMPERATURE = 2.0
@@ -19,19 +18,19 @@ class Lesson(keras.layers.Layer):
 
     The loss is WEIGHT T**2 KL(teacher || student) (Hinton et al., arXiv:1503.02531). Both are softened: p**(1/T),
     divided by its sum. Of several teachers, the mean of their log scores is learned. ``columns`` are each teacher's
-    columns in the student's order; a teacher may know more words. ``added`` (classes,) is added to its log scores.
+    columns in the student's order; a teacher may know more words.
     """
 
-    def __init__(self, columns: Sequence[Sequence[int]], added: Sequence[np.ndarray], **kwargs: Any) -> None:
+    def __init__(self, columns: Sequence[Sequence[int]], **kwargs: Any) -> None:
         super().__init__(dtype="float32", **kwargs)
-        self.columns, self.added = list(map(list, columns)), [one.astype(np.float32) for one in added]
+        self.columns = list(map(list, columns))
 
     def call(self, student: Any, teachers: Sequence[Any], training: bool = False) -> Any:
         if training:
             ours = ops.log_softmax(log_of(student) / TEMPERATURE)
             theirs = [
-                log_of(ops.take(scores, ops.array(columns), axis=1)) + ops.convert_to_tensor(added)
-                for scores, columns, added in zip(teachers, self.columns, self.added, strict=True)
+                log_of(ops.take(scores, ops.array(columns), axis=1))
+                for scores, columns in zip(teachers, self.columns, strict=True)
             ]
             wanted = ops.log_softmax(sum(theirs) / (len(theirs) * TEMPERATURE))
             wanted = ops.stop_gradient(wanted)

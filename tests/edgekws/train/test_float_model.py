@@ -15,6 +15,8 @@ from edgekws.files import sha256
 from edgekws.model import catalogue, coding, front_end, network
 from edgekws.train import device, float_model, loop
 
+RNG = np.random.default_rng(3)
+
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory):
@@ -226,8 +228,25 @@ def test_a_teacher_is_learned_from_where_the_labels_say_nothing(clips, tmp_path,
     assert "teacher" not in [layer.name for layer in float_model.load(run.float_model).layers]
 
 
+def test_a_teacher_has_unknown_where_its_training_left_it(clips, first):
+    """Window by window, before the mean: a teacher whose file has _unknown_ lowered still knows what is no word."""
+    import keras
+
+    columns, added = [2, 0], np.array([4.0, -1.0])
+    taught = float_model._teacher(keras, first, columns, added, 0)
+    heard = RNG.normal(size=(6, 1, 16_000, 1)).astype(np.float32)
+    before = np.log(np.asarray(float_model.load(first.float_model)(heard)))
+    before[:, columns] += added
+    expected = np.exp(before) / np.exp(before).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(np.asarray(taught(heard)), expected, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.slow
 def test_a_network_learns_from_the_mean_of_windows_with_a_teacher(clips, first, tmp_path):
+    made = recipe.replace(recipe.Recipe(), tone_corpus.recipe(tmp_path, training__windows=3))
+    import keras
+
+    assert float_model.compiled(keras, made, clips, device.find())[1].input_shape == (None, 24_000)
     changes = {"training__windows": 3, "training__epochs": 4, "training__teacher": str(first.folder)}
     run = trained(tmp_path / "wide", clips, **changes)
     assert json.loads(run.record("train").read_text())["validation_accuracy"] > 0.6

@@ -1,5 +1,6 @@
 """What `listen` says where nothing was heard."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -27,3 +28,8 @@ def test_a_word_that_reached_its_threshold_lacked_only_quiet(word, score, talk):
 def test_silence_has_no_nearest_word():
     assert not meter.only_talk(None, MODEL)
     assert meter.nothing("", None, MODEL) == "no word was heard"
+
+
+def test_without_alone_talk_is_never_in_the_way():
+    plain = SimpleNamespace(labels=MODEL.labels, settings=replace(SETTINGS, alone=0))
+    assert not meter.only_talk(Event(1.5, "yes", 0.9), plain), "it came once, where more in a row are asked for"
