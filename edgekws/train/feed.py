@@ -110,10 +110,12 @@ def batches(
         def __getitem__(self, step: int) -> tuple[np.ndarray, np.ndarray]:
             order = self.order()[step * batch_size : (step + 1) * batch_size]
             chosen = np.sort(order) if isinstance(order, np.ndarray) else order
-            clips, targets = np.pad(samples[chosen], ((0, 0), (around, around))), one_hot[labels[chosen]]
+            targets = one_hot[labels[chosen]]
             if continued is not None and seed is not None:
                 rng = np.random.default_rng([seed, self.epoch, step, 1])
                 clips = moved_on(samples, chosen, continued, rng, around)
+            else:
+                clips = np.pad(samples[chosen], ((0, 0), (around, around)))
             if onset and seed is not None:
                 rng = np.random.default_rng([seed, self.epoch, step, 2])
                 among = np.isin(labels[chosen], no_word) & (rng.random(len(chosen)) < onset)

@@ -64,7 +64,7 @@ def train(run: Run, clips: Corpus) -> None:
         validation = feed.of_validation(keras, recipe, clips, devices=device.count, around=_around(recipe))
         accuracy = model.evaluate(validation, verbose=0, return_dict=True)["accuracy"]
         others["averaged_with"] = list(map(_told_of, averaged))
-    _lower_unknown(core, clips.words, recipe.training.unknown_lowered)
+    _raise(core, -recipe.training.unknown_lowered * _is_unknown(clips.words))
     atomic_write(run.history, loop.history_csv(outcome.history))
     workspace.save_keras(_plain(core, recipe, len(clips.words)), run.float_model)
     facts = {
@@ -205,9 +205,9 @@ def _teacher(keras: Any, teacher: Run, columns: Sequence[int], added: np.ndarray
     folded = network.build(architecture, classes=len(labels_of(teacher.recipe)))
     for name, weights in network.folded_weights(_loaded(teacher, "teacher"), architecture).items():
         folded.get_layer(name).set_weights(weights)
-    kernel, bias = folded.get_layer("classes").get_weights()
-    bias[list(columns)] += added
-    folded.get_layer("classes").set_weights([kernel, bias])
+    of_all = np.zeros(len(labels_of(teacher.recipe)))
+    of_all[list(columns)] = added
+    _raise(folded, of_all)
     model = keras.Model(folded.inputs, folded.outputs[0], name=f"teacher_{number}")  # a unique name
     model.trainable = False
     return model
@@ -264,14 +264,14 @@ def _mean(models: Sequence[Any]) -> list[np.ndarray]:
 def _unlowered(other: Run) -> Any:
     """The float model of a run to average with, with _unknown_ where its training left it."""
     model = _loaded(other, "averaged_with")
-    _lower_unknown(model, labels_of(other.recipe), -other.recipe.training.unknown_lowered)
+    _raise(model, other.recipe.training.unknown_lowered * _is_unknown(labels_of(other.recipe)))
     return model
 
 
-def _lower_unknown(core: Any, words: Sequence[str], nats: float) -> None:
-    """Lower _unknown_ before the softmax."""
+def _raise(core: Any, nats: np.ndarray) -> None:
+    """Add to each class before the softmax, (classes,)."""
     kernel, bias = core.get_layer("classes").get_weights()
-    core.get_layer("classes").set_weights([kernel, bias - nats * _is_unknown(words)])
+    core.get_layer("classes").set_weights([kernel, bias + nats])
 
 
 def _is_unknown(words: Sequence[str]) -> np.ndarray:
