@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,12 +19,13 @@ from edgekws.errors import UserError
 from edgekws.files import atomic_write, check_writable, only_one, sha256
 from edgekws.guard import untrusted
 from edgekws.listen import detector
-from edgekws.listen.hearing import Texts
-from edgekws.listen.sound_kinds import Kind
 from edgekws.model import catalogue, coding, front_end
 from edgekws.report import metrics
 from edgekws.train import loop
 from edgekws.workspace import Run
+
+if TYPE_CHECKING:
+    from convert.prove import tuning
 
 
 def load_corpus(run: Run, *, write: bool = True) -> Corpus:
@@ -212,26 +213,14 @@ def add_robustness(run: Run, clips: Corpus, found: dict[str, Any]) -> None:
     _write_report(run, clips, run.read_report() | {"robustness": found})
 
 
-def tune(
-    run: Run,
-    clips: Corpus,
-    per_hour: float,
-    hours: float,
-    given: Sequence[Kind] = (),
-    texts: Texts | None = None,
-    alone: float | None = None,
-) -> dict[str, Any]:
-    """Tune the detector of a checked run. Writes detector.json, listening.json, the run report and the manifest.
-
-    ``given``: kinds of sound without keywords, in addition to the run's own. ``texts`` tells what is said in them.
-    ``alone`` takes the place of the recipe's ``detector.alone``.
-    """
+def tune(run: Run, clips: Corpus, asked: tuning.Asked) -> dict[str, Any]:
+    """Tune the detector of a checked run. Writes detector.json, listening.json, the run report and the manifest."""
     from convert.prove import tuning
 
     for path, step in ((run.int8_model, "convert"), (run.report, "check"), (run.predictions, "check")):
         _needs(run, path, step)
     known = run.read_report()
-    tuned, found = tuning.tune(run, clips, per_hour, hours, given, texts, alone)
+    tuned, found = tuning.tune(run, clips, asked)
     workspace.write_json(run.detector, detector.tuned_to_json(tuned, clips.words))
     workspace.write_json(run.listening, {"model": sha256(run.int8_model), "found": found})
     _write_report(run, clips, known | {"listening": found})

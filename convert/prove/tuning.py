@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from edgekws.corpus.spoken import espeak
 from edgekws.errors import UserError
 from edgekws.listen import choosing, detector, sound_kinds, thresholds, trials
 from edgekws.listen.detector import Settings, Tuned
-from edgekws.listen.hearing import Texts
+from edgekws.listen.hearing import Scorer, Texts
 from edgekws.listen.sound_kinds import Kind, Recording
 from edgekws.listen.thresholds import Scored
 from edgekws.listen.trials import Material
@@ -34,18 +34,11 @@ from edgekws.workspace import Run
 SEEDS = {"validation": 2026, "testing": 2027}  # each split gets other sentences, gaps and levels
 
 
-def tune(
-    run: Run,
-    clips: Corpus,
-    per_hour: float,
-    hours: float,
-    given: Sequence[Kind] = (),
-    texts: Texts | None = None,
-    alone: float | None = None,
-) -> tuple[Tuned, dict[str, Any]]:
-    """The settings chosen on validation streams, and the figures for report.json. Nothing is written.
+@dataclass(frozen=True)
+class Asked:
+    """What thresholds are chosen for, and on which sound.
 
-    Args:
+    Attributes:
         per_hour: the goal: false accepts an hour in the worst kind of speech. Settings for ``choosing.GOALS`` are
             chosen as well.
         hours: of synthetic streams without keywords in each split. Recorded words that are no keywords, recordings of
@@ -53,28 +46,27 @@ def tune(
         given: kinds of sound without keywords. Each speaker serves one split.
         texts: what is said in ``given``.
         alone: in place of the recipe's ``detector.alone``.
-
-    Raises:
-        UserError: a split gets nothing of ``given``.
     """
-    model, alone = artifact.load(run.folder), run.recipe.detector.alone if alone is None else alone
+
+    per_hour: float
+    hours: float
+    given: tuple[Kind, ...] = ()
+    texts: Texts = field(default_factory=Texts)
+    alone: float | None = None
+
+
+def tune(run: Run, clips: Corpus, asked: Asked) -> tuple[Tuned, dict[str, Any]]:
+    """The settings chosen on validation streams, and the figures for report.json. Nothing is written.
+
+    Raises UserError if a split gets nothing of ``asked.given``.
+    """
+    model = artifact.load(run.folder)
+    alone = run.recipe.detector.alone if asked.alone is None else asked.alone
     model.said_alone(alone)  # fail now, not after hours of sound
-    scorer, others = host_library.scorer(model), sources.other_words(run.recipe)
-    shared = {kind.name: apart(kind, run, heard.read(run.heard)) for kind in given}
-    texts = texts or Texts()
-    texts.check(given)
-    made = {name: material(run, clips, others, name, shared) for name in SEEDS}
-    count = sum(len(one.labels) * len(trials.SNRS_DB) + len(one.others) for one in made.values())
-    total = 2 * 3600 * hours + 2.5 * count + sum(len(part) for one in made.values() for part in one.sound.values())
-    total += sum(kind.seconds for parts in shared.values() for kind in parts.values())
-    with progress_bar("listening", round(total), unit="s") as bar:
-        streams = {
-            name: HeardStreams(
-                found, scorer, model.labels, hours, SEEDS[name], bar, name == "testing",
-                [parts[name] for parts in shared.values()], texts,
-            )
-            for name, found in made.items()
-        }  # fmt: skip
+    shared = {kind.name: apart(kind, run, heard.read(run.heard)) for kind in asked.given}
+    asked.texts.check(asked.given)
+    scorer = host_library.scorer(model)
+    streams = _heard(run, clips, scorer, model.labels, asked, shared)
     validation, testing = streams["validation"], streams["testing"]
     candidates = choosing.choices(
         validation.keywords,
@@ -84,46 +76,77 @@ def tune(
         scorer.window,
         alone,
     )
-    goals = {goal: choosing.choose(candidates, goal) for goal in sorted({*choosing.GOALS, per_hour})}
-    choice = goals[per_hour]
-    chosen = choice.settings
+    goals = {goal: choosing.choose(candidates, goal) for goal in sorted({*choosing.GOALS, asked.per_hour})}
+    choice = goals[asked.per_hour]
     kept = {goal: one.settings for goal, one in goals.items() if one.keeps(goal)}
     tested = {
-        goal: summary(one, model.labels, testing.keywords, testing.negatives)
-        for goal, one in {**kept, per_hour: chosen}.items()
+        goal: summary(settings, model.labels, testing.keywords, testing.negatives)
+        for goal, settings in {**kept, asked.per_hour: choice.settings}.items()
     }
-    decided = {stream.kind for stream in deciding(testing.negatives, shared)}
+    decided = deciding(testing.negatives, shared)
     found = {
-        "goal": per_hour,
-        "quiet_goal": choosing.quiet_goal(per_hour),
-        "within_on_validation": choice.keeps(per_hour),
-        "unseen_per_hour": choice.unseen_per_hour,
-        "quiet_per_hour": choice.quiet_per_hour,
-        "unseen_kind": choice.kind,
-        "unseen_hours": choice.hours,
-        "synthetic_only": not any(is_recorded(kind) for kind in decided),
+        **_chosen(choice, asked.per_hour),
+        "synthetic_only": not any(is_recorded(stream.kind) for stream in decided),
         "given": {
             name: {split: len(parts[split].recordings) for split in SEEDS}
             | {"left_out": len(kind.recordings) - sum(len(part.recordings) for part in parts.values())}
-            for (name, parts), kind in zip(shared.items(), given, strict=True)
+            for (name, parts), kind in zip(shared.items(), asked.given, strict=True)
         },
         "seed": SEEDS["testing"],
         "engine": scorer.words,
         "hop_ms": 1000 * scorer.hop / SAMPLE_RATE,
-        "settings": detector.to_json(chosen, model.labels),
-        "validation": summary(chosen, model.labels, validation.keywords, validation.negatives),
-        "testing": tested[per_hour],
+        "settings": detector.to_json(choice.settings, model.labels),
+        "validation": summary(choice.settings, model.labels, validation.keywords, validation.negatives),
+        "testing": tested[asked.per_hour],
         "goals": [
             {"goal": goal, "unseen_per_hour": goals[goal].unseen_per_hour}
             | _rate(tested[goal])
             | {"misses": tested[goal]["misses"]}
             for goal in kept
         ],
-        **det(chosen, model.labels, choice.family, testing.keywords, deciding(testing.negatives, shared)),
-        "sliding": testing.sliding(chosen, model.labels),
-        "excerpt": testing.excerpt(chosen, model.labels),
+        **det(choice.settings, model.labels, choice.family, testing.keywords, decided),
+        "sliding": testing.sliding(choice.settings, model.labels),
+        "excerpt": testing.excerpt(choice.settings, model.labels),
     }
-    return Tuned(chosen, kept), found | {"reached": verdict.goal(found)[0]}
+    return Tuned(choice.settings, kept), found | {"reached": verdict.goal(found)[0]}
+
+
+def _heard(
+    run: Run,
+    clips: Corpus,
+    scorer: Scorer,
+    labels: Sequence[str],
+    asked: Asked,
+    shared: Mapping[str, Mapping[str, Kind]],
+) -> dict[str, HeardStreams]:
+    """The streams of each split, as the model hears them. ``shared``: the given kinds, apart by split."""
+    others = sources.other_words(run.recipe)
+    made = {name: material(run, clips, others, name, shared) for name in SEEDS}
+    count = sum(len(one.labels) * len(trials.SNRS_DB) + len(one.others) for one in made.values())
+    total = 2 * 3600 * asked.hours + 2.5 * count
+    total += sum(len(part) for one in made.values() for part in one.sound.values())
+    total += sum(kind.seconds for parts in shared.values() for kind in parts.values())
+    with progress_bar("listening", round(total), unit="s") as bar:
+        return {
+            name: HeardStreams(
+                found, scorer, labels, asked.hours, SEEDS[name], bar, name == "testing",
+                [parts[name] for parts in shared.values()], asked.texts,
+            )
+            for name, found in made.items()
+        }  # fmt: skip
+
+
+def _chosen(choice: choosing.Choice, goal: float) -> dict[str, Any]:
+    """The goal, and what is expected of the choice in other sound."""
+    return {
+        "goal": goal,
+        "quiet_goal": choosing.quiet_goal(goal),
+        "within_on_validation": choice.keeps(goal),
+        "unseen_per_hour": choice.unseen_per_hour,
+        "quiet_per_hour": choice.quiet_per_hour,
+        "unseen_kind": choice.kind,
+        "unseen_hours": choice.hours,
+    }
 
 
 def apart(kind: Kind, run: Run, known: Mapping[str, Heard] | None) -> dict[str, Kind]:

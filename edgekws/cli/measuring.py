@@ -166,6 +166,7 @@ def _next(args: argparse.Namespace, out: Path | None, worst: dict[str, Any] | No
 
 def _tune(args: argparse.Namespace) -> int:
     from convert import pipeline
+    from convert.prove import tuning
     from edgekws import workspace, zoo
     from edgekws.listen import sound_kinds
     from edgekws.report import listening_lines
@@ -175,7 +176,7 @@ def _tune(args: argparse.Namespace) -> int:
     clips = pipeline.load_corpus(run)
     given = sound_kinds.find(args.negatives, "--negatives")
     texts = arguments.texts_of(args, args.negatives, clips.words)
-    found = pipeline.tune(run, clips, args.per_hour, args.hours, given, texts, args.alone)
+    found = pipeline.tune(run, clips, tuning.Asked(args.per_hour, args.hours, tuple(given), texts, args.alone))
     print("\n".join(listening_lines.lines(found)))
     print(f"settings: {run.detector}; report: {run.folder / 'report.html'}")
     after = next_step.after_tuning(run.folder, reached=found["reached"], per_hour=args.per_hour)

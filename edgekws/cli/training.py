@@ -225,6 +225,7 @@ def _compare_takes(run: Run, clips: Corpus, args: argparse.Namespace) -> None:
 
 def _wake(args: argparse.Namespace) -> int:
     from convert import pipeline
+    from convert.prove import tuning
     from edgekws import workspace
     from edgekws.corpus import sources
     from edgekws.report import listening_lines
@@ -232,15 +233,18 @@ def _wake(args: argparse.Namespace) -> int:
     arguments.check_tuning(args)
     chosen = sources.anchored(_recipe(args, args.phrases, args.name), Path())
     run = workspace.open_run(args.runs / chosen.name, chosen)
+    if not args.negatives:
+        print(
+            "note: nothing shows it how people talk, and without that their talk sets it off many times as often: give "
+            "hours of it (--negatives FOLDER, or --negatives librispeech, which is downloaded)",
+            flush=True,
+        )
     clips = pipeline.load_corpus(run)
     print(f"{run.folder}: {len(clips.clips)} clips; {clips.source}", flush=True)
     status = runs.proved(run, lambda: pipeline.complete(run, clips))
     if run.report.exists() and not run.detector.exists():
-        found = pipeline.tune(run, clips, args.per_hour, args.hours)
+        found = pipeline.tune(run, clips, tuning.Asked(args.per_hour, args.hours))
         print("\n".join(listening_lines.lines(found)))
-    if not args.negatives:
-        print("nothing showed it how people talk, and without that it finds few of them: give hours of talk "
-              "(--negatives FOLDER, or --negatives librispeech, which is downloaded)")  # fmt: skip
     if not args.data:
         print("no person said the phrase: takes by people help most (--data)")
     elif run.detector.exists():

@@ -92,7 +92,7 @@ def collect(rows: Sequence[Listed], places: Mapping[str, Path], out: Path) -> Co
     missing: Counter[str] = Counter()
     written: Counter[str] = Counter()
     found, files = 0, []
-    with atomic_folder(out) as folder, progress_bar("collecting", len(rows), unit=" recordings") as bar:
+    with atomic_folder(out) as folder, progress_bar("collecting", len(rows), unit="recording") as bar:
         for row in rows:
             if (path := _place(row, places, by_name)) is None:
                 missing[row.repository] += 1

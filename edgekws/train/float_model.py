@@ -60,7 +60,7 @@ def train(run: Run, clips: Corpus) -> None:
     model.set_weights(outcome.best)
     accuracy = outcome.history[outcome.best_epoch - 1]["val_accuracy"]
     if averaged:
-        core.set_weights(_mean([core, *map(_unlowered, averaged)]))
+        core.set_weights(_mean([core, *(_unlowered(other, "averaged_with") for other in averaged)]))
         validation = feed.of_validation(keras, recipe, clips, devices=device.count, around=_around(recipe))
         accuracy = model.evaluate(validation, verbose=0, return_dict=True)["accuracy"]
         others["averaged_with"] = list(map(_told_of, averaged))
@@ -135,7 +135,7 @@ def training_noise(recipe: Recipe, clips: Corpus, around: int = 0) -> np.ndarray
 def _start_from(core: Any, origin: Run, words: Sequence[str]) -> None:
     """Give the network the origin's weights. In the last layer, only words that both know get them. If the origin has
     another window, dense layers keep their new weights."""
-    source, theirs = _loaded(origin, "start_from"), labels_of(origin.recipe)
+    source, theirs = _unlowered(origin, "start_from"), labels_of(origin.recipe)
     columns = [words.index(word) for word in theirs if word in words]
     known = [i for i, word in enumerate(theirs) if word in words]
     for layer in core.layers:
@@ -261,9 +261,9 @@ def _mean(models: Sequence[Any]) -> list[np.ndarray]:
     return [np.mean(weights, axis=0) for weights in zip(*(one.get_weights() for one in models), strict=True)]
 
 
-def _unlowered(other: Run) -> Any:
-    """The float model of a run to average with, with _unknown_ where its training left it."""
-    model = _loaded(other, "averaged_with")
+def _unlowered(other: Run, key: str) -> Any:
+    """The float model of the run that ``training.KEY`` names, with _unknown_ where its training left it."""
+    model = _loaded(other, key)
     _raise(model, other.recipe.training.unknown_lowered * _is_unknown(labels_of(other.recipe)))
     return model
 

@@ -4,18 +4,21 @@
 
 Words come from the folder's testing list, one after the other in its own background noise. Peers that are installed
 listen as well: PocketSphinx for the same words; microWakeWord and openWakeWord, which have phrases of their own, to the
-folders without words alone.
+folders without words alone. Recordings and speakers that one of edgekws's models learned from are left out for all.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import peers
 
-from edgekws import audio
+from edgekws import audio, zoo
+from edgekws.corpus import heard
 from edgekws.corpus.clips import rejects
 from edgekws.listen import keyword_clips, sound_kinds, trials
 from edgekws.report.metrics import Proportion, poisson_interval
@@ -40,7 +43,9 @@ def main() -> None:
     trial = trials.keywords(clips.over(noises), options.snr, 0, level_db=LEVEL_DB)
     stream = np.concatenate([*trial.blocks, np.zeros(audio.SAMPLE_RATE, np.int16)])
     said = [(one.middle / audio.SAMPLE_RATE, one.word) for one in trial.said]
-    sounds = {kind.name: _joined(kind) for kind in sound_kinds.find(options.negatives, "--negatives")}
+    known = [of_model for name in options.models if (of_model := heard.read(zoo.place(Path(name)) / heard.FILE))]
+    kinds = [_unheard(kind, known) for kind in sound_kinds.find(options.negatives, "--negatives")]
+    sounds = {kind.name: _joined(kind) for kind in kinds}
     for name, hear in (peers.spotters(options.models, words) | _wake_only(words)).items():
         cells = []
         if not name.startswith(("micro", "open")):
@@ -58,6 +63,17 @@ def _wake_only(words: list[str]) -> dict[str, peers.Spotter]:
     """Peers with phrases of their own, for sound without them."""
     every = peers.spotters([], ())
     return {name: hear for name, hear in every.items() if name.startswith(("micro", "open"))}
+
+
+def _unheard(kind: sound_kinds.Kind, known: Sequence[Mapping[str, heard.Heard]]) -> sound_kinds.Kind:
+    """The kind without what one of the models learned from."""
+    left = tuple(
+        one for one in kind.recordings if not any(heard.learned(of_model, one.speaker, one.path) for of_model in known)
+    )
+    if not left:
+        raise SystemExit(f"nothing is left of {kind.name}: a model learned from all of it; give other sound")
+    print(f"{kind.name}: {len(left)} of {len(kind.recordings)} recordings, which no model learned from", flush=True)
+    return replace(kind, recordings=left)
 
 
 def _joined(kind: sound_kinds.Kind) -> np.ndarray:

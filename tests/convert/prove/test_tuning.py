@@ -43,7 +43,7 @@ def tuned(tmp_path_factory):
     run.recipe_file.write_text(recipe_text)
     run = workspace.load_run(run.folder)
     run_report.write(run, clips, figures.collect(run, clips, finished_run.ladder(run)))
-    found = pipeline.tune(run, clips, 0.3, 0.02)
+    found = pipeline.tune(run, clips, tuning.Asked(0.3, 0.02))
     patch.undo()
     return run, clips, found
 
@@ -269,11 +269,11 @@ def test_a_mistaken_call_is_told(tuned, tmp_path, capsys):
     assert "must be above 0" in capsys.readouterr().err
     fresh = finished_run.build(tmp_path, clips)
     with pytest.raises(UserError, match="report.json is missing; run 'edgekws check' first"):
-        pipeline.tune(fresh, clips, 0.5, 0.02)
+        pipeline.tune(fresh, clips, tuning.Asked(0.5, 0.02))
     shutil.copytree(run.folder, tmp_path / "published")
     (tmp_path / "published/predictions.npz").unlink()
     with pytest.raises(UserError, match=r"predictions.npz is missing; run 'edgekws check' first"):
-        pipeline.tune(workspace.load_run(tmp_path / "published"), clips, 0.5, 0.02)
+        pipeline.tune(workspace.load_run(tmp_path / "published"), clips, tuning.Asked(0.5, 0.02))
 
 
 def test_false_accepts_are_laid_to_what_was_said():

@@ -130,6 +130,19 @@ def test_unknown_is_lowered_once_in_a_mean_of_runs_that_lowered_it(clips, tmp_pa
         np.testing.assert_allclose(found, (a + b) / 2, atol=1e-5)
 
 
+def test_a_training_starts_with_unknown_where_the_origins_training_left_it(clips, tmp_path):
+    heard, options = with_unknown(clips)
+    first = trained(tmp_path / "first", heard, training__unknown_lowered=3.0, **options)
+    start = options | {"training__start_from": str(first.folder), "training__learning_rate": 1e-8}
+    again = trained(tmp_path / "again", heard, training__unknown_lowered=3.0, **start)
+    plain = trained(tmp_path / "plain", heard, **start)
+    lowered, same, raised = (
+        float_model.load(run.float_model).get_layer("classes").get_weights()[1] for run in (first, again, plain)
+    )
+    np.testing.assert_allclose(same, lowered, atol=1e-5)
+    np.testing.assert_allclose(raised - lowered, [0.0, 0.0, 3.0], atol=1e-5)
+
+
 def test_unknown_is_lowered_after_training(clips, tmp_path):
     heard, options = with_unknown(clips)
     plain, lower = (
