@@ -123,8 +123,9 @@ def _heard(
     others = sources.other_words(run.recipe)
     made = {name: material(run, clips, others, name, shared) for name in SEEDS}
     count = sum(len(one.labels) * len(trials.SNRS_DB) + len(one.others) for one in made.values())
-    total = 2 * 3600 * asked.hours + 2.5 * count
-    total += sum(len(part) for one in made.values() for part in one.sound.values())
+    seconds = scorer.window / SAMPLE_RATE
+    total = 2 * 3600 * asked.hours + (1.5 + seconds) * count
+    total += seconds * sum(len(part) for one in made.values() for part in one.sound.values())
     total += sum(kind.seconds for parts in shared.values() for kind in parts.values())
     with progress_bar("listening", round(total), unit="s") as bar:
         return {

@@ -32,6 +32,7 @@ from edgekws.corpus import transcripts
 from edgekws.corpus.clips import rejects
 from edgekws.corpus.folder.speakers import speaker_of
 from edgekws.corpus.folder.splits import read_lists, speaker_split
+from edgekws.errors import UserError
 from edgekws.listen import detector, hearing, sound_kinds, thresholds
 from edgekws.listen.detector import Settings
 from edgekws.report.metrics import Proportion, poisson_interval
@@ -168,4 +169,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except UserError as error:
+        sys.exit(f"wake_words: {error}")

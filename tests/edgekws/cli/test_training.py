@@ -9,6 +9,7 @@ import soundfile
 from convert import pipeline
 from edgekws import recipe
 from edgekws.cli import main
+from edgekws.errors import UserError
 
 
 @pytest.fixture
@@ -41,6 +42,18 @@ def test_a_goal_that_makes_no_sense_is_refused_before_training(monkeypatch, caps
     monkeypatch.setattr(pipeline, "load_corpus", lambda *_: pytest.fail("it began"))
     assert main(["wake", "hey edge", *wrong]) == 2
     assert "--false-accepts-per-hour must be above 0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("given", "noted"), [([], True), (["--negatives", "librispeech"], False)])
+def test_what_talk_is_worth_is_told_before_anything_is_made(talk, monkeypatch, capsys, given, noted):
+    def begun(*_):
+        raise UserError("it began")
+
+    monkeypatch.setattr(pipeline, "load_corpus", begun)
+    assert main(["wake", "hey edge", *given]) == 2
+    said = capsys.readouterr()
+    assert "it began" in said.err
+    assert ("nothing shows it how people talk" in said.out) == noted
 
 
 @pytest.mark.parametrize("option", ["--out", "--save-accepts"])
