@@ -63,7 +63,8 @@ def tune(run: Run, clips: Corpus, asked: Asked) -> tuple[Tuned, dict[str, Any]]:
     model = artifact.load(run.folder)
     alone = run.recipe.detector.alone if asked.alone is None else asked.alone
     model.said_alone(alone)  # fail now, not after hours of sound
-    shared = {kind.name: apart(kind, run, heard.read(run.heard)) for kind in asked.given}
+    known = heard.read(run.heard)
+    shared = {kind.name: apart(kind, run, known) for kind in asked.given}
     asked.texts.check(asked.given)
     scorer = host_library.scorer(model)
     streams = _heard(run, clips, scorer, model.labels, asked, shared)
