@@ -10,6 +10,7 @@ from typing import Any
 from edgekws import audio, recipe, text, words, zoo
 from edgekws.corpus.folder.find import recordings
 from edgekws.corpus.spoken import engines, espeak, neighbours
+from edgekws.corpus.supplied import included
 from edgekws.errors import UserError
 from edgekws.recipe import Recipe
 
@@ -36,8 +37,8 @@ def of(
     """The recipe for these phrases.
 
     voices: folders of Piper voices. takes: a folder with recordings of the phrases, PHRASE/*.wav, of any length.
-    negatives: folders of sound without the phrases. Raises UserError if a phrase is invalid, cannot be said or fits
-    into no window, if the language is unknown, and if takes have no sound.
+    negatives: folders of sound without the phrases, beside the talk that comes with edgekws. Raises UserError if a
+    phrase is invalid, cannot be said or fits into no window, if the language is unknown, and if takes have no sound.
     """
     said = tuple(text.normal(" ".join(phrase.split())) for phrase in phrases)
     words.check_all(said, "a wake phrase", least=1)
@@ -56,7 +57,7 @@ def of(
         "data.neighbours": NEIGHBOURS,
         "data.unknown_spoken": 2500,
         "data.unknown_made": 500,
-        "data.unknown_from": list(negatives),
+        "data.unknown_from": list(dict.fromkeys([included.NAME, *map(str, negatives)])),
         "data.silence": 800,
         "model.architecture": "small",
         "model.window_seconds": seconds,

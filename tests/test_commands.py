@@ -49,7 +49,11 @@ SHORTER = {
     "mine": "--rounds 1 --epochs 1 --most 20",
     "profile": "--target cortex-m4",
 }
-INSTEAD = {"runs/espeak-nano": "runs/mine", "runs/gsc16-small-listen": "small-listen"}  # runs that nobody trains here
+INSTEAD = {  # runs that nobody trains here
+    "runs/espeak-nano": "runs/mine",
+    "runs/listens": "runs/mine",
+    "runs/gsc16-small-listen": "small-listen",
+}
 WORDS = ("on", "off", "stop", "eight", "yes", "no")
 STRANGE = tuple(f"strange/{kind}" for kind in ("prompts", "stamps", "words-alone", "game-sounds", "game-music"))
 TALK = (

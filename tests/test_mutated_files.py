@@ -17,7 +17,7 @@ from convert.engine import fixed_point
 from convert.targets import bundle
 from convert.tflite import graph, reader
 from edgekws import workspace
-from edgekws.corpus.online import download
+from edgekws.corpus.supplied import download
 from edgekws.errors import UserError
 from edgekws.guard import archives, untrusted
 from edgekws.listen import detector

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 RUN = "a run's folder or its name under runs/, the name of a model that ships, or a .tflite file"
-TALK = "; librispeech downloads 5 hours of people reading (338 MB)"
+TALK = (
+    "; included-talk is an hour and a half of learners of English that comes with edgekws; librispeech downloads 5 "
+    "hours of people reading (338 MB)"
+)
 CODING = "for a .tflite file without its run: how samples become its int8 input, linear (default) or mu_law"
 
 
@@ -131,7 +134,7 @@ def check_tuning(args: argparse.Namespace) -> None:
 def texts_of(args: argparse.Namespace, folders: Sequence[Path], labels: Sequence[str]) -> Texts:
     """The transcripts of the folders, from beside them and from ``--transcripts``, for a model with these classes."""
     from edgekws.corpus import transcripts
-    from edgekws.corpus.online import talk
+    from edgekws.corpus.supplied import talk
     from edgekws.listen.hearing import Texts
 
     tables = [

@@ -159,7 +159,7 @@ def _check_shipped(run: Run, damaged: list[str], ladder_too: bool, robustness_to
     from convert.prove import robustness
     from edgekws import recipe
     from edgekws.corpus import sources
-    from edgekws.corpus.online import talk
+    from edgekws.corpus.supplied import talk
 
     if damaged:
         return 1

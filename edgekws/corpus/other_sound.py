@@ -15,7 +15,7 @@ from edgekws.corpus.clips import SPLITS, UNKNOWN, Clip, Selection
 from edgekws.corpus.folder.find import recordings
 from edgekws.corpus.folder.speakers import speaker_of
 from edgekws.corpus.folder.splits import read_lists, speaker_split
-from edgekws.corpus.online import talk
+from edgekws.corpus.supplied import talk
 from edgekws.errors import UserError
 from edgekws.files import folder_name, sha256
 from edgekws.text import normal, shown
@@ -188,9 +188,9 @@ def source(words: str, folders: Sequence[str]) -> str:
 
 
 def licence(words: str, folders: Sequence[str]) -> str:
-    """A text with the licence of the words, those of talk that was downloaded, and who must state the others'."""
+    """A text with the licence of the words, those of talk that is supplied, and who must state the others'."""
     own = [folder for folder in folders if not talk.named(folder)]
-    more = [f"{talk.NAMED[name].licence}." for name in map(talk.named, folders) if name]
+    more = [f"{talk.licence(name)}." for name in map(talk.named, folders) if name]
     if own:
         more.append(
             f"The recordings in {_names(own)} are the user's own; whoever passes the model on states their licence."

@@ -12,9 +12,9 @@ from edgekws.corpus import blend, folder, store
 from edgekws.corpus import rejection as rejections
 from edgekws.corpus.clips import Corpus, Rejection, Selection
 from edgekws.corpus.folder.find import words_in
-from edgekws.corpus.online import download
 from edgekws.corpus.spoken import engines, espeak
 from edgekws.corpus.store import Plan
+from edgekws.corpus.supplied import download
 from edgekws.errors import UserError, nearest
 from edgekws.files import cache_folder, folder_name
 from edgekws.recipe import Recipe

@@ -16,7 +16,7 @@ from edgekws.audio import SAMPLE_RATE
 from edgekws.corpus.folder.find import recordings
 from edgekws.corpus.folder.speakers import speaker_of
 from edgekws.corpus.folder.splits import read_lists
-from edgekws.corpus.online import talk
+from edgekws.corpus.supplied import talk
 from edgekws.errors import UserError
 from edgekws.files import folder_name
 

@@ -12,7 +12,7 @@ MOST_MISSED = 0.5  # of the words, from which on a spotter counts as deaf
 
 def lines(found: dict[str, Any]) -> list[str]:
     """The figures as text."""
-    text = [SYNTHETIC] if found["synthetic_only"] else []
+    text = [f"{SYNTHETIC}; '--negatives included-talk' adds people"] if found["synthetic_only"] else []
     for kind, counts in found["given"].items():
         left = f"; {counts['left_out']} left out, which the run trained on" if counts["left_out"] else ""
         text.append(f"{kind}: {counts['validation']} recordings for validation, {counts['testing']} for testing{left}")

@@ -28,6 +28,12 @@ def test_the_recipe_is_whole_and_begins_with_what_ships():
     assert recipe.from_tables(recipe.to_tables(made)) == made
 
 
+def test_it_learns_the_talk_that_comes_with_edgekws_beside_what_is_given():
+    assert wake_phrase.of(["hey edge"]).data.unknown_from == ("included-talk",)
+    made = wake_phrase.of(["hey edge"], negatives=["radio", "included-talk"])
+    assert made.data.unknown_from == ("included-talk", "radio")
+
+
 @pytest.mark.parametrize(("number", "cuts"), [(5, 60), (200, 8)])
 def test_takes_get_their_share_of_the_clips_however_few_they_are(tmp_path, number, cuts):
     (tmp_path / "hey edge").mkdir()

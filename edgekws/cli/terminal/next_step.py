@@ -40,7 +40,10 @@ def after_tuning(run: Path, *, reached: bool, per_hour: float) -> str:
     """The next step after ``tune``."""
     if not reached:
         more = call("tune", run, f"--false-accepts-per-hour {4 * per_hour:g}")
-        return f"'{more}' allows more; or train with recordings of other speech (data.unknown_from)"
+        return (
+            f"'{more}' allows more; or train with recordings of other speech (data.unknown_from), as the recipe "
+            "edgekws/recipes/listen.toml does"
+        )
     return (
         f"'{call('listen --microphone --model', run)}' tries it; '{call('bundle', run, '--target T')}' takes it along"
     )

@@ -29,7 +29,7 @@ def test_talk_that_was_downloaded_is_measured_by_its_name(talk, capsys):
 
 def test_the_recipe_of_a_phrase_keeps_the_name(talk, tmp_path):
     assert main(["new", "hey.toml", "--wake", "hey edge", "--negatives", "librispeech"]) == 0
-    assert recipe.load(tmp_path / "hey.toml").data.unknown_from == ("librispeech",)
+    assert recipe.load(tmp_path / "hey.toml").data.unknown_from == ("included-talk", "librispeech")
 
 
 def test_what_is_of_a_phrase_needs_one(capsys):
@@ -53,7 +53,7 @@ def test_what_talk_is_worth_is_told_before_anything_is_made(talk, monkeypatch, c
     assert main(["wake", "hey edge", *given]) == 2
     said = capsys.readouterr()
     assert "it began" in said.err
-    assert ("nothing shows it how people talk" in said.out) == noted
+    assert ("an hour and a half of learners of English that comes with edgekws" in said.out) == noted
 
 
 @pytest.mark.parametrize("option", ["--out", "--save-accepts"])

@@ -13,7 +13,7 @@ import soundfile
 from edgekws import recipe
 from edgekws.corpus import rejection, sources
 from edgekws.corpus.clips import SILENCE, SPLITS, UNKNOWN, Rejection
-from edgekws.corpus.online import download
+from edgekws.corpus.supplied import download
 from edgekws.errors import UserError
 
 RECIPES = Path(str(files("edgekws"))) / "recipes"

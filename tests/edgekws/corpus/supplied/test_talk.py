@@ -11,8 +11,8 @@ import soundfile
 
 from edgekws.corpus import other_sound, transcripts
 from edgekws.corpus.clips import Selection
-from edgekws.corpus.online import download, talk
-from edgekws.corpus.online.download import Archive
+from edgekws.corpus.supplied import download, talk
+from edgekws.corpus.supplied.download import Archive
 from edgekws.errors import UserError
 from edgekws.listen import sound_kinds
 

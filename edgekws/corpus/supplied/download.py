@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from edgekws.corpus.online import connection
+from edgekws.corpus.supplied import connection
 from edgekws.errors import UserError
 from edgekws.files import atomic_folder, atomic_write, only_one, sha256, writing
 from edgekws.progress import Progress, progress_bar

@@ -18,8 +18,8 @@ import pytest
 import soundfile
 
 from edgekws.corpus import sources
-from edgekws.corpus.online import connection, download
-from edgekws.corpus.online.download import Archive, fetch, unpack
+from edgekws.corpus.supplied import connection, download
+from edgekws.corpus.supplied.download import Archive, fetch, unpack
 from edgekws.errors import UserError
 
 WORDS = ("yes", "no")

@@ -1,4 +1,4 @@
-"""Recordings of people reading aloud, for those who have no talk of their own: downloaded when they are named."""
+"""Recordings of people reading aloud, for those who have no talk of their own: laid out in the cache when named."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edgekws.corpus.folder.splits import LISTS
-from edgekws.corpus.online import download
-from edgekws.corpus.online.download import Archive
+from edgekws.corpus.supplied import download, included
+from edgekws.corpus.supplied.download import Archive
 from edgekws.errors import UserError
-from edgekws.files import atomic_folder, atomic_write, cache_folder, only_one
+from edgekws.files import atomic_folder, atomic_write, cache_folder, make_folder, only_one
 
 NAMED = {
     "librispeech": Archive(
@@ -25,20 +25,25 @@ NAMED = {
         licence="LibriSpeech (Panayotov et al., ICASSP 2015), CC BY 4.0, https://creativecommons.org/licenses/by/4.0/",
     )
 }
+_LICENCE = "LICENCE.txt"
 _EVERY = 5  # of so many speakers, one is for validation and one for testing
 
 
 def named(folder: str | Path) -> str:
-    """The name in NAMED that a folder is called by, if it is no folder here; else ""."""
+    """``included.NAME`` or the name in NAMED that a folder is called by, if it is no folder here; else ""."""
     name = str(Path(folder))
-    return name if name in NAMED and not Path(folder).exists() else ""
+    return name if name in (included.NAME, *NAMED) and not Path(folder).exists() else ""
+
+
+def licence(name: str) -> str:
+    """The licence of what ``named`` gives."""
+    return included.LICENCE if name == included.NAME else NAMED[name].licence
 
 
 def place(folder: str | Path, *, cache: Path | None = None, progress: bool = True) -> Path:
-    """Where a folder is. What has a name of NAMED is downloaded once, into ``cache``.
+    """Where a folder is. What has a name of NAMED is downloaded once, into ``cache``; ``included.NAME`` is unpacked.
 
-    It becomes a folder of SPEAKER_nohash_CHAPTER-N.flac with transcripts.csv, lists that split it by speaker, and the
-    licence.
+    It becomes a folder of SPEAKER_nohash_N.flac with transcripts.csv, lists that split it by speaker, and the licence.
 
     Raises:
         UserError: the download failed, or the archive is not laid out as it should be.
@@ -46,6 +51,20 @@ def place(folder: str | Path, *, cache: Path | None = None, progress: bool = Tru
     if not (name := named(folder)):
         return Path(folder).expanduser()
     cache = cache or cache_folder()
+    return _unpacked(cache, progress) if name == included.NAME else _downloaded(name, cache, progress)
+
+
+def _unpacked(cache: Path, progress: bool) -> Path:
+    dest = cache / f"{included.NAME}-{included.version()}" / included.NAME
+    if not dest.is_dir():
+        make_folder(dest.parent)
+        with contextlib.suppress(FileExistsError), atomic_folder(dest) as made:  # where another process was faster
+            included.unpack(made, progress=progress)
+            atomic_write(made / _LICENCE, licence(included.NAME) + "\n")
+    return dest
+
+
+def _downloaded(name: str, cache: Path, progress: bool) -> Path:
     dest, unpacked = cache / name, cache / f"{name}-unpacked"
     if not dest.is_dir() or unpacked.is_dir():
         with only_one(cache / f"{name}.lock", f"the download of {name}"):
@@ -53,7 +72,7 @@ def place(folder: str | Path, *, cache: Path | None = None, progress: bool = Tru
                 download.fetch(NAMED[name], unpacked, progress=progress)
                 with contextlib.suppress(FileExistsError), atomic_folder(dest) as made:  # where locks are not possible
                     _arrange(unpacked, made)
-                    atomic_write(made / "LICENCE.txt", NAMED[name].licence + "\n")
+                    atomic_write(made / _LICENCE, licence(name) + "\n")
             shutil.rmtree(unpacked, ignore_errors=True)
     return dest
 
