@@ -29,7 +29,7 @@ COMPRESSION = 0.968  # of libsndfile: about 14 kbit a second
 
 def main() -> None:
     corpus = Path(sys.argv[1])
-    known = heard.read(zoo.place("small-listen") / "heard.json") or {}
+    known = heard.read(zoo.place("small-listen") / heard.FILE) or {}
     texts = dict(line.split("\t") for name in ("train", "test") for line in (corpus / name / "text").open())
     spoken: dict[str, dict[str, list[Path]]] = {split: {} for split in SPLITS}
     for path in sorted(one for one in (corpus / "WAVE").rglob("*.WAV") if one.stem in texts):

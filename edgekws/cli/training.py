@@ -228,15 +228,16 @@ def _wake(args: argparse.Namespace) -> int:
     from convert.prove import tuning
     from edgekws import workspace
     from edgekws.corpus import sources
+    from edgekws.corpus.supplied import included
     from edgekws.report import listening_lines
 
     arguments.check_tuning(args)
     chosen = sources.anchored(_recipe(args, args.phrases, args.name), Path())
     run = workspace.open_run(args.runs / chosen.name, chosen)
-    if not args.negatives:
+    if chosen.data.unknown_from == (included.NAME,):
         print(
-            "note: it learns how people talk from an hour and a half of learners of English that comes with edgekws; "
-            "hours of your own beside it are worth more (--negatives FOLDER, or --negatives librispeech, a download)",
+            "note: how people talk it learns, and is judged by, from the hour and a half of English that comes with "
+            "edgekws; hours of your own beside it make it better (--negatives FOLDER, or librispeech, a download)",
             flush=True,
         )
     clips = pipeline.load_corpus(run)

@@ -66,8 +66,8 @@ class Data:
     )
     unknown_from: tuple[str, ...] = _key(
         (),
-        "folders of recordings of any length: every second without a word is in _unknown_; the words "
-        "are cut out by a table of what is said, FOLDER.csv or FOLDER/transcripts.csv",
+        "folders of recordings of any length, or included-talk, which comes with edgekws: every second without a word "
+        "is in _unknown_; words are cut out by a table of what is said, FOLDER.csv or FOLDER/transcripts.csv",
     )
     neighbours: int = _key(
         0,

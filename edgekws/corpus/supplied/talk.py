@@ -1,4 +1,4 @@
-"""Recordings of people reading aloud, for those who have no talk of their own: laid out in the cache when named."""
+"""Recordings of people who read, for those who have no talk of their own: laid out in the cache when named."""
 
 from __future__ import annotations
 

@@ -44,7 +44,10 @@ def test_a_goal_that_makes_no_sense_is_refused_before_training(monkeypatch, caps
     assert "--false-accepts-per-hour must be above 0" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("given", "noted"), [([], True), (["--negatives", "librispeech"], False)])
+@pytest.mark.parametrize(
+    ("given", "noted"),
+    [([], True), (["--negatives", "librispeech"], False), (["--set", "data.unknown_from=[]"], False)],
+)
 def test_what_talk_is_worth_is_told_before_anything_is_made(talk, monkeypatch, capsys, given, noted):
     def begun(*_):
         raise UserError("it began")
@@ -53,7 +56,7 @@ def test_what_talk_is_worth_is_told_before_anything_is_made(talk, monkeypatch, c
     assert main(["wake", "hey edge", *given]) == 2
     said = capsys.readouterr()
     assert "it began" in said.err
-    assert ("an hour and a half of learners of English that comes with edgekws" in said.out) == noted
+    assert ("the hour and a half of English that comes with edgekws" in said.out) == noted
 
 
 @pytest.mark.parametrize("option", ["--out", "--save-accepts"])
