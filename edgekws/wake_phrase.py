@@ -57,7 +57,7 @@ def of(
         "data.neighbours": NEIGHBOURS,
         "data.unknown_spoken": 2500,
         "data.unknown_made": 500,
-        "data.unknown_from": list(dict.fromkeys([included.NAME, *map(str, negatives)])),
+        "data.unknown_from": list(dict.fromkeys([included.NAME, *negatives])),
         "data.silence": 800,
         "model.architecture": "small",
         "model.window_seconds": seconds,

@@ -205,8 +205,9 @@ def _names(folders: Sequence[str]) -> str:
 def _check_apart(folders: Sequence[str]) -> None:
     """A UserError if folders share recordings, which could then be in two splits, or a name, which their clips have."""
     for one, other in itertools.combinations(folders, 2):
-        a, b = (talk.place(folder).resolve() for folder in (one, other))
-        if a.is_relative_to(b) or b.is_relative_to(a):
+        a, b = (Path(folder).expanduser().resolve() for folder in (one, other))
+        supplied = talk.named(one) or talk.named(other)  # is in the cache, and need not be there yet
+        if not supplied and (a.is_relative_to(b) or b.is_relative_to(a)):
             raise UserError(f"data.unknown_from: {one} and {other} hold the same recordings; leave one of them out")
         if folder_name(one) == folder_name(other):
             raise UserError(

@@ -14,7 +14,7 @@ from edgekws.corpus.folder.splits import LISTS
 from edgekws.corpus.supplied import download, included
 from edgekws.corpus.supplied.download import Archive
 from edgekws.errors import UserError
-from edgekws.files import atomic_folder, atomic_write, cache_folder, make_folder, only_one
+from edgekws.files import atomic_folder, atomic_write, cache_folder, only_one
 
 NAMED = {
     "librispeech": Archive(
@@ -57,7 +57,6 @@ def place(folder: str | Path, *, cache: Path | None = None, progress: bool = Tru
 def _unpacked(cache: Path, progress: bool) -> Path:
     dest = cache / f"{included.NAME}-{included.version()}" / included.NAME
     if not dest.is_dir():
-        make_folder(dest.parent)
         with contextlib.suppress(FileExistsError), atomic_folder(dest) as made:  # where another process was faster
             included.unpack(made, progress=progress)
             atomic_write(made / _LICENCE, licence(included.NAME) + "\n")
