@@ -4,9 +4,11 @@
 """
 
 import argparse
+import importlib.util
 import json
 import re
 import shlex
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +140,19 @@ def words_right(told: dict) -> tuple[float, float, float]:
         if rule["title"].startswith("classes "):
             return (rule["words"]["accuracy"], *rule["words"]["interval"])
     return (told["accuracy"]["int8"], *told["accuracy_interval"]["int8"])
+
+
+def test_music_made_by_chance_is_the_same_each_time_and_ends_each_note():
+    spec = importlib.util.spec_from_file_location("make_music", ROOT / "docs" / "make_music.py")
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    for seed in range(8):
+        tempo, found = made.events(seed)
+        assert (tempo, found) == made.events(seed)
+        beats = [beat for beat, _ in found]
+        assert beats == sorted(beats)
+        notes = [(one.type, one.channel, one.note) for _, one in found if one.type.startswith("note")]
+        started, ended = (Counter(note[1:] for note in notes if note[0] == kind) for kind in ("note_on", "note_off"))
+        assert started == ended
+        assert started.total() > 20
+    assert made.events(1) != made.events(2)
