@@ -17,7 +17,7 @@ from edgekws.recipe import Recipe
 WINDOWS = (1.5, 2.0)  # seconds
 CLIPS = 2000  # training clips of each phrase by eSpeak
 NEIGHBOURS = 500  # in all: with more, a network knows eSpeak's way to say the phrase from all others, people's too
-FROZEN = 5  # of six convolutions, without takes: what the start learned from people is not unlearned on synthesis
+FROZEN = 5  # of six convolutions: what the start learned from people is not unlearned on synthesis and a few takes
 LOWERED = 4.0  # nats: so that thresholds lie where the scores have steps
 TAKES_SHARE = 0.4  # takes' share of a phrase's training clips, if there are takes
 _MOST_CUTS = 60  # cuts of one take at most
@@ -71,7 +71,7 @@ def of(
         "augment.snr_db_low": -3.0,
         "augment.snr_db_high": 35.0,
         "training.start_from": start,
-        "training.frozen": FROZEN if start and not takes else 0,
+        "training.frozen": FROZEN if start else 0,
         "training.epochs": 8,
         "training.learning_rate": 0.002,
         "training.weight_decay": 0.03,

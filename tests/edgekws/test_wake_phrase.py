@@ -43,7 +43,7 @@ def test_takes_get_their_share_of_the_clips_however_few_they_are(tmp_path, numbe
     assert made.data.cuts == cuts
     assert str(tmp_path) in made.data.sources
     assert made.name == "hey-edge-takes"
-    assert made.training.frozen == 0
+    assert made.training.frozen == 5
 
 
 @pytest.mark.parametrize(
