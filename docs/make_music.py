@@ -77,6 +77,9 @@ class Piece:
         return np.arange(4 * int(self.rng.choice([0, 0, 0, 2, 4])), self.beats, beats)
 
 
+Part = Callable[[Piece, int, float], Iterator[Event]]
+
+
 def chords(piece: Piece, channel: int, mean: float) -> Iterator[Event]:
     rng = piece.rng
     beats, octave = float(rng.choice([4, 2, 1, 0.5])), len(piece.scale) * int(rng.integers(1, 3))
@@ -151,22 +154,22 @@ def drums(piece: Piece) -> Iterator[Event]:
                 yield from note(beat, 0.2, DRUMS, drum, rng.uniform(50, 120))
 
 
+def instrument(rng: np.random.Generator, part: Part) -> int:
+    """The number of a General MIDI program, from 0."""
+    if part is bass:
+        return int(rng.integers(32, 40))
+    return int(rng.integers(104) if rng.random() < 0.8 else rng.choice(NEAR_SPEECH))
+
+
 def events(seed: int) -> tuple[float, list[Event]]:
     """A piece: its tempo, in beats a minute, and its messages with the beat of each, in order."""
     rng = np.random.default_rng(seed)
     piece = Piece(rng)
-    parts: list[Callable[[Piece, int, float], Iterator[Event]]] = [melody] * int(rng.integers(1, 4))
+    parts: list[Part] = [melody] * int(rng.integers(1, 4))
     parts += [part for part, share in ((chords, 0.75), (bass, 0.7), (arpeggio, 0.3)) if rng.random() < share]
     found: list[Event] = []
     for channel, part in enumerate(parts):
-        program = (
-            rng.integers(32, 40)
-            if part is bass
-            else rng.integers(104)
-            if rng.random() < 0.8
-            else rng.choice(NEAR_SPEECH)
-        )
-        found.append((0.0, mido.Message("program_change", channel=channel, program=int(program))))
+        found.append((0.0, mido.Message("program_change", channel=channel, program=instrument(rng, part))))
         found += part(piece, channel, rng.uniform(50, 115))
     if rng.random() < 0.7:
         found += drums(piece)
