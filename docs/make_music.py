@@ -8,6 +8,7 @@ fluidsynth and fluid-soundfont-gm (FluidR3, MIT licence).
 """
 
 import argparse
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -204,6 +205,10 @@ def main() -> None:
     )
     parser.add_argument("--sound-font", type=Path, default=SOUND_FONT, metavar="SF2")
     asked = parser.parse_args()
+    if not shutil.which("fluidsynth"):
+        parser.error("the program fluidsynth is not installed; on Debian: apt-get install fluidsynth")
+    if not asked.sound_font.is_file():
+        parser.error(f"{asked.sound_font}: no such sound font; on Debian: apt-get install fluid-soundfont-gm")
     asked.out.mkdir(parents=True, exist_ok=True)
     seeds = range(*asked.pieces)
     with progress_bar("playing", len(seeds), unit="piece") as bar:

@@ -103,7 +103,7 @@ def plan(words: Sequence[str], selection: Selection) -> Plan:
             + ", ".join(f"{len(set(listed[split]))} voices for {split}" for split in SPLITS)
             + ", and others drawn for one clip each"
         ),
-        licence=f"Speech synthesized with eSpeak NG (GPL-3.0-or-later, espeakng-loader {version}); no recordings.",
+        licence=f"Speech synthesized with eSpeak NG (GPL-3.0-or-later, espeakng-loader {version}).",
         settings=[seed, version, _FORMAT, [astuple(utterance) for utterance in utterances]],
         length=selection.length,
     )
