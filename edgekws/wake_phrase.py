@@ -16,9 +16,10 @@ from edgekws.recipe import Recipe
 
 WINDOWS = (1.5, 2.0)  # seconds
 CLIPS = 2000  # training clips of each phrase by eSpeak
-NEIGHBOURS = 500  # in all: with more, a network knows eSpeak's way to say the phrase from all others, people's too
+NEIGHBOURS = 250  # of each phrase, and twice as many of a single one
 FROZEN = 5  # of six convolutions: what the start learned from people is not unlearned on synthesis and a few takes
 LOWERED = 4.0  # nats: so that thresholds lie where the scores have steps
+ALONE = 0.05  # what sounds like a phrase is mostly amid talk; at thresholds as high as these more would mute it there
 TAKES_SHARE = 0.4  # takes' share of a phrase's training clips, if there are takes
 _MOST_CUTS = 60  # cuts of one take at most
 _PLACE = 0.2  # seconds of the window that a phrase must leave free
@@ -54,7 +55,7 @@ def of(
         "data.language": language,
         "data.clips_per_word": CLIPS,
         "data.sources": [*sources, *voices, *([takes] if takes else [])],
-        "data.neighbours": NEIGHBOURS,
+        "data.neighbours": NEIGHBOURS * max(len(said), 2),
         "data.unknown_spoken": 2500,
         "data.unknown_made": 500,
         "data.unknown_from": list(dict.fromkeys([included.NAME, *negatives])),
@@ -77,6 +78,7 @@ def of(
         "training.weight_decay": 0.03,
         "training.unknown_lowered": LOWERED,
         "quantization.epochs": 1,
+        "detector.alone": ALONE,
     }
     if takes:
         changes |= _of_takes(Path(takes).expanduser(), said)

@@ -13,7 +13,7 @@ from edgekws.listen.detector import Settings
 from edgekws.listen.hearing import Scorer, Texts
 from edgekws.listen.sound_kinds import Kind
 from edgekws.listen.thresholds import Scored
-from edgekws.listen.trials import Material, Trial
+from edgekws.listen.trials import PAUSE, Material, Trial
 from edgekws.progress import Progress
 from edgekws.report import metrics, plots
 
@@ -36,7 +36,9 @@ class HeardStreams:
             for snr_db in trials.SNRS_DB
         ]
         self.negatives = [self._score(trial, scorer) for trial in trials.negatives(found, hours, seed)]
-        self.negatives += [hearing.hear(kind, scorer, labels, texts, self._tell)[0] for kind in given]
+        self.negatives += [
+            hearing.hear(kind, scorer, labels, texts, self._tell, PAUSE / SAMPLE_RATE)[0] for kind in given
+        ]
         aligned = []
         for window in self._windows:
             scorer.reset()
@@ -57,7 +59,8 @@ class HeardStreams:
             self._tell(len(block))
         if trial.snr_db is not None:
             self._opening[trial.snr_db] = np.concatenate(opening)[: EXCERPT_SECONDS * SAMPLE_RATE]
-        return Scored(trial.kind, trial.snr_db, samples / SAMPLE_RATE, np.concatenate(parts), tuple(trial.said))
+        seconds = (samples - trial.pauses) / SAMPLE_RATE
+        return Scored(trial.kind, trial.snr_db, seconds, np.concatenate(parts), tuple(trial.said))
 
     def sliding(self, settings: Settings, labels: Sequence[str]) -> dict[str, Any]:
         """Accuracy on the clips at 20 dB in three ways: each clip alone, the stream's nearest result, the average."""

@@ -126,8 +126,10 @@ def _heard(
     count = sum(len(one.labels) * len(trials.SNRS_DB) + len(one.others) for one in made.values())
     seconds = scorer.window / SAMPLE_RATE
     total = 2 * 3600 * asked.hours + (1.5 + seconds) * count
-    total += seconds * sum(len(part) for one in made.values() for part in one.sound.values())
-    total += sum(kind.seconds for parts in shared.values() for kind in parts.values())
+    recorded = [pieces for one in made.values() for part in one.sound.values() for pieces in part]
+    total += sum(seconds * len(pieces) + trials.PAUSE / SAMPLE_RATE for pieces in recorded)
+    given = [kind for parts in shared.values() for kind in parts.values()]
+    total += sum(kind.seconds + len(kind.recordings) * trials.PAUSE / SAMPLE_RATE for kind in given)
     with progress_bar("listening", round(total), unit="s") as bar:
         return {
             name: HeardStreams(
@@ -212,10 +214,14 @@ def material(
     data, split = run.recipe.data, clips.split(name)
     selection = Selection(run.recipe.seed, 0, data.validation_percent, data.testing_percent)
     spoken = split.labels < len(data.words)
-    sound: dict[str, list[np.ndarray]] = {}
-    for clip, samples in zip(split.clips, split.samples, strict=True):
+    sound: dict[str, list[list[np.ndarray]]] = {}
+    follows = np.roll(other_sound.continued(split.clips), 1)
+    for clip, samples, goes_on in zip(split.clips, split.samples, follows, strict=True):
         if other_sound.holds(clip) and (folder := other_sound.folder_of(clip)) not in (given or {}):
-            sound.setdefault(folder, []).append(samples)
+            recorded = sound.setdefault(folder, [])
+            if not goes_on:
+                recorded.append([])
+            recorded[-1].append(samples)
     return Material(
         data.words,
         np.asarray(split.samples[spoken]),

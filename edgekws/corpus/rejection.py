@@ -78,7 +78,8 @@ def extend(plan: Plan, words: Sequence[str], settings: Rejection, selection: Sel
         # the content of unknown_from, not its place: the folders may move
         settings=[
             *(plan.settings, astuple(settings)[:5], selection.seed, _FORMAT, *(file.identity for file in files)),
-            *filter(None, [settings.percent, settings.neighbours]),
+            *([settings.percent] if settings.percent else []),
+            *([settings.neighbours, neighbours.FORMAT] if settings.neighbours else []),
             *([selection.language] if selection.language != "en" else []),
         ],
     )

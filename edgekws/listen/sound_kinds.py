@@ -100,6 +100,11 @@ def long_enough(hours: Sequence[float]) -> list[bool]:
     return found if any(found) else [True] * len(found)
 
 
+def faint(seed: int, samples: int) -> np.ndarray:
+    """What a microphone gives where nobody speaks, int16 (samples,): digital silence is a cue that none gives."""
+    return np.rint(np.random.default_rng(seed).normal(0, _FAINT, samples)).astype(np.int16)
+
+
 @dataclass
 class Tape:
     """Recordings in a row as one stream of blocks, int16 (n,). It knows where each piece came from."""
@@ -115,7 +120,8 @@ class Tape:
     def blocks(self) -> Iterator[np.ndarray]:
         for number, recording in enumerate(self.recordings):
             if self.pause:
-                yield self._quiet(number)
+                self.samples, self.pauses = self.samples + self.pause, self.pauses + self.pause
+                yield faint(number, self.pause)
             place, follows = 0, -1  # follows: the sample that would continue the piece before
             for block in audio.blocks(recording.path, self.faults, pipes=False):
                 for start, stop in _kept(place, place + len(block), self.cut.get(number, ())):
@@ -126,11 +132,6 @@ class Tape:
                     follows = stop
                     yield piece
                 place += len(block)
-
-    def _quiet(self, seed: int) -> np.ndarray:
-        """What a microphone gives where nobody speaks: digital silence is a cue that no microphone gives."""
-        self.samples, self.pauses = self.samples + self.pause, self.pauses + self.pause
-        return np.rint(np.random.default_rng(seed).normal(0, _FAINT, self.pause)).astype(np.int16)
 
     def origin(self, sample: int) -> tuple[int, int]:
         """The number of the recording that a sample of the stream comes from, and its place there."""

@@ -28,10 +28,12 @@ from edgekws.audio import CLIP_SAMPLES, SAMPLE_RATE, to_int16
 from edgekws.corpus import acoustics
 from edgekws.corpus.rejection import faded
 from edgekws.corpus.spoken import espeak, phrases
+from edgekws.listen import sound_kinds
 
 SNRS_DB = (20.0, 10.0, 5.0, 0.0)
 SYNTHETIC = "eSpeak's voices"
 SHARES = {"noise": 0.5, SYNTHETIC: 0.25, "unknown words": 0.25}  # of the hours asked for, by kind
+PAUSE = SAMPLE_RATE  # before a recording of no word: joined ones would follow talk, as the first words of people do not
 _LOT = 100  # utterances that eSpeak makes at once
 _NOISE_PIECE = 10 * SAMPLE_RATE
 _NOISES = ("hum", "clicks", "noise", "noise")  # computed; each entry is equally likely
@@ -57,6 +59,7 @@ class Trial:
     snr_db: float | None
     blocks: Iterator[np.ndarray]
     said: list[Spoken] = field(default_factory=list)
+    pauses: int = 0  # samples of faint noise between recordings, which do not count as its time
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,8 +72,8 @@ class Material:
     others: np.ndarray  # int16 (m, window): recorded words outside the set
     noises: Sequence[np.ndarray]  # int16 each
     voices: Sequence[str]  # eSpeak's
-    # folder → pieces, int16 each, of recordings without the words, of any length
-    sound: Mapping[str, Sequence[np.ndarray]] = field(default_factory=dict)
+    # folder → recordings without the words, each in pieces, int16 each
+    sound: Mapping[str, Sequence[Sequence[np.ndarray]]] = field(default_factory=dict)
     made_noise: bool = True  # whether computed noise is in the background too
 
 
@@ -120,7 +123,16 @@ def negatives(material: Material, hours: float, seed: int) -> list[Trial]:
         rng, said = np.random.default_rng([seed, 1, len(SHARES)]), list[Spoken]()
         recorded = (("recorded word", faded(material.others[i])) for i in rng.permutation(len(material.others)))
         trials.append(Trial("recorded words", None, _words(rng, material, recorded, said), said))
-    return trials + [Trial(folder, None, iter(parts)) for folder, parts in material.sound.items()]
+    return trials + [
+        Trial(folder, None, _out_of_quiet(recorded), pauses=PAUSE * len(recorded))
+        for folder, recorded in material.sound.items()
+    ]
+
+
+def _out_of_quiet(recordings: Sequence[Sequence[np.ndarray]]) -> Iterator[np.ndarray]:
+    for number, pieces in enumerate(recordings):
+        yield sound_kinds.faint(number, PAUSE)
+        yield from pieces
 
 
 def _words(

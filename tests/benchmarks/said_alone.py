@@ -30,7 +30,7 @@ from edgekws.listen.thresholds import Scored
 
 LEVEL_DB, TALK_SECONDS, FAR = -35.0, 2, (3.2, 3.4)
 GAPS_SECONDS = (0.1, 0.3, 0.6, 1.0)  # from the end of talk to the start of a word
-SHARES = (0.0, 0.1, 0.2, 0.3, 0.5, 1.0)  # of detector.alone
+SHARES = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)  # of detector.alone
 LEVELS = np.arange(40, 252, 2)  # thresholds to try
 
 
@@ -97,14 +97,14 @@ def main() -> None:
         wrong = [int(thresholds.tally([stream], model.labels, settings, row).strays.sum()) for stream in sounds]
         cells = [f"{count:{len(head)}}" for count, head in zip(wrong, heads, strict=True)]
         late = [f"{found(stream):>14}" for stream in followed]
-        print("  ".join([f"{settings.alone / 256:5.1f}", f"{name:>9}", f"{found(alone):>7}", *cells, *late]))
+        print("  ".join([f"{settings.alone / 256:5.2f}", f"{name:>9}", f"{found(alone):>7}", *cells, *late]))
 
     told(ships, np.array([ships.thresholds]), "its own")
     for share in SHARES:
         settings = detector.after_talk(ships, model.labels, share)
         found = 1 - thresholds.tally([alone], model.labels, settings, levels).miss_rate
         if not (found >= args.found).any():
-            print(f"{share:5.1f}  no threshold finds so many: {100 * found.max():.1f} % at most")
+            print(f"{share:5.2f}  no threshold finds so many: {100 * found.max():.1f} % at most")
             continue
         row = levels[[np.flatnonzero(found >= args.found)[-1]]]
         told(settings, row, f"{row.min() / 256:.2f}")

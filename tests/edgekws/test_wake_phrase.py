@@ -24,6 +24,7 @@ def test_the_recipe_is_whole_and_begins_with_what_ships():
     assert made.data.words == ("hey edge",)
     assert made.training.start_from in ("wake", "small-listen")
     assert made.training.frozen == 5
+    assert made.detector.alone == 0.05
     assert made.data.rejects
     assert recipe.from_tables(recipe.to_tables(made)) == made
 

@@ -15,6 +15,7 @@ from functools import cache
 from edgekws.corpus.spoken import espeak
 from edgekws.errors import UserError
 
+FORMAT = 2  # increase it whenever other neighbours are drawn
 Word = tuple[str, ...]  # phonemes in eSpeak's mnemonics, with stress before the vowel
 _STRESS = "',%="
 _VOWELS = "aeiouAEIOUVYy03@&"
@@ -23,7 +24,7 @@ _ALIKE = (
     *("I i i: I2 i2", "@ 3 3: V a @2 I# a#", "A: A 0 O: O O2 A@ o@ A#", "E e eI e@ E2", "u: U u", "oU aU @U o"),
 )
 _MOST_LETTERS = 7  # more phonemes a letter: eSpeak spells a script that it cannot read
-_KINDS = ("one", "two", "two", "part", "word", "other")
+_KINDS = ("one", "two", "two", "part", "word", "other", "begun", "begun", "ended")
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,20 @@ class Phrase:
             return (*self.words[:at], self.other(rng), *self.words[at + 1 :])
         if kind == "other":
             return (self.other(rng),)
+        if kind in ("begun", "ended"):
+            return self._shared(rng, first=kind == "begun")
         sounds = [(number, sound) for number, word in enumerate(self.words) for sound in word]
         size = rng.randint(min(2, len(sounds)), max(3 * len(sounds) // 5, min(2, len(sounds))))
         kept = sounds[:size] if rng.random() < 0.5 else sounds[-size:]
         numbers = sorted({number for number, _ in kept})
         return tuple(tuple(sound for number, sound in kept if number == one) for one in numbers)
+
+    def _shared(self, rng: random.Random, *, first: bool) -> tuple[Word, ...]:
+        """An invented word that begins as the phrase does, or ends so: a quarter to two thirds of its sounds."""
+        sounds = [sound for word in self.words for sound in word]
+        size = rng.randint(max(len(sounds) // 4, 1), max(2 * len(sounds) // 3, 1))
+        invented = self.other(rng)
+        return ((*sounds[:size], *invented),) if first else ((*invented, *sounds[-size:]),)
 
     def _one_away(self, rng: random.Random, words: tuple[Word, ...]) -> tuple[Word, ...]:
         """Three times of four, replace a sound by another of its kind; else add one or remove one."""

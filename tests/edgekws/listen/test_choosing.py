@@ -179,3 +179,7 @@ def test_noise_may_set_it_off_less_often_than_speech(kind, low, high):
     found = tally([other], labels, chosen.settings, np.array([chosen.settings.thresholds]))
     assert low < found.strays.sum() / 20 < high
     assert chosen.keeps(20.0)
+
+
+def test_noise_and_music_keep_to_half_an_hourly_false_accept_or_to_a_stricter_goal():
+    assert [choosing.quiet_goal(goal) for goal in (0.3, 0.5, 60.0)] == [0.3, 0.5, 0.5]

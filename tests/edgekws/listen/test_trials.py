@@ -101,12 +101,17 @@ def test_every_recorded_word_that_is_no_keyword_comes_once_however_many_hours(ma
         assert lengths != sorted(lengths)
 
 
-def test_recordings_of_no_word_are_heard_as_they_are_once_however_many_hours(material):
-    sound = list(np.random.default_rng(0).integers(-900, 900, (3, 16_000)).astype(np.int16))
+def test_recordings_of_no_word_are_heard_once_however_many_hours_each_out_of_quiet(material):
+    one, two, three = np.random.default_rng(0).integers(-900, 900, (3, 16_000)).astype(np.int16)
     for hours in (0.01, 0.02):
-        *_, last = trials.negatives(replace(material, sound={"talk": sound}), hours, 1)
-        assert (last.kind, last.said) == ("talk", [])
-        assert np.array_equal(taken(last), np.concatenate(sound))
+        *_, last = trials.negatives(replace(material, sound={"talk": [[one, two], [three]]}), hours, 1)
+        heard, pause = taken(last), trials.PAUSE
+        assert (last.kind, last.said, last.pauses) == ("talk", [], 2 * pause)
+        assert np.array_equal(heard[pause : pause + 32_000], [*one, *two])
+        assert np.array_equal(heard[2 * pause + 32_000 :], three)
+        quiet = np.concatenate([heard[:pause], heard[pause + 32_000 :][:pause]])
+        assert 1 < quiet.std() < 5
+        assert not np.array_equal(quiet[:pause], quiet[pause:])
 
 
 def test_without_other_recordings_there_is_no_such_stream(material):

@@ -31,6 +31,21 @@ def test_a_neighbour_is_never_the_phrase_nor_another_way_to_say_it(english):
     assert {"[[h'eI]]", "[['EdZ]]"} <= set(drawn)  # its words alone
 
 
+def test_some_neighbours_begin_or_end_as_the_phrase_does_and_are_another_word():
+    sounds = ("k", "@", "m", "p", "j", "'u:", "t", "3")
+    phrase, rng = neighbours.Phrase((sounds,), ("k", "f", "n", "s", "aI", "0", "@")), random.Random(0)
+    begun = [phrase._shared(rng, first=True) for _ in range(50)]
+    ended = [phrase._shared(rng, first=False) for _ in range(50)]
+    assert all(word[:2] == sounds[:2] and word[:6] != sounds[:6] for (word,) in begun)
+    assert all(word[-2:] == sounds[-2:] and word[-6:] != sounds[-6:] for (word,) in ended)
+
+
+@pytest.mark.parametrize("sounds", [("h", "aI"), ("h", "'EI", "j")])
+def test_a_short_phrase_keeps_a_sound_that_is_not_shared(sounds):
+    phrase, rng = neighbours.Phrase((sounds,), ("k", "f", "n", "aI", "0")), random.Random(0)
+    assert all(phrase.words != phrase._shared(rng, first=first) for first in (True, False) for _ in range(50))
+
+
 def test_sounds_that_accents_exchange_are_not_exchanged():
     assert neighbours.alike("I", "i:")
     assert neighbours.alike("t", "d")
