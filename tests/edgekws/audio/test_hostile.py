@@ -95,8 +95,12 @@ NOTHING = [bytes(5_000_000), b"\xff" * 5_000_000, b"OggS" * 1_250_000, b"RIFF" *
 @pytest.mark.parametrize("content", NOTHING, ids=repr_of_start)
 @pytest.mark.parametrize("head", [b"", *(WHOLE[kind][:200] for kind in KINDS[::3])], ids=repr_of_start)
 def test_megabytes_of_nothing_take_no_time(head, content, tmp_path):
-    (tmp_path / "a.wav").write_bytes(head + content)
-    started = time.process_time()
-    for read in (audio.read, audio.length):
-        what_it_tells(read, tmp_path / "a.wav")
-    assert time.process_time() - started < 5
+    def seconds(size: int) -> float:
+        (tmp_path / "a.wav").write_bytes(head + content[:size])
+        started = time.process_time()
+        for read in (audio.read, audio.length):
+            what_it_tells(read, tmp_path / "a.wav")
+        return time.process_time() - started
+
+    whole = seconds(5_000_000)
+    assert whole < 5 or whole < 10 * seconds(1_000_000)  # on a slow machine: no more than the size tells
