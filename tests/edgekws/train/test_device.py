@@ -1,5 +1,6 @@
 """What training runs on, and whether "auto" takes bfloat16 there."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,17 @@ def test_the_gpu_extra_resolves():
         pytest.skip("no network")
     assert done.returncode == 0, done.stderr
     assert {"tensorflow", "nvidia-cudnn-cu12"} <= {line.split("==")[0] for line in done.stdout.splitlines()}
+
+
+@pytest.mark.parametrize(("own", "taken"), [({}, True), ({"TF_ENABLE_ONEDNN_OPTS": "0"}, False)])
+def test_training_takes_the_kernels_of_onednn_unless_the_user_set_it(own, taken):
+    code = """
+from edgekws.train import augment
+from tensorflow.python.util import _pywrap_util_port as built
+print(built.IsMklEnabled())
+"""
+    environment = {key: value for key, value in os.environ.items() if key != "TF_ENABLE_ONEDNN_OPTS"} | own
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, cwd=ROOT)
+    if done.returncode and "_pywrap_util_port" in done.stderr:
+        pytest.skip("this TensorFlow does not tell which kernels it takes")
+    assert done.stdout.strip() == str(taken), done.stderr
