@@ -38,10 +38,12 @@ def main() -> None:
     parser.add_argument("--model", default="small", help="of the catalogue")
     parser.add_argument("--mixed-precision", default="none", choices=("none", "float16", "bfloat16"))
     options = parser.parse_args()
+    from training_speed import _model  # before TensorFlow, which then takes the kernels of a run
+
+    # isort: split
     import keras
     import numpy as np
     import tensorflow as tf
-    from training_speed import _model
 
     from edgekws import recipe
     from edgekws.train import feed

@@ -12,12 +12,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from edgekws.train import augment, fast_layers, feed  # before TensorFlow, which then takes the kernels of a run
+
+# isort: split
 import keras
 import numpy as np
 
 from edgekws import recipe
 from edgekws.model import catalogue, network
-from edgekws.train import augment, fast_layers, feed
 
 CLASSES, BATCH, STEPS = 16, 64, 30
 
