@@ -1,6 +1,7 @@
 """Layers that train faster than Keras's own, with the same weights.
 
 ``fused_norm``  TensorFlow: the fused kernel of batch norm; Keras needs nine operations over the data
+``cpu_layers``  TensorFlow on a CPU: convolutions of many channels or taps by fewer or better ordered products
 ``gpu_layers``  JAX with a GPU: matrix products in place of cuDNN, which is slow where channels are few
 Used by training alone.
 """
@@ -16,9 +17,14 @@ from edgekws.model.architecture import Architecture
 def of_backend(keras: Any) -> dict[str, Any]:
     """The classes that ``network.build`` takes in place of Keras's own, by argument."""
     if keras.backend.backend() == "tensorflow":
-        from edgekws.train.fast_layers import fused_norm
+        import tensorflow as tf
 
-        return {"norm": fused_norm.norm(keras)}
+        from edgekws.train.fast_layers import cpu_layers, fused_norm
+
+        fast = {"norm": fused_norm.norm(keras)}
+        if not tf.config.list_physical_devices("GPU"):
+            fast["convolution"] = cpu_layers.convolution(keras)
+        return fast
     if keras.backend.backend() == "jax":
         import jax
 
