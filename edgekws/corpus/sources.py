@@ -10,7 +10,7 @@ from edgekws import recipe as recipes
 from edgekws import text
 from edgekws.corpus import blend, folder, store
 from edgekws.corpus import rejection as rejections
-from edgekws.corpus.clips import Corpus, Rejection, Selection
+from edgekws.corpus.clips import UNKNOWN, Corpus, Rejection, Selection
 from edgekws.corpus.folder.find import words_in
 from edgekws.corpus.spoken import engines, espeak
 from edgekws.corpus.store import Plan
@@ -61,6 +61,7 @@ def load(
         _check_own_rules(source, wanted)
         drawn = tuple(sorted(wanted.unknown))
         selection = dataclasses.replace(selection, drawn_words=drawn, drawn_percent=wanted.percent)
+    selection = dataclasses.replace(selection, others=UNKNOWN in wanted.labels)
     cache = cache or cache_folder()
     place, described = _place(source, cache, progress)
 

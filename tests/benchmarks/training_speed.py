@@ -1,6 +1,6 @@
-"""Steps of float training on this machine, as a run trains beside Keras's own batch norm in float32, in turn:
+"""Steps of float training on this machine, as a run trains beside Keras's own layers in float32, in turn:
 
-    PYTHONPATH=. python tests/benchmarks/training_speed.py [--model small] [--pairs 5] [--mixed-precision bfloat16]
+    PYTHONPATH=. python tests/benchmarks/training_speed.py [--model small] [--pairs 5] [--steps 30]
 
 The clips are noise; augmentation is that of the recipes of Speech Commands.
 """
@@ -21,7 +21,7 @@ import numpy as np
 from edgekws import recipe
 from edgekws.model import catalogue, network
 
-CLASSES, BATCH, STEPS = 16, 64, 30
+CLASSES, BATCH = 16, 64
 
 
 def main() -> None:
@@ -29,11 +29,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="small", help="of the catalogue")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=30, help="of a measurement: fewer for large networks")
     parser.add_argument("--mixed-precision", default="none", choices=("none", "float16", "bfloat16"), help="ours alone")
     options = parser.parse_args()
     settings = recipe.load(Path(__file__).parents[2] / "edgekws/recipes/gsc16-small.toml")
     rng = np.random.default_rng(0)
-    clips = rng.integers(-9000, 9000, (BATCH * STEPS, 16_000)).astype(np.int16)
+    clips = rng.integers(-9000, 9000, (BATCH * options.steps, 16_000)).astype(np.int16)
     batches = feed.batches(keras, clips, rng.integers(0, CLASSES, len(clips)), CLASSES, BATCH, 1)
     models = [
         _model(options.model, settings, options.mixed_precision, clips[:500]),

@@ -97,7 +97,7 @@ def _plan(
 def _drawn(
     words: Sequence[str], split: str, voices: Sequence[str], count: int, selection: Selection
 ) -> Iterator[_Said]:
-    """``count`` clips of each word (a tenth in the other splits), then as many of other texts, by voices in turn."""
+    """``count`` clips of each word (a tenth in the other splits), then as many of ``others``, by voices in turn."""
     rng, training = random.Random(f"{selection.seed} {split} {voices[0]}"), split == "training"
     number = count if training else max(count // 10, len(voices))
     for word in words:
@@ -105,7 +105,7 @@ def _drawn(
             voice = voices[i % len(voices)]
             yield _Said(Clip(f"{word}/{voice}_nohash_{i}", word, voice, split), word + rng.choice(".?!,"))
     parts = [part for word in words if " " in word for part in word.split()]
-    for i in range(number * len(words)):
+    for i in range(number * len(words) if selection.others else 0):
         voice = voices[i % len(voices)]
         text = phrases.sentence(rng, words, training=training) if i % 2 else phrases.word(rng, words, training=training)
         text = rng.choice(parts) if parts and i % 4 == 0 else text

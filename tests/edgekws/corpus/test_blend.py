@@ -87,6 +87,16 @@ def test_flite_says_the_words_and_as_many_other_things(tmp_path, monkeypatch):
     assert all(np.abs(found.samples[i].astype(int)).max() > 1_000 for i in mine)
 
 
+@pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
+@pytest.mark.parametrize("rejection", [None, Rejection(silence=5)])
+def test_without_a_class_for_them_flite_says_no_other_things(tmp_path, monkeypatch, rejection):
+    monkeypatch.setattr(engines, "FLITE_CLIPS", 4)
+    found = load(tmp_path, "espeak", ("flite",), rejection=rejection)
+    mine = [clip.word for clip in found.clips if clip.name.startswith("_from_/flite/")]
+    assert sorted(mine) == sorted(4 * WORDS)
+    assert len(found.split("training").labels) == sum(found.counts()["training"].values())
+
+
 def test_a_piper_voice_needs_both_of_its_files(takes, tmp_path):
     (tmp_path / "voices").mkdir()
     (tmp_path / "voices" / "joe.onnx").write_bytes(b"")
