@@ -16,6 +16,7 @@ from edgekws.recipe import Recipe
 
 WINDOWS = (1.5, 2.0)  # seconds
 CLIPS = 2000  # training clips of each phrase by eSpeak
+ACCENTED = 0.4  # of those, with sounds of other accents
 NEIGHBOURS = 250  # of each phrase, and twice as many of a single one
 FROZEN = 5  # of six convolutions: what the start learned from people is not unlearned on synthesis and a few takes
 LOWERED = 4.0  # nats: so that thresholds lie where the scores have steps
@@ -54,6 +55,7 @@ def of(
         "data.words": said,
         "data.language": language,
         "data.clips_per_word": CLIPS,
+        "data.accented": ACCENTED,
         "data.sources": [*sources, *voices, *([takes] if takes else [])],
         "data.neighbours": NEIGHBOURS * max(len(said), 2),
         "data.unknown_spoken": 2500,

@@ -63,6 +63,7 @@ class Selection:
     drawn_words: tuple[str, ...] = ()  # words of which a split has only a random choice of clips
     drawn_percent: float = 0  # how many, in percent of the split's other clips
     language: str = "en"  # of eSpeak's voices, by its code
+    accented: float = 0  # share of eSpeak's training clips with some sounds as another accent says them
     others: bool = True  # whether voices of flite and Piper say other texts too, as _unknown_
 
     def __post_init__(self) -> None:

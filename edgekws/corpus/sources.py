@@ -12,7 +12,7 @@ from edgekws.corpus import blend, folder, store
 from edgekws.corpus import rejection as rejections
 from edgekws.corpus.clips import UNKNOWN, Corpus, Rejection, Selection
 from edgekws.corpus.folder.find import words_in
-from edgekws.corpus.spoken import engines, espeak
+from edgekws.corpus.spoken import engines, spoken_words
 from edgekws.corpus.store import Plan
 from edgekws.corpus.supplied import download
 from edgekws.errors import UserError, nearest
@@ -20,7 +20,9 @@ from edgekws.files import cache_folder, folder_name
 from edgekws.recipe import Recipe
 from edgekws.words import check_all, check_folders
 
-MADE: dict[str, Callable[[Sequence[str], Selection], Plan]] = {"espeak": espeak.plan}  # sources that need no recordings
+MADE: dict[str, Callable[[Sequence[str], Selection], Plan]] = {
+    "espeak": spoken_words.plan
+}  # sources that need no recordings
 FURTHER = {**MADE, engines.FLITE: engines.flite}  # sources that can be added to another
 DEFAULT = Selection()
 NAMED = (*MADE, *download.ARCHIVES)  # any other name is the path of a folder
@@ -154,7 +156,7 @@ def of_recipe(recipe: Recipe, *, listed: Mapping[str, str] | None = None, progre
     data = recipe.data
     selection = dataclasses.replace(
         _selection(recipe), clips_per_word=data.clips_per_word, listed=listed, cuts=data.cuts,
-        parts=data.parts, language=data.language,
+        parts=data.parts, language=data.language, accented=data.accented,
     )  # fmt: skip
     loaded = load(
         data.source, data.words, selection, rejection=rejection_of(recipe), further=data.sources, progress=progress

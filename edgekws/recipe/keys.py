@@ -86,6 +86,7 @@ class Data:
         "entry gets its share",
     )
     language: str = _key("en", "which eSpeak speaks: the code of any language that it has")
+    accented: float = _key(0.0, "share of eSpeak's training clips with some sounds of other accents", low=0, high=1)
     silence: int = _key(0, "training clips of the class _silence_, noise at all levels; 0: no such class", low=0)
     reject_percent: float = _key(
         0.0,

@@ -1,4 +1,5 @@
-"""Invents texts that sound nearly like a phrase but are not it: one or two sounds away, or parts of the phrase.
+"""Invents texts that sound nearly like a phrase but are not it: one or two sounds away, or parts of the phrase. And
+texts that are the phrase in another accent.
 
 eSpeak says these neighbours as no word, since a spotter must learn most of all to ignore what sounds most like its
 phrase. A text is words, or eSpeak's own phonemes in double brackets. Sounds that an accent may swap are never swapped,
@@ -8,7 +9,7 @@ so a neighbour is never another way to say the phrase itself.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -24,6 +25,8 @@ _ALIKE = (
     *("I i i: I2 i2", "@ 3 3: V a @2 I# a#", "A: A 0 O: O O2 A@ o@ A#", "E e eI e@ E2", "u: U u", "oU aU @U o"),
 )
 _MOST_LETTERS = 7  # more phonemes a letter: eSpeak spells a script that it cannot read
+_NASALS = ("m", "n", "N")  # which no accent swaps, though they sound alike
+_SWAPPED = (0.15, 0.3, 0.5)  # shares of a phrase's sounds that are another accent's
 _KINDS = ("one", "two", "two", "part", "word", "other", "begun", "begun", "ended")
 
 
@@ -41,6 +44,17 @@ class Phrase:
             if words and words != self.words:
                 return spelled(words)
         return spelled(tuple(reversed(self.words)))
+
+    def accented(self, rng: random.Random) -> str:
+        """The phrase with some sounds as another accent may say them, as a text for eSpeak."""
+        share = rng.choice(_SWAPPED)
+        return spelled([[self._other_accent(rng, one) if rng.random() < share else one for one in word] for word in
+                        self.words])  # fmt: skip
+
+    def _other_accent(self, rng: random.Random, sound: str) -> str:
+        stress, bare = _parted(sound)
+        others = [one for one in self.inventory if one != bare and alike(one, bare) and bare not in _NASALS]
+        return stress + rng.choice(others) if others else sound
 
     def _changed(self, rng: random.Random, kind: str) -> tuple[Word, ...]:
         if kind in ("one", "two"):
@@ -134,7 +148,7 @@ def check(texts: Sequence[str], language: str) -> None:
                 raise UserError(f"{other!r} and {text!r} sound the same; leave one of them out")
 
 
-def spelled(words: Sequence[Word]) -> str:
+def spelled(words: Iterable[Iterable[str]]) -> str:
     """The phonemes in the form that eSpeak reads."""
     return "[[" + " ".join("".join(word) for word in words) + "]]"
 

@@ -56,6 +56,20 @@ def test_sounds_that_accents_exchange_are_not_exchanged():
     assert {phrase._exchanged(rng, "'I") for _ in range(20)} == {"'I"}
 
 
+def test_another_accent_swaps_sounds_that_are_alike_and_no_others(english):
+    rng = random.Random(0)
+    for phrase in (one for said in english.values() for one in said):
+        texts = {phrase.accented(rng) for _ in range(100)}
+        assert len(texts) > 5
+        for text in texts:
+            sounds = neighbours.spelled(phrase.words)
+            assert text.count("'") == sounds.count("'")
+            assert text.count("m") == sounds.count("m")
+    phrase = neighbours.Phrase((("t", "'I", "n"),), ("t", "d", "I", "i:", "k", "aU", "m", "n"))
+    drawn = {phrase.accented(rng) for _ in range(100)}
+    assert drawn == {f"[[{first}{vowel}n]]" for first in "td" for vowel in ("'I", "'i:")}
+
+
 def test_a_stress_stays_on_the_vowel_that_takes_the_place_of_another():
     phrase = neighbours.Phrase((("t", "'I"),), ("t", "I", "aU"))
     assert phrase._exchanged(random.Random(0), "'I") == "'aU"
@@ -64,7 +78,10 @@ def test_a_stress_stays_on_the_vowel_that_takes_the_place_of_another():
 def test_espeak_says_them_all(english):
     rng = random.Random(1)
     asked = [
-        espeak.draw(rng, phrase.draw(rng), f"{accent}+f3") for accent, said in english.items() for phrase in said * 3
+        espeak.draw(rng, text, f"{accent}+f3")
+        for accent, said in english.items()
+        for phrase in said * 3
+        for text in (phrase.draw(rng), phrase.accented(rng))
     ]
     assert all(len(sound) > 1_000 for sound in espeak.speak(asked))
 
