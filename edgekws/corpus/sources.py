@@ -20,9 +20,8 @@ from edgekws.files import cache_folder, folder_name
 from edgekws.recipe import Recipe
 from edgekws.words import check_all, check_folders
 
-MADE: dict[str, Callable[[Sequence[str], Selection], Plan]] = {
-    "espeak": spoken_words.plan
-}  # sources that need no recordings
+# sources that need no recordings
+MADE: dict[str, Callable[[Sequence[str], Selection], Plan]] = {"espeak": spoken_words.plan}
 FURTHER = {**MADE, engines.FLITE: engines.flite}  # sources that can be added to another
 DEFAULT = Selection()
 NAMED = (*MADE, *download.ARCHIVES)  # any other name is the path of a folder

@@ -92,6 +92,7 @@ def test_other_languages_have_neighbours_and_words_of_their_own(language, text):
     rng = random.Random(0)
     asked = [
         espeak.draw(rng, phrase.draw(rng), accent),
+        espeak.draw(rng, phrase.accented(rng), accent),
         espeak.draw(rng, neighbours.spelled([phrase.other(rng)]), accent),
     ]
     assert all(len(sound) for sound in espeak.speak(asked))
