@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from edgekws.model.architecture import Padding, output_length, padding_before
+from edgekws.train.fast_layers.gpu_layers import overlapping
 
 FEWEST_CHANNELS = 16  # with fewer, Keras's own is as fast or faster
 TRANSFORMED = (16, 64)  # as many taps and channels, or more, are convolved by transform
@@ -53,6 +54,8 @@ def transformed(tf: Any, inputs: Any, kernel: Any, padding: Padding) -> Any:
 
     Overlap-save: a block of inputs makes as many outputs as have all their taps in it.
     """
+    import keras
+
     _, taps, channels, filters = kernel.shape
     size = 2 * round(1.28 * taps)  # tried with 25 taps: 48 to 128 positions are slower, or no faster
     into, of_kernel, back = _transforms(size, taps)
@@ -60,12 +63,8 @@ def transformed(tf: Any, inputs: Any, kernel: Any, padding: Padding) -> Any:
     length = inputs.shape[2]
     positions = output_length(length, taps, 1, padding)
     before = padding_before(length, positions, taps, 1, padding)
-    count, overlapping = -(-positions // made), -(-size // made)
-    steps = count + overlapping - 1
-    padded = tf.pad(inputs[:, 0], ((0, 0), (before, max(steps * made - before - length, 0)), (0, 0)))
-    padded = tf.reshape(padded[:, : steps * made], (-1, steps, made * channels))
-    parts = [padded[:, i : i + count, : min(made, size - i * made) * channels] for i in range(overlapping)]
-    blocks = tf.reshape(tf.concat(parts, -1), (-1, size, channels))
+    count = -(-positions // made)
+    blocks = tf.reshape(overlapping(keras.ops, inputs, before, count, made, size), (-1, size, channels))
     kernels = tf.reshape(tf.matmul(of_kernel, tf.reshape(kernel, (taps, -1))), (points, channels, filters))
     products = tf.matmul(tf.transpose(tf.matmul(into, blocks), (1, 0, 2)), kernels)
     outputs = tf.matmul(back, tf.transpose(products, (1, 0, 2)))

@@ -64,15 +64,23 @@ def convolved(ops: Any, inputs: Any, kernel: Any, stride: int, padding: Padding,
     count, step = -(-positions // block), block * stride
     aligned = 8 // math.gcd(8, channels)  # tensor cores want rows of a multiple of eight numbers
     reach = -(-((block - 1) * stride + taps) // aligned) * aligned
-    overlapping = -(-reach // step)
-    whole = (count + overlapping - 1) * step
+    blocks = overlapping(ops, inputs, before, count, step, reach)
+    outputs = ops.matmul(blocks, _banded(ops, kernel[0], stride, reach, block))
+    return ops.reshape(outputs, (-1, 1, count * block, filters))[:, :, :positions]
+
+
+def overlapping(ops: Any, inputs: Any, before: int, count: int, step: int, reach: int) -> Any:
+    """(batch, 1, length, channels) → (batch, count, reach * channels): each block begins ``step`` positions after the
+    one before and has ``reach`` of them. ``before`` zeros precede the inputs, and as many as it takes follow."""
+    length, channels = inputs.shape[2:]
+    more = -(-reach // step)
+    whole = (count + more - 1) * step
     inputs = ops.pad(
         inputs[:, :, : whole - before], ((0, 0), (0, 0), (before, max(whole - before - length, 0)), (0, 0))
     )
-    steps = ops.reshape(inputs, (-1, count + overlapping - 1, step * channels))
-    parts = [steps[:, i : i + count, : min(step, reach - i * step) * channels] for i in range(overlapping)]
-    outputs = ops.matmul(ops.concatenate(parts, axis=-1), _banded(ops, kernel[0], stride, reach, block))
-    return ops.reshape(outputs, (-1, 1, count * block, filters))[:, :, :positions]
+    steps = ops.reshape(inputs, (-1, count + more - 1, step * channels))
+    parts = [steps[:, i : i + count, : min(step, reach - i * step) * channels] for i in range(more)]
+    return ops.concatenate(parts, axis=-1)
 
 
 def _banded(ops: Any, kernel: Any, stride: int, reach: int, block: int) -> Any:
